@@ -1,0 +1,91 @@
+"""JSON Canonicalization Scheme, RFC 8785."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, Final
+
+from cityid import limits
+from cityid.errors import Malformed
+
+_QUOTE: Final = json.encoder.encode_basestring
+
+
+def canonical(value: Any) -> bytes:
+    """The canonical UTF-8 form of a JSON value: members sorted by UTF-16 code units, numbers as ECMAScript prints them.
+
+    Raises:
+        Malformed: `json.not_finite`, `json.integer_too_large`, `json.surrogate`, `json.too_deep`, `json.not_json`.
+    """
+    out: list[str] = []
+    _write(value, out, 0)
+    try:
+        return "".join(out).encode("utf-8")
+    except UnicodeEncodeError:
+        raise Malformed("json.surrogate", spec="RFC 8785 §3.2.2.2") from None
+
+
+def _write(value: Any, out: list[str], depth: int) -> None:
+    if depth > limits.DEPTH:
+        raise Malformed("json.too_deep", limit=limits.DEPTH)
+    if isinstance(value, str):
+        out.append(_QUOTE(value))
+    elif value is True or value is False or value is None:
+        out.append({True: "true", False: "false", None: "null"}[value])
+    elif isinstance(value, int):
+        if not -limits.INTEGER <= value <= limits.INTEGER:
+            raise Malformed("json.integer_too_large", spec="RFC 8785 §3.2.2.3", length=value.bit_length())
+        out.append(str(value))
+    elif isinstance(value, float):
+        out.append(number(value))
+    elif isinstance(value, list | tuple):
+        out.append("[")
+        for index, item in enumerate(value):
+            if index:
+                out.append(",")
+            _write(item, out, depth + 1)
+        out.append("]")
+    elif isinstance(value, dict):
+        out.append("{")
+        for index, name in enumerate(sorted(value, key=_order)):
+            if index:
+                out.append(",")
+            out.append(_QUOTE(name))
+            out.append(":")
+            _write(value[name], out, depth + 1)
+        out.append("}")
+    else:
+        raise Malformed("json.not_json")
+
+
+def _order(name: Any) -> bytes:
+    if not isinstance(name, str):
+        raise Malformed("json.not_json")
+    return name.encode("utf-16-be", "surrogatepass")
+
+
+def number(value: float) -> str:
+    """A double as ECMAScript's Number::toString prints it (RFC 8785 §3.2.2.3).
+
+    Raises:
+        Malformed: `json.not_finite`.
+    """
+    if not math.isfinite(value):
+        raise Malformed("json.not_finite", spec="RFC 8785 §3.2.2.3", value=str(value))
+    if value == 0:
+        return "0"
+    sign, value = ("-", -value) if value < 0 else ("", value)
+    mantissa, _, exponent = repr(value).partition("e")  # repr gives the shortest digits that read back, as ECMAScript
+    whole, _, fraction = mantissa.partition(".")
+    point = len(whole) + int(exponent or 0)
+    digits = (whole + ("" if fraction == "0" else fraction)).lstrip("0")
+    point -= len(whole + ("" if fraction == "0" else fraction)) - len(digits) if whole == "0" else 0
+    stripped = digits.rstrip("0")
+    count = len(stripped)
+    if 0 < point <= 21:
+        return sign + (stripped.ljust(point, "0") if count <= point else f"{stripped[:point]}.{stripped[point:]}")
+    if -6 < point <= 0:
+        return f"{sign}0.{'0' * -point}{stripped}"
+    power = f"e{'+' if point > 0 else '-'}{abs(point - 1)}"
+    return f"{sign}{stripped[0]}{'.' + stripped[1:] if count > 1 else ''}{power}"

@@ -1,0 +1,60 @@
+"""A format is one object with these functions; a format says which keys it needs, the job gathers them, the format
+judges. Heavy libraries are imported inside functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final, Protocol, TypeAlias
+
+from cityid.checks import Check
+from cityid.credential import Challenge, Credential, CredentialType, Draft, Keys, Path, Presentation, Unbound
+from cityid.formats.sd_jwt_vc import SD_JWT_VC
+from cityid.keys import Signer
+
+__all__ = ["FORMATS", "AnySigner", "Entropy", "Format"]
+
+AnySigner: TypeAlias = Signer
+Entropy: TypeAlias = Callable[[int], bytes]
+
+
+class Format(Protocol):
+    """What every credential format can do."""
+
+    @property
+    def NAME(self) -> str: ...  # noqa: N802  # the protocol's constant: "dc+sd-jwt", "mso_mdoc", ...
+
+    def issue(self, draft: Draft, signer: AnySigner, *, at: datetime, entropy: Entropy) -> Credential: ...
+
+    def read(self, raw: bytes) -> Credential:
+        """An issued credential. Raises Malformed, nothing else."""
+        ...
+
+    def check_issued(self, credential: Credential, keys: Keys, at: datetime) -> Iterable[Check]:
+        """What the wallet does before it stores: ISSUER_SIGNATURE."""
+        ...
+
+    def present(
+        self, credential: Credential, disclose: Collection[Path], challenge: Challenge | Unbound,
+        holder: AnySigner | None, *, at: datetime, entropy: Entropy,
+    ) -> bytes: ...
+
+    def read_presentation(self, raw: bytes) -> tuple[Presentation, ...]:
+        """Raises Malformed, nothing else."""
+        ...
+
+    def check(self, presentation: Presentation, keys: Keys, challenge: Challenge | Unbound, at: datetime) -> Iterable[Check]:
+        """ISSUER_SIGNATURE, then HOLDER_BINDING (audience, nonce and age inside)."""
+        ...
+
+    def answers(self, credential: Credential, meta: Mapping[str, Any]) -> bool:
+        """Does the credential meet the `meta` of a DCQL credential query?"""
+        ...
+
+    def describe(self, type: CredentialType) -> Mapping[str, Any]:
+        """How metadata names this type in this format."""
+        ...
+
+
+FORMATS: Final[Mapping[str, Format]] = MappingProxyType({SD_JWT_VC.NAME: SD_JWT_VC})

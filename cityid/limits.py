@@ -1,0 +1,61 @@
+"""Every ceiling on foreign input. Budgets are counted work (bytes, nodes, digests), never wall clock.
+
+The only times here are those of the network and of validity windows. Constants on purpose: a service that could raise
+them by configuration would be asked to. A function that must run wider takes the budget as an argument.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+DOCUMENT: Final = 1 << 20
+"""Bytes of any document: a credential, a presentation, a DID document, a policy."""
+DEPTH: Final = 64
+"""Nesting of JSON, disclosed values included."""
+NODES: Final = 50_000
+"""Values in one JSON document."""
+INTEGER: Final = 2**53 - 1
+"""Greatest magnitude of an integer in signed JSON (I-JSON, RFC 7493 §2.2)."""
+NUMBER_CHARS: Final = 64
+"""Characters of a number literal."""
+JOSE_HEADER: Final = 64 << 10
+"""Base64url characters of a JOSE header, x5c included."""
+HEADER_MEMBERS: Final = 64
+DISCLOSURES: Final = 1_000
+DIGESTS: Final = 20_000
+"""Digests in one SD-JWT, decoys included."""
+DISCLOSURE_DEPTH: Final = 16
+"""Disclosures inside disclosures."""
+CHAIN: Final = 5
+"""Certificates in an x5c or x5chain."""
+JWKS_KEYS: Final = 100
+DID: Final = 4 << 10
+DID_KEY: Final = 512
+DID_KEY_MLDSA: Final = 3_072
+DID_JWK: Final = 6 << 10
+VERIFICATION_METHODS: Final = 256
+PRESENTATIONS: Final = 20
+DCQL_CREDENTIALS: Final = 50
+DCQL_CLAIMS: Final = 200
+DCQL_SETS: Final = 200
+DCQL_OPTIONS: Final = 200
+DCQL_PATH: Final = 32
+DCQL_VALUES: Final = 200
+DCQL_STEPS: Final = 200_000
+"""Elements visited while one query is matched against one credential or combined over a wallet."""
+EXTENDS: Final = 8
+"""Type metadata documents in one `extends` chain."""
+NONCE_MIN: Final = 16
+NONCE_MAX: Final = 512
+PROOFS: Final = 100
+"""Key proofs in one request to city hall."""
+KB_AGE: Final = timedelta(seconds=300)
+KB_AHEAD: Final = timedelta(seconds=60)
+SKEW: Final = timedelta(seconds=60)
+OFFER_AGE: Final = timedelta(minutes=10)
+SESSION_AGE: Final = timedelta(minutes=10)
+REDIRECTS: Final = 3
+CONNECT: Final = timedelta(seconds=3)
+FETCH: Final = timedelta(seconds=10)
+PASSPHRASE: Final = 1 << 10
