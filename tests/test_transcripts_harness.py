@@ -25,7 +25,8 @@ def test_names_are_kept() -> None:
 
 
 def test_shell_steps_share_a_directory(tmp_path: Path) -> None:
-    text = "# setup\n$ cat > a <<EOF\none\nEOF\n$ cat a | tr o O\nOne\n\n$ ls \\\n  nothing-here\n...No such file...\n[exit 2]\n"
+    text = "# setup\n$ cat > a <<EOF\none\nEOF\n$ cat a | tr o O\nOne\n"
+    text += "\n$ ls \\\n  nothing-here\n...No such file...\n[exit 2]\n"
     assert transcripts.run(text, tmp_path, "test") == 3
 
 

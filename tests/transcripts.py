@@ -13,9 +13,9 @@ A transcript is what a reader would see, so it is also what a reader may type:
 
 - A line `$ command` may be continued with a backslash, and take a here-document.
 - What follows, up to the next command, is expected on stdout and stderr together, in the order written.
-- `...` alone on a line stands for any lines, or none; inside a line for any text. Blank lines at both ends do not count.
+- `...` alone on a line stands for any lines, or none; inside a line for any text. Blank lines at the ends do not count.
 - `[exit N]` is the exit status; without it, 0.
-- `{{name}}` keeps the text that stands there (one word); later it stands for that text, in commands and in expectations.
+- `{{name}}` keeps the word that stands there; later it stands for that word, in commands and in expectations.
 - `mode: subprocess` before the first command runs everything through bash. Otherwise a plain `cityid ...` is called in
   this process, which is about twenty times faster; redirections (`<f`, `>f`, `2>f`, `3<f`, `3<<<word`) and leading
   `NAME=value` are understood there, anything more goes to bash.
@@ -40,7 +40,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import IO, NamedTuple, TypeAlias
 
 from tests.paths import TREE
 
@@ -170,9 +170,10 @@ class Shell:
 
     def _in_process(self, words: list[Word]) -> tuple[str, int]:
         env = dict(self.env)
-        while isinstance(words[0], str) and _ASSIGNMENT.match(words[0]):
-            name, _, value = words.pop(0).partition("=")
+        while isinstance(first := words[0], str) and _ASSIGNMENT.match(first):
+            name, _, value = first.partition("=")
             env[name] = value
+            words = words[1:]
         with contextlib.ExitStack() as stack:
             streams: dict[str, io.TextIOWrapper] = {}
             arguments: list[str] = []
@@ -194,11 +195,9 @@ class Shell:
     ) -> None:
         target = self.folder / word.word
         if word.kind == "<<<":
-            file = stack.enter_context(tempfile.TemporaryFile())
-            file.write(word.word.encode() + b"\n")
-            file.seek(0)
-        else:
-            file = stack.enter_context(open(target, "rb" if word.kind == "<" else "wb"))
+            target = self.folder.parent / f"word-{len(numbers)}-{len(streams)}"
+            target.write_text(word.word + "\n", encoding="utf-8")
+        file: IO[bytes] = stack.enter_context(target.open("wb" if word.kind == ">" else "rb"))
         if word.fd in ("", "0", "1", "2"):
             name = {"": "stdin" if "<" in word.kind else "stdout", "0": "stdin", "1": "stdout", "2": "stderr"}[word.fd]
             streams[name] = io.TextIOWrapper(file, encoding="utf-8", write_through=True)
@@ -226,7 +225,7 @@ def _renumbered(arguments: Sequence[str], index: int, numbers: Mapping[str, str]
 
 
 def plain(command: str) -> list[Word] | None:
-    """The words of a command that is nothing but `cityid` with arguments and redirections; None when bash must see it."""
+    """The words of a command that is nothing but `cityid`, arguments and redirections; None when bash must see it."""
     if "\n" in command.replace("\\\n", ""):
         return None
     command = command.replace("\\\n", "")
@@ -406,7 +405,7 @@ def rewritten(text: str, folder: Path) -> str:
     """The transcript with what its commands really print, for an author to read and to put `...` into."""
     transcript = parse(text)
     shell = new_shell(folder, subprocess_only=transcript.subprocess)
-    head = [line for line in text.splitlines()[: transcript.steps[0].line - 1]]
+    head = text.splitlines()[: transcript.steps[0].line - 1]
     written = "\n".join(head) + ("\n" if head else "")
     for step in transcript.steps:
         output, status = shell.run(step.command)

@@ -71,7 +71,8 @@ def blocks(page: str) -> Iterator[Block]:
 
 
 def test_a_page_is_cut_into_blocks() -> None:
-    page = '```toml title="a.toml"\nx = 1\n```\n- item\n\n  ```console skip="no card"\n  $ ls\n  ```\n<!-- run\n$ true\n-->\n'
+    page = '```toml title="a.toml"\nx = 1\n```\n- item\n\n  ```console skip="no card"\n  $ ls\n  ```\n'
+    page += "<!-- run\n$ true\n-->\n"
     assert list(blocks(page)) == [
         Block("toml", "x = 1\n", 2, title="a.toml"),
         Block("console", "$ ls\n", 7, skip="no card"),

@@ -1,0 +1,26 @@
+"""What all tests share: the hypothesis profiles, and the tests that run only where they are asked for."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+
+# `quick` is what `make test` runs; `fuzz` is `make fuzz`; `mutants` looks for a failure and does not polish it.
+settings.register_profile("quick", max_examples=60, deadline=None, derandomize=True, database=None)
+settings.register_profile("fuzz", max_examples=20_000, deadline=None, suppress_health_check=list(HealthCheck))
+settings.register_profile(
+    "mutants", settings.get_profile("quick"), phases=[Phase.explicit, Phase.generate], max_examples=40
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if os.environ.get("CITYID_INTEROP"):
+        return
+    # the PyPI peers are always there; npm peers are installed by `make interop`
+    skip = pytest.mark.skip(reason="needs npm packages: make interop")
+    for item in items:
+        if (marker := item.get_closest_marker("interop")) and "npm" in marker.args:
+            item.add_marker(skip)
