@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from cityid import limits
 from cityid.credential_type import ClaimRule, CredentialType, Path
+from cityid.errors import Misuse
 from cityid.keys import PublicKey, Purpose
 
 __all__ = [
@@ -155,7 +156,11 @@ Channel: TypeAlias = Redirect | DcApi
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """What binds a presentation to one question: who asks (the full client identifier) and the nonce of this time."""
+    """What binds a presentation to one question: who asks (the full client identifier) and the nonce of this time.
+
+    Raises:
+        Misuse: `challenge.empty`, because a presentation judged without either would be a bearer token.
+    """
 
     audience: str
     nonce: str
@@ -163,6 +168,12 @@ class Challenge:
     encryption_key: bytes | None = None
     transaction_data: tuple[str, ...] = ()
     max_age: timedelta = limits.KB_AGE
+
+    def __post_init__(self) -> None:
+        for name in ("audience", "nonce"):
+            value = getattr(self, name)
+            if not isinstance(value, str) or not value:
+                raise Misuse("challenge.empty", name=name)
 
 
 @dataclass(frozen=True, slots=True)

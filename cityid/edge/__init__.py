@@ -1,0 +1,1 @@
+"""The only place for sockets, files, databases, tokens and event loops."""

@@ -1,0 +1,337 @@
+"""What a service asks and what it accepts: one TOML file is the source of both, so that a service can neither check
+what it did not ask nor ask what it does not check.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from types import MappingProxyType
+from typing import Any, Final
+
+from cityid import query as dcql
+from cityid import trust as trust_file
+from cityid.checks import Step
+from cityid.credential import CredentialType, Path
+from cityid.encoding import json, paths
+from cityid.errors import Malformed, Misuse, Problem
+from cityid.query import Query
+from cityid.status import Freshness
+from cityid.trust import TrustList
+
+__all__ = ["Condition", "Policy", "read"]
+
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+WAIVABLE: Final = frozenset({Step.STATUS})
+"""Only a status may be waived: every other step waived would make the verdict a lie."""
+
+_TODAY: Final = re.compile(r"today(?:([+-])([0-9]{1,5})d)?")
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DURATION: Final = re.compile(r"([0-9]{1,6})(s|m|h|d)")
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What one claim must be. Exactly one of `one_of`, a range (`least`, `most`: numbers, dates as text, or `today`
+    with `+30d` or `-1d`), or `given` (the name of a value handed in at verification) is set."""
+
+    claim: Path
+    one_of: tuple[Any, ...] = ()
+    least: Any = None
+    most: Any = None
+    given: str = ""
+
+    def judge(self, claims: Mapping[str, Any], at: datetime, given: Mapping[str, str]) -> Problem | None:
+        """None where the condition holds for some value at the claim's place; else why not. Facts name the claim,
+        never its value.
+
+        Raises:
+            Misuse: `policy.not_given`, when the value to compare with was not handed in.
+        """
+        name = paths.write(self.claim)
+        if self.given and self.given not in given:
+            raise Misuse("policy.not_given", name=self.given, claim=name)
+        found = _values(claims, self.claim)
+        if not found:
+            return Problem("conditions.claim_missing", {"claim": name})
+        if self.given:
+            wanted: tuple[Any, ...] = (given[self.given],)
+        elif self.one_of:
+            wanted = self.one_of
+        else:
+            if any(self._within(value, at) for value in found):
+                return None
+            return Problem("conditions.out_of_range", {"claim": name})
+        if any(_same(value, want) for value in found for want in wanted):
+            return None
+        return Problem("conditions.not_met", {"claim": name})
+
+    def _within(self, value: Any, at: datetime) -> bool:
+        low, high = _bound(self.least, at), _bound(self.most, at)
+        return (low is None or _ordered(low, value)) and (high is None or _ordered(value, high))
+
+
+def _same(value: Any, wanted: Any) -> bool:
+    # `True == 1` in Python; only the boolean true is true (a card saying age_over_18: 1 says nothing).
+    if isinstance(value, bool) or isinstance(wanted, bool):
+        return value is wanted
+    return type(value) in _COMPARABLE and value == wanted
+
+
+_COMPARABLE: Final = (str, int, float)
+
+
+def _bound(bound: Any, at: datetime) -> Any:
+    if isinstance(bound, str) and (found := _TODAY.fullmatch(bound)):
+        days = int(found[2] or 0) * (-1 if found[1] == "-" else 1)
+        return (at.date() + timedelta(days=days)).isoformat()
+    return bound
+
+
+def _ordered(low: Any, high: Any) -> bool:
+    if isinstance(low, str) and isinstance(high, str):
+        return bool(_DAY.fullmatch(low) and _DAY.fullmatch(high)) and low <= high
+    numbers = all(isinstance(side, int | float) and not isinstance(side, bool) for side in (low, high))
+    return numbers and low <= high
+
+
+def _values(claims: Any, path: Path) -> list[Any]:
+    found = [claims]
+    for part in path:
+        below: list[Any] = []
+        for value in found:
+            if part is None and isinstance(value, list):
+                below.extend(value)
+            elif isinstance(part, str) and isinstance(value, Mapping) and part in value:
+                below.append(value[part])
+            elif isinstance(part, int) and isinstance(value, list) and part < len(value):
+                below.append(value[part])
+        found = below
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a service asks (`query`) and accepts. `conditions` are by the id of the credential query they judge; `given`
+    are the values handed in at verification."""
+
+    purpose: str
+    query: Query
+    types: Mapping[str, CredentialType]
+    conditions: Mapping[str, tuple[Condition, ...]]
+    trust: TrustList
+    freshness: Freshness = Freshness()
+    waive: frozenset[Step] = frozenset()
+    given: Mapping[str, str] = _NOTHING
+
+    def with_given(self, given: Mapping[str, str]) -> Policy:
+        """The policy with the values of this moment filled in, such as the plate at the kerb.
+
+        Raises:
+            Misuse: `policy.given_unknown` for a name that no condition uses.
+        """
+        used = {condition.given for group in self.conditions.values() for condition in group if condition.given}
+        for name in given:
+            if name not in used:
+                raise Misuse("policy.given_unknown", name=name)
+        return replace(self, given=MappingProxyType(dict(given)))
+
+
+_MEMBERS: Final = frozenset({"purpose", "ask", "any_of", "dcql", "accept", "waive", "freshness", "trust"})
+_ASK: Final = frozenset({"id", "type", "formats", "claims", "multiple"})
+
+
+def read(
+    text: bytes,
+    *,
+    types: Mapping[str, CredentialType],
+    load: Callable[[str], bytes],
+    formats: Collection[str],
+) -> Policy:
+    """The policy written in a TOML file (`schemas/policy.schema.json`).
+
+    `load` reads the files that it names (`trust.list`, `dcql`), `types` are the home's credential types, `formats` the
+    names of the formats that can be judged: an ask is not sent for others.
+
+    Raises:
+        Misuse: `policy.*`, `trust_file.*`: the file is the service's own.
+    """
+    try:
+        data = tomllib.loads(text.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Misuse("policy.syntax", detail=str(error)) from None
+    try:
+        return _read(data, types, load, formats)
+    except Malformed as error:
+        # A file of this home that people write: the same finding, and theirs to mend.
+        raise Misuse(error.problem) from None
+
+
+def _read(
+    data: dict[str, Any], types: Mapping[str, CredentialType], load: Callable[[str], bytes], formats: Collection[str]
+) -> Policy:
+    top = json.Fields(data)
+    top.only(_MEMBERS)
+    if ("ask" in top) == ("dcql" in top):
+        raise Misuse("policy.ask_or_dcql")
+    query = dcql.read(load(top.text("dcql"))) if "dcql" in top else dcql.read(_asked(top, types, formats))
+    trust = json.Fields(data.get("trust"), "$.trust") if "trust" in top else None
+    if trust is None:
+        raise Misuse("policy.no_trust")
+    trust.only(("list",))
+    names = {name: _wire_names(kind) for name, kind in types.items()}
+    return Policy(
+        purpose=top.text("purpose"),
+        query=query,
+        types=types,
+        conditions=_conditions(top.optional_object("accept") or {}, query),
+        trust=trust_file.read(load(trust.text("list")), load, names),
+        freshness=_freshness(top.optional_object("freshness") or {}),
+        waive=_waived(top.optional_texts("waive") or []),
+    )
+
+
+def _wire_names(kind: CredentialType) -> tuple[str, ...]:
+    return tuple(
+        name for names in kind.names.values() for key in ("vct", "doctype") if isinstance(name := names.get(key), str)
+    )
+
+
+def _asked(top: json.Fields, types: Mapping[str, CredentialType], formats: Collection[str]) -> dict[str, Any]:
+    """The DCQL query of `[ask]` or `[[ask]]`; several formats of one ask become alternatives of a credential set."""
+    asks = top.value["ask"] if isinstance(top.value["ask"], list) else [top.value["ask"]]
+    credentials: list[dict[str, Any]] = []
+    forms: dict[str, list[str]] = {}
+    for index, item in enumerate(asks):
+        ask = json.Fields(item, f"$.ask[{index}]")
+        ask.only(_ASK)
+        if len(asks) > 1 and "id" not in ask:
+            raise Misuse("policy.ask_without_id", where=ask.where)
+        name = ask.optional_text("id") or "card"
+        if name in forms:
+            raise Misuse("policy.ask_twice", where=ask.where, id=name)
+        forms[name] = []
+        kind = types.get(ask.text("type"))
+        if kind is None:
+            raise Misuse("policy.unknown_type", where=ask.at("type"), type=ask.text("type"))
+        usable = [form for form in ask.optional_texts("formats") or list(kind.names) if form in formats]
+        usable = [form for form in usable if form in kind.names]
+        if not usable:
+            raise Misuse("policy.no_format", where=ask.at("formats"), id=name)
+        for form in usable:
+            label = name if form == usable[0] else f"{name}-{re.sub('[^A-Za-z0-9]', '_', form)}"
+            forms[name].append(label)
+            credentials.append(_credential_query(label, form, kind, ask))
+    query: dict[str, Any] = {"credentials": credentials}
+    any_of = top.optional_array("any_of")
+    groups = [[name] for name in forms] if any_of is None else []
+    if any_of is not None:
+        query["credential_sets"] = [{"options": _options(top, any_of, forms)}]
+    elif any(len(labels) > 1 for labels in forms.values()):
+        query["credential_sets"] = [{"options": [[label] for label in forms[name]]} for (name,) in groups]
+    return query
+
+
+def _options(top: json.Fields, any_of: list[Any], forms: Mapping[str, list[str]]) -> list[list[str]]:
+    options: list[list[str]] = []
+    for index, group in enumerate(any_of):
+        names = json.Fields({"any_of": group}, f"$.any_of[{index}]").texts("any_of")
+        for name in names:
+            if name not in forms:
+                raise Misuse("policy.any_of_unknown", where=f"{top.at('any_of')}[{index}]", id=name)
+        combined: list[list[str]] = [[]]
+        for name in names:
+            combined = [[*chosen, label] for chosen in combined for label in forms[name]]
+        options.extend(combined)
+    return options
+
+
+def _credential_query(label: str, form: str, kind: CredentialType, ask: json.Fields) -> dict[str, Any]:
+    names = kind.names[form]
+    meta: dict[str, Any]
+    if "vct" in names:
+        meta = {"vct_values": [names["vct"]]}
+    elif "doctype" in names:
+        meta = {"doctype_value": names["doctype"]}
+    else:
+        meta = {"type_values": [names["type"]]}
+    query: dict[str, Any] = {"id": label, "format": form, "meta": meta}
+    claims: list[dict[str, Any]] = []
+    for text in ask.texts("claims"):
+        path = paths.read(text, ask.at("claims"))
+        if not any(rule[: len(path)] == path for rule in kind.claims):
+            raise Misuse("policy.unknown_claim", where=ask.at("claims"), claim=text, type=kind.id)
+        claims.append({"path": list(path)})
+    if claims:
+        query["claims"] = claims
+    if ask.optional_boolean("multiple"):
+        query["multiple"] = True
+    return query
+
+
+def _conditions(accept: dict[str, Any], query: Query) -> Mapping[str, tuple[Condition, ...]]:
+    """Conditions by credential query. `[accept]` judges every ask that asks the claim; `[accept.ID]` only that one."""
+    asked = {item.id: {claim.path for claim in item.claims} for item in query.credentials}
+    found: dict[str, list[Condition]] = {}
+    for key, value in accept.items():
+        if key in asked and isinstance(value, dict):
+            for text, inner in value.items():
+                condition = _condition(text, inner, f"$.accept.{key}")
+                if condition.claim not in asked[key]:
+                    raise Misuse("policy.unasked", where=f"$.accept.{key}", claim=text)
+                found.setdefault(key, []).append(condition)
+            continue
+        condition = _condition(key, value, "$.accept")
+        judges = [name for name, asks in asked.items() if condition.claim in asks]
+        if not judges:
+            raise Misuse("policy.unasked", where="$.accept", claim=key)
+        for name in judges:
+            found.setdefault(name, []).append(condition)
+    return MappingProxyType({name: tuple(group) for name, group in found.items()})
+
+
+def _condition(text: str, value: Any, where: str) -> Condition:
+    claim = paths.read(text, where)
+    if isinstance(value, list) and value and all(type(item) in (*_COMPARABLE, bool) for item in value):
+        return Condition(claim, one_of=tuple(value))
+    if type(value) in (*_COMPARABLE, bool):
+        return Condition(claim, one_of=(value,))
+    if isinstance(value, dict) and set(value) == {"given"} and isinstance(value["given"], str) and value["given"]:
+        return Condition(claim, given=value["given"])
+    if isinstance(value, dict) and value and set(value) <= {"min", "max"}:
+        return Condition(claim, least=_limit(value.get("min"), text), most=_limit(value.get("max"), text))
+    raise Misuse("policy.condition", where=where, claim=text)
+
+
+def _limit(value: Any, text: str) -> Any:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, str) and not (_TODAY.fullmatch(value) or _DAY.fullmatch(value)):
+        raise Misuse("policy.condition", where="$.accept", claim=text)
+    if value is not None and (isinstance(value, bool) or not isinstance(value, str | int | float)):
+        raise Misuse("policy.condition", where="$.accept", claim=text)
+    return value
+
+
+def _freshness(data: dict[str, Any]) -> Freshness:
+    fields = json.Fields(data, "$.freshness")
+    fields.only(("max_age", "grace", "offline"))
+    return Freshness(**{name: _duration(fields.text(name), fields.at(name)) for name in data})
+
+
+def _duration(text: str, where: str) -> timedelta:
+    found = _DURATION.fullmatch(text)
+    if found is None:
+        raise Misuse("policy.duration", where=where, text=text)
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+def _waived(names: list[str]) -> frozenset[Step]:
+    for name in names:
+        if name not in WAIVABLE:
+            raise Misuse("policy.cannot_waive", where="$.waive", step=name)
+    return frozenset(Step(name) for name in names)

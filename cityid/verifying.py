@@ -1,0 +1,319 @@
+"""Verifying: gather only what is worth gathering, then judge; nine Steps, each exactly once in each verdict.
+
+The order is a security property: nothing is fetched before the issuer is trusted, no key is used before it was found
+where the trust entry says, and nobody asks for a status before all else has passed. Claims exist only after yes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final, Literal, NoReturn, TypeAlias
+
+from cityid import limits, status, trust
+from cityid.checks import NOT_REACHED, Accepted, Check, Outcome, Rejected, Step, Verdict, failed, passed, undecided, waived
+from cityid.credential import Challenge, Credential, KeyRef, Presentation, Unbound
+from cityid.errors import Malformed, Misuse, Problem, Refused, Unavailable
+from cityid.formats import FORMATS, Format
+from cityid.keys import PublicKey
+from cityid.plan import Steps, plan
+from cityid.policy import Policy
+from cityid.query import CredentialQuery, Query
+from cityid.sessions import Sessions
+
+__all__ = ["AnswerAccepted", "AnswerRejected", "AnswerVerdict", "Asked", "verify", "verify_answer"]
+
+_ORDER: Final = tuple(Step)
+_OK: Final = Outcome.PASSED
+
+
+@plan
+def verify(
+    raw: bytes,
+    format: str,  # noqa: A002  # the field's own word
+    challenge: Challenge | Unbound,
+    policy: Policy,
+    at: datetime,
+    *,
+    formats: Mapping[str, Format] = FORMATS,
+) -> Steps[Verdict]:
+    """Judge exactly one credential, shown as `raw`, against a policy that asks for one.
+
+    Whatever a stranger sends gives a verdict.
+
+    Raises:
+        Misuse: `policy.several_queries` (use `verify_answer`), `format.unknown`, `binding.wanted`, `policy.not_given`.
+        Unavailable: `install.extra`, when the format needs an extra that is not installed.
+    """
+    if len(policy.query.credentials) != 1:
+        raise Misuse("policy.several_queries", count=len(policy.query.credentials))
+    return (yield from _judge(raw, format, policy.query.credentials[0], challenge, policy, at, formats))
+
+
+def _judge(
+    raw: bytes,
+    name: str,
+    asked: CredentialQuery,
+    challenge: Challenge | Unbound,
+    policy: Policy,
+    at: datetime,
+    formats: Mapping[str, Format],
+) -> Steps[Verdict]:
+    form = formats.get(name)
+    if form is None:
+        raise Misuse("format.unknown", format=name)
+    if asked.holder_binding and not isinstance(challenge, Challenge):
+        raise Misuse("binding.wanted", id=asked.id)
+    try:
+        shown = form.read_presentation(raw)
+    except Malformed as error:
+        return _rejected([failed(Step.STRUCTURE, error.problem)])
+    if len(shown) != 1:
+        return _rejected([failed(Step.STRUCTURE, "presentation.several", count=len(shown))])
+    presentation = shown[0]
+    credential = presentation.credential
+    checks = [passed(Step.STRUCTURE)]
+
+    trusted = _trusted(credential, policy, at)
+    checks.append(trusted)
+    if trusted.outcome is not _OK:
+        return _rejected(checks)
+
+    keys: dict[KeyRef, PublicKey] = {}
+    found = yield from _gather(presentation, policy, keys)
+    checks.append(found)
+    if found.outcome is not _OK:
+        return _rejected(checks)
+
+    checks.extend(form.check(presentation, keys, challenge, at))
+    if any(check.outcome is not _OK for check in checks):
+        return _rejected(checks)
+
+    required = policy.trust.status(credential.signed_by[0], credential.issuer) == "required"
+    checks.append(_valid(credential, at, short_lived=not required))
+    checks.append(_answers(credential, asked, form))
+    checks.append(_meets(credential, asked, policy, at))
+    if any(check.outcome is not _OK for check in checks):
+        return _rejected(checks)
+
+    if Step.STATUS in policy.waive:
+        checks.append(waived(Step.STATUS))
+    else:
+        checks.append(
+            (yield from status.check(
+                credential.status, credential.signed_by[0], policy.trust, policy.freshness, at, required=required
+            ))
+        )
+        if checks[-1].outcome is not _OK:
+            return _rejected(checks)
+    return Accepted(tuple(checks), asked.only(credential.claims, credential.positions), credential.issuer)
+
+
+def _rejected(checks: list[Check]) -> Rejected:
+    reached = {check.step: check for check in checks}
+    return Rejected(tuple(reached.get(step) or NOT_REACHED[step] for step in _ORDER))
+
+
+def _trusted(credential: Credential, policy: Policy, at: datetime) -> Check:
+    for ref in credential.signed_by:
+        check = policy.trust.check(ref, credential.issuer, credential.types, at)
+        if check.outcome is not _OK:
+            return check
+    if not credential.signed_by:
+        return failed(Step.ISSUER_TRUSTED, "trust.unsigned")
+    return check
+
+
+def _gather(presentation: Presentation, policy: Policy, keys: dict[KeyRef, PublicKey]) -> Steps[Check]:
+    """Fill `keys` with every key that the presentation needs."""
+    for ref in (*presentation.credential.signed_by, *presentation.shown_by):
+        try:
+            keys[ref] = yield from trust.key(ref, policy.trust)
+        except Unavailable as error:
+            return undecided(Step.ISSUER_KEY, error.problem)
+        except (Refused, Malformed) as error:
+            return failed(Step.ISSUER_KEY, error.problem)
+    return passed(Step.ISSUER_KEY)
+
+
+def _valid(credential: Credential, at: datetime, *, short_lived: bool) -> Check:
+    """RFC 7519 §4.1.4-5 with a skew of `limits.SKEW`: from `start` inclusive until `end` exclusive. A credential without
+    a status must end, or nothing would ever take it back."""
+    start, end = credential.window.start, credential.window.end
+    if start is not None and end is not None and end <= start:
+        return failed(Step.VALIDITY, "validity.reversed", spec="RFC 7519 §4.1.4")
+    if start is not None and at + limits.SKEW < start:
+        return failed(Step.VALIDITY, "validity.not_yet", spec="RFC 7519 §4.1.5", start=_text(start))
+    if end is not None and at - limits.SKEW >= end:
+        return failed(Step.VALIDITY, "validity.expired", spec="RFC 7519 §4.1.4", end=_text(end))
+    if end is None and short_lived and not credential.status:
+        return failed(Step.VALIDITY, "validity.no_end")
+    return passed(Step.VALIDITY)
+
+
+def _text(at: datetime) -> str:
+    return at.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _answers(credential: Credential, asked: CredentialQuery, form: Format) -> Check:
+    problems = asked.satisfied(credential, answers=form.answers)
+    return failed(Step.QUERY, problems[0]) if problems else passed(Step.QUERY)
+
+
+def _meets(credential: Credential, asked: CredentialQuery, policy: Policy, at: datetime) -> Check:
+    for condition in policy.conditions.get(asked.id, ()):
+        problem = condition.judge(credential.claims, at, policy.given)
+        if problem is not None:
+            return failed(Step.CONDITIONS, problem)
+    return passed(Step.CONDITIONS)
+
+
+# -- whole answers --
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question that was put: its session's name, the query, what binds the answer, and what is accepted."""
+
+    id: str
+    query: Query
+    challenge: Challenge
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerAccepted:
+    """Yes to a whole answer. `accepted` has the verdicts by query id; `discarded` the checks of presentations that were
+    refused and not needed."""
+
+    accepted: Mapping[str, tuple[Accepted, ...]]
+    discarded: Mapping[str, tuple[tuple[Check, ...], ...]]
+
+    def __bool__(self) -> Literal[True]:
+        return True
+
+    def require(self) -> AnswerAccepted:
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerRejected:
+    """No to a whole answer, or no answer (`undecided`). `problems` say what is wrong with the answer as a whole; `checks`
+    are those of each presentation by query id. There are no claims."""
+
+    problems: tuple[Problem, ...]
+    checks: Mapping[str, tuple[tuple[Check, ...], ...]]
+    undecided: bool
+
+    @property
+    def reason(self) -> Problem:
+        """The first reason: a failed or undecided check where there is one, else what is wrong with the whole."""
+        verdicts = [Rejected(checks) for group in self.checks.values() for checks in group]
+        wanted = Outcome.UNDECIDED if self.undecided else Outcome.FAILED
+        for verdict in verdicts:
+            if any(check.outcome is wanted for check in verdict.checks):
+                return verdict.reason
+        return self.problems[0]
+
+    def __bool__(self) -> Literal[False]:
+        return False
+
+    def require(self) -> NoReturn:
+        """Raises Refused with the first reason."""
+        raise Refused(self.reason)
+
+
+AnswerVerdict: TypeAlias = AnswerAccepted | AnswerRejected
+_NO_CHECKS: Final[Mapping[str, tuple[tuple[Check, ...], ...]]] = MappingProxyType({})
+# A wrong nonce anywhere means that somebody mixes answers: OpenID4VP §14.1.2 refuses the whole.
+_POISON: Final = frozenset({"binding.nonce", "binding.audience"})
+
+
+@plan
+def verify_answer(
+    vp_token: Mapping[str, Any],
+    asked: Asked,
+    at: datetime,
+    *,
+    sessions: Sessions,
+    formats: Mapping[str, Format] = FORMATS,
+) -> Steps[AnswerVerdict]:
+    """Judge a whole answer (OpenID4VP §8.1, §8.6): every presentation, then whether what was accepted is enough.
+
+    The session is taken first: a yes or a no spends it, and it is given back only where no answer could be had.
+
+    Raises:
+        Misuse: as `verify`.
+    """
+    try:
+        sessions.take(asked.id, at)
+    except Refused as error:
+        return AnswerRejected((_spent(error.problem),), _NO_CHECKS, undecided=False)
+    try:
+        verdict = yield from _judge_all(vp_token, asked, at, formats)
+    except BaseException:
+        sessions.give_back(asked.id)
+        raise
+    if not verdict and verdict.undecided:
+        sessions.give_back(asked.id)
+    return verdict
+
+
+def _spent(problem: Problem) -> Problem:
+    code = {"session.spent": "binding.spent", "session.expired": "binding.session_expired"}.get(problem.code)
+    return Problem(code) if code else Problem("binding.session_unknown")
+
+
+def _judge_all(
+    vp_token: Mapping[str, Any], asked: Asked, at: datetime, formats: Mapping[str, Format]
+) -> Steps[AnswerVerdict]:
+    try:
+        shown = _read_token(vp_token, asked.query)
+    except Malformed as error:
+        return AnswerRejected((error.problem,), _NO_CHECKS, undecided=False)
+    accepted: dict[str, list[Accepted]] = {}
+    refused: dict[str, list[Rejected]] = {}
+    for item, raw in shown:
+        challenge = asked.challenge if item.holder_binding else Unbound()
+        verdict = yield from _judge(raw, item.format, item, challenge, asked.policy, at, formats)
+        if isinstance(verdict, Accepted):
+            accepted.setdefault(item.id, []).append(verdict)
+        else:
+            refused.setdefault(item.id, []).append(verdict)
+    checks = MappingProxyType({name: tuple(v.checks for v in group) for name, group in refused.items()})
+    problems = asked.query.judge({name: len(group) for name, group in accepted.items()})
+    poisoned = [v.reason for group in refused.values() for v in group if v.reason.code in _POISON]
+    if problems or poisoned:
+        verdicts = [v for group in refused.values() for v in group]
+        open_ = bool(verdicts) and all(v.undecided for v in verdicts)
+        return AnswerRejected((*poisoned, *problems), checks, undecided=open_ and not poisoned)
+    return AnswerAccepted(MappingProxyType({n: tuple(g) for n, g in accepted.items()}), checks)
+
+
+def _read_token(vp_token: Mapping[str, Any], query: Query) -> Iterable[tuple[CredentialQuery, bytes]]:
+    """The presentations of a vp_token with the query that each answers (OpenID4VP §8.1).
+
+    Raises:
+        Malformed: `answer.*`.
+    """
+    if not isinstance(vp_token, Mapping):
+        raise Malformed("answer.not_an_object", spec="OpenID4VP §8.1")
+    by_id = {item.id: item for item in query.credentials}
+    shown: list[tuple[CredentialQuery, bytes]] = []
+    for name, group in vp_token.items():
+        item = by_id.get(name)
+        if item is None:
+            raise Malformed("answer.unknown_query", spec="OpenID4VP §8.1", id=str(name))
+        if not isinstance(group, list) or not group:
+            raise Malformed("answer.not_an_array", where=f"$.{name}", spec="OpenID4VP §8.1")
+        if len(group) > 1 and not item.multiple:
+            raise Malformed("answer.not_multiple", where=f"$.{name}", spec="OpenID4VP §8.1", count=len(group))
+        if len(shown) + len(group) > limits.PRESENTATIONS:
+            raise Malformed("answer.too_many", limit=limits.PRESENTATIONS)
+        for index, raw in enumerate(group):
+            if not isinstance(raw, str):
+                raise Malformed("answer.not_text", where=f"$.{name}[{index}]", spec="OpenID4VP §8.1")
+            shown.append((item, raw.encode("utf-8", "surrogatepass")))
+    return shown
