@@ -1,0 +1,267 @@
+"""Algorithms and public keys (RFC 7518 §3.4, 8037, 8812, 9864, 9964). The algorithm belongs to the key.
+
+A PublicKey that exists is a usable one: length, curve and order were checked when it was made. Ed25519 has the strict
+semantics of libsodium: keys must be canonical points of the prime-order group. ML-DSA is pure, with empty context.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import Final
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from cityid.encoding import base64url
+from cityid.errors import Malformed, Misuse, Refused
+
+MEMO: Final = 1024
+"""Loaded key objects that are remembered; one costs some kilobytes."""
+
+
+class Algorithm(StrEnum):
+    """What a key does, under the name that JOSE headers carry (`EdDSA` is Ed25519 here and nothing else)."""
+
+    ES256 = "ES256"
+    ES384 = "ES384"
+    EDDSA = "EdDSA"
+    ES256K = "ES256K"
+    ML_DSA_44 = "ML-DSA-44"
+    ML_DSA_65 = "ML-DSA-65"
+    X25519 = "X25519"
+    ECDH_P256 = "ECDH-P256"
+
+    @property
+    def signs(self) -> bool:
+        """False for the two that only agree on secrets."""
+        return self not in _AGREEMENT
+
+
+_AGREEMENT: Final = frozenset({Algorithm.X25519, Algorithm.ECDH_P256})
+
+RAW_LENGTH: Final = {
+    Algorithm.ES256: 65,
+    Algorithm.ES384: 97,
+    Algorithm.EDDSA: 32,
+    Algorithm.ES256K: 65,
+    Algorithm.ML_DSA_44: 1312,
+    Algorithm.ML_DSA_65: 1952,
+    Algorithm.X25519: 32,
+    Algorithm.ECDH_P256: 65,
+}
+"""Bytes of a public key: 0x04 || x || y for elliptic curves, the key's own encoding otherwise."""
+
+CURVES: Final[dict[Algorithm, ec.EllipticCurve]] = {
+    Algorithm.ES256: ec.SECP256R1(),
+    Algorithm.ES384: ec.SECP384R1(),
+    Algorithm.ES256K: ec.SECP256K1(),
+    Algorithm.ECDH_P256: ec.SECP256R1(),
+}
+CURVE_NAMES: Final = {
+    Algorithm.ES256: "P-256",
+    Algorithm.ES384: "P-384",
+    Algorithm.ES256K: "secp256k1",
+    Algorithm.ECDH_P256: "P-256",
+    Algorithm.EDDSA: "Ed25519",
+    Algorithm.X25519: "X25519",
+}
+"""The JWK `crv` of each (RFC 7518 §6.2.1.1, 8037 §2, 8812 §3.1)."""
+
+ORDERS: Final = {
+    Algorithm.ES256: 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551,
+    Algorithm.ES384: int(
+        "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973", 16
+    ),
+    Algorithm.ES256K: 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141,
+    Algorithm.ECDH_P256: 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551,
+}
+"""The order of each curve's group: ECDSA integers and private scalars are 1 to order - 1."""
+
+ECDSA_SHA256: Final = ec.ECDSA(hashes.SHA256())
+ECDSA_SHA384: Final = ec.ECDSA(hashes.SHA384())
+
+Verify = Callable[[bytes, bytes], None]
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """A public key, checked when made. `raw` is 0x04||x||y (EC), 32 bytes (Ed25519, X25519) or the ML-DSA encoding.
+
+    Raises:
+        Malformed: `key.length`, `key.point_form`, `key.not_on_curve`, `key.not_canonical`, `key.low_order`.
+    """
+
+    algorithm: Algorithm
+    raw: bytes
+
+    def __post_init__(self) -> None:
+        _verifier(self.raw, self.algorithm)
+
+    def verify(self, signature: bytes, message: bytes) -> None:
+        """Check a signature in its JOSE form (RFC 7518 §3.4: raw r||s for ECDSA).
+
+        Raises:
+            Refused: `signature.invalid`.
+            Misuse: `keys.wrong_kind` for a key that only agrees on secrets.
+        """
+        _verifier(self.raw, self.algorithm)(signature, message)
+
+    @property
+    def thumbprint(self) -> str:
+        """RFC 7638: base64url of SHA-256 over the required members of the JWK."""
+        return _thumbprint(self.raw, self.algorithm)
+
+
+def members(key: PublicKey) -> dict[str, str]:
+    """The required members of the key's JWK, in the order in which RFC 7638 §3.3 hashes them."""
+    if key.algorithm in CURVES:
+        half = len(key.raw) // 2
+        x, y = key.raw[1 : 1 + half], key.raw[1 + half :]
+        crv = CURVE_NAMES[key.algorithm]
+        return {"crv": crv, "kty": "EC", "x": base64url.encode(x), "y": base64url.encode(y)}
+    if key.algorithm in CURVE_NAMES:
+        return {"crv": CURVE_NAMES[key.algorithm], "kty": "OKP", "x": base64url.encode(key.raw)}
+    return {"alg": key.algorithm.value, "kty": "AKP", "pub": base64url.encode(key.raw)}
+
+
+@lru_cache(maxsize=MEMO)
+def _thumbprint(raw: bytes, algorithm: Algorithm) -> str:
+    inside = ",".join(f'"{name}":"{value}"' for name, value in members(PublicKey(algorithm, raw)).items())
+    return base64url.encode(hashlib.sha256(f"{{{inside}}}".encode("ascii")).digest())
+
+
+@lru_cache(maxsize=MEMO)
+def _verifier(raw: bytes, algorithm: Algorithm) -> Verify:
+    """Check and load the key once; errors are not remembered, so junk fills no memory."""
+    if len(raw) != RAW_LENGTH[algorithm]:
+        raise Malformed("key.length", algorithm=algorithm.value, expected=RAW_LENGTH[algorithm], length=len(raw))
+    if algorithm in CURVES:
+        if raw[0] != 4:
+            raise Malformed("key.point_form", spec="SEC 1 §2.3.4", algorithm=algorithm.value)
+        try:
+            loaded = ec.EllipticCurvePublicKey.from_encoded_point(CURVES[algorithm], raw)
+        except ValueError:
+            raise Malformed("key.not_on_curve", spec="SEC 1 §3.2.2.1", algorithm=algorithm.value) from None
+        return _agrees_only(algorithm) if algorithm is Algorithm.ECDH_P256 else _ecdsa(algorithm, loaded)
+    if algorithm is Algorithm.EDDSA:
+        _check_ed25519(raw)
+        return _ed25519(raw)
+    if algorithm is Algorithm.X25519:
+        return _agrees_only(algorithm)
+    return _ml_dsa(algorithm, raw)
+
+
+def _agrees_only(algorithm: Algorithm) -> Verify:
+    def verify(signature: bytes, message: bytes) -> None:
+        raise Misuse("keys.wrong_kind", algorithm=algorithm.value)
+
+    return verify
+
+
+def _ecdsa(algorithm: Algorithm, key: ec.EllipticCurvePublicKey) -> Verify:
+    size = RAW_LENGTH[algorithm] // 2
+    twice = 2 * size
+    # Equal length makes the order of bytes the order of the integers they stand for.
+    zero, order = bytes(size), ORDERS[algorithm].to_bytes(size, "big")
+    scheme = ECDSA_SHA384 if algorithm is Algorithm.ES384 else ECDSA_SHA256
+    check = key.verify
+    # DER of two integers of full size: four shapes, by which of the two needs a zero in front.
+    shapes = tuple(
+        (bytes([0x30, 4 + twice + r + s, 2, size + r]) + bytes(r), bytes([2, size + s]) + bytes(s))
+        for r in (0, 1)
+        for s in (0, 1)
+    )
+
+    def verify(signature: bytes, message: bytes) -> None:
+        if len(signature) != twice:
+            raise Refused("signature.invalid")
+        r, s = signature[:size], signature[size:]
+        if not (zero < r < order and zero < s < order):
+            raise Refused("signature.invalid")
+        first, second = r[0], s[0]
+        if first and second:
+            head, middle = shapes[(first >> 7) << 1 | second >> 7]
+            der = head + r + middle + s
+        else:
+            der = _der(r, s)
+        try:
+            check(der, message, scheme)
+        except InvalidSignature:
+            raise Refused("signature.invalid") from None
+
+    return verify
+
+
+def _der_integer(number: bytes) -> bytes:
+    short = number.lstrip(b"\0")
+    if short[0] & 0x80:
+        short = b"\0" + short
+    return bytes([2, len(short)]) + short
+
+
+def _der(r: bytes, s: bytes) -> bytes:
+    body = _der_integer(r) + _der_integer(s)
+    return bytes([0x30, len(body)]) + body
+
+
+def der_signature(raw: bytes) -> bytes:
+    """An ECDSA signature r||s as X.509 has it (RFC 3279 §2.2.3)."""
+    half = len(raw) // 2
+    return _der(raw[:half], raw[half:])
+
+
+_FIELD_25519: Final = 2**255 - 19
+_ORDER_EIGHT_Y: Final = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+_SMALL_ORDER_Y: Final = frozenset({0, 1, _FIELD_25519 - 1, _ORDER_EIGHT_Y, _FIELD_25519 - _ORDER_EIGHT_Y})
+"""The y of the eight points whose order divides eight."""
+
+
+def _check_ed25519(raw: bytes) -> None:
+    from nacl.bindings import crypto_core_ed25519_is_valid_point
+
+    y = int.from_bytes(raw, "little") & (2**255 - 1)
+    if y % _FIELD_25519 in _SMALL_ORDER_Y:
+        raise Malformed("key.low_order", spec="RFC 8032 §5.1.7")
+    if y >= _FIELD_25519:
+        raise Malformed("key.not_canonical", spec="RFC 8032 §5.1.3")
+    # Also refuses what no holder of a private key can have: a point outside the prime-order group.
+    if not crypto_core_ed25519_is_valid_point(raw):
+        raise Malformed("key.not_on_curve", spec="RFC 8032 §5.1.3", algorithm=Algorithm.EDDSA.value)
+
+
+def _ed25519(raw: bytes) -> Verify:
+    from nacl.bindings import crypto_sign_open
+    from nacl.exceptions import BadSignatureError
+
+    def verify(signature: bytes, message: bytes) -> None:
+        if len(signature) != 64:
+            raise Refused("signature.invalid")
+        try:
+            crypto_sign_open(signature + message, raw)
+        except BadSignatureError:
+            raise Refused("signature.invalid") from None
+
+    return verify
+
+
+def _ml_dsa(algorithm: Algorithm, raw: bytes) -> Verify:
+    from cryptography.hazmat.primitives.asymmetric import mldsa
+
+    small = algorithm is Algorithm.ML_DSA_44
+    check = (mldsa.MLDSA44PublicKey if small else mldsa.MLDSA65PublicKey).from_public_bytes(raw).verify
+    size = 2420 if small else 3309
+
+    def verify(signature: bytes, message: bytes) -> None:
+        if len(signature) != size:
+            raise Refused("signature.invalid")
+        try:
+            check(signature, message)
+        except InvalidSignature:
+            raise Refused("signature.invalid") from None
+
+    return verify
