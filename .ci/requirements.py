@@ -1,10 +1,12 @@
-"""Print the requirements of dependency groups of pyproject.toml, one a line (`pip --group` needs a newer pip than 3.11 brings)."""
+"""Print the requirements of dependency groups of pyproject.toml, one a line (`pip --group` needs pip 25.1)."""
 
 import sys
 import tomllib
 from pathlib import Path
 
-GROUPS = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
+GROUPS = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8"))[
+    "dependency-groups"
+]
 
 
 def requirements(group: str) -> list[str]:

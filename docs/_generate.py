@@ -38,8 +38,9 @@ def problems() -> str:
     lines = [
         "# Problem codes",
         "",
-        "Every *no* of cityid has a code. Codes are stable; sentences may be translated and improved. Words in *italics*",
-        "are facts that the sentence is given. Programs find the code in `problem.code`, and in `--json` output as `code`.",
+        "Every *no* of cityid has a code. Codes are stable; sentences may be translated and improved.",
+        "Words in *italics* are facts that the sentence is given. Programs find the code in `problem.code`,",
+        "and in `--json` output as `code`.",
         "",
     ]
     for area, codes in groupby(sorted(messages().items()), key=lambda item: item[0].split(".")[0]):
