@@ -1,0 +1,377 @@
+"""Selective Disclosure for JWTs (RFC 9901): reading, processing, choosing. The mechanism; no credential format.
+
+Reading believes nothing: whoever holds an `SdJwt` still has to check the issuer's signature (`jws.check`) and the
+holder's (`key_binding.check`). Digests are over the characters received, never over anything encoded again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
+
+from cityid import limits
+from cityid.encoding import base64url, json
+from cityid.errors import Malformed, Misuse, Problem
+from cityid.jose import digests, jws
+from cityid.jose.jws import Jws, Typ
+from cityid.keys import PublicKey, jwk
+
+Path: TypeAlias = tuple[str | int, ...]
+"""Where a value stands in the ISSUED claims: member names, and indices that count hidden elements and decoys too."""
+
+RESERVED: Final = frozenset({"_sd", "_sd_alg", "..."})
+_ABSENT: Final = object()
+_ONLY_TEXT: Final = frozenset({str})
+
+
+@dataclass(frozen=True, slots=True)
+class KeyBinding:
+    """A KB-JWT as received: nothing in it is believed before `key_binding.check`."""
+
+    jws: Jws
+    claims: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Processed:
+    """The claims after processing (RFC 9901 §7.1), and what the token's disclosures were.
+
+    `payload` has no `_sd`, no `...`, no `_sd_alg` and nothing undisclosed. `hidden` gives the disclosure of each claim
+    that came out of one; `parents` the path of the disclosure around it (None: it stands in the issuer's payload).
+    `positions` gives, for each array from which undisclosed elements were dropped (by its issued path), the issued
+    index of each element that remains. `carriers` are the objects and arrays that held a digest, known or not.
+    """
+
+    payload: dict[str, Any] = field(repr=False)
+    hidden: Mapping[Path, bytes] = field(repr=False)
+    parents: Mapping[Path, Path | None]
+    positions: Mapping[Path, tuple[int, ...]]
+    carriers: tuple[Path, ...]
+    hash: digests.Hash
+
+
+@dataclass(frozen=True, slots=True)
+class SdJwt:
+    """An SD-JWT or SD-JWT+KB as read. `prefix` is all that `sd_hash` covers: the compact form up to its last tilde."""
+
+    jws: Jws
+    disclosures: tuple[bytes, ...] = field(repr=False)
+    prefix: bytes = field(repr=False)
+    binding: KeyBinding | None
+    processed: Processed
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        return self.processed.payload
+
+
+def read(token: bytes | str, *, typ: Typ, where: str = "sd_jwt", limit: int = limits.DOCUMENT) -> SdJwt:
+    """An SD-JWT or SD-JWT+KB in its compact form (RFC 9901 §4), processed.
+
+    Raises:
+        Malformed: `sd_jwt.*`, `jws.*`, `base64url.*`, `json.*`.
+    """
+    if isinstance(token, str):
+        token = token.encode("utf-8", "surrogatepass")
+    if len(token) > limit:
+        raise Malformed("jws.too_large", where=where, limit=limit, size=len(token))
+    issued, *parts = token.split(b"~", limits.DISCLOSURES + 2)
+    signed = jws.read_compact(issued, typ=typ, where=where)
+    if not parts:
+        raise Malformed("sd_jwt.no_tilde", where=where, spec="RFC 9901 §4")
+    last = parts.pop()
+    if len(parts) > limits.DISCLOSURES:
+        raise Malformed("sd_jwt.disclosures", where=where, limit=limits.DISCLOSURES)
+    binding = _read_binding(last, f"{where}.kb_jwt") if last else None
+    prefix = token[: len(token) - len(last)]
+    return SdJwt(signed, tuple(parts), prefix, binding, process(signed, parts, where))
+
+
+def read_issued(token: bytes | str, *, typ: Typ, where: str = "sd_jwt") -> SdJwt:
+    """`read`, for what an issuer hands out: there is no key binding on it (RFC 9901 §7.2).
+
+    Raises:
+        Malformed: `sd_jwt.bound_by_issuer`, and those of `read`.
+    """
+    found = read(token, typ=typ, where=where)
+    if found.binding is not None:
+        raise Malformed("sd_jwt.bound_by_issuer", where=where, spec="RFC 9901 §7.2")
+    return found
+
+
+def _read_binding(text: bytes, where: str) -> KeyBinding:
+    signed = jws.read_compact(text, typ=None, where=where)
+    return KeyBinding(signed, json.read_object(signed.payload, where=f"{where}.payload"))
+
+
+def read_json(data: bytes | str | dict[str, Any], *, typ: Typ, where: str = "sd_jwt") -> SdJwt:
+    """An SD-JWT or SD-JWT+KB in the flattened or general JSON serialisation (RFC 9901 §8), processed.
+
+    With several signatures the first is the token's: it alone may carry disclosures, and it alone is judged.
+
+    Raises:
+        Malformed: `sd_jwt.*`, `jws.*`, `base64url.*`, `json.*`.
+    """
+    document = data if isinstance(data, dict) else json.read_object(data, where=where)
+    signed = jws.read_json(document, typ=typ, where=where, first_of_several=True)
+    for index, other in enumerate(document.get("signatures", ())[1:], 1):
+        place = f"{where}.signatures[{index}]"
+        _refuse_disclosures(json.Fields(other, place).optional_object("header") or {}, f"{place}.header")
+    _refuse_disclosures(signed.header, f"{where}.protected")
+    header = json.Fields(dict(signed.unprotected), f"{where}.header")
+    texts = header.optional_texts("disclosures") or []
+    if len(texts) > limits.DISCLOSURES:
+        raise Malformed("sd_jwt.disclosures", where=where, limit=limits.DISCLOSURES)
+    parts = [text.encode("utf-8") for text in texts]
+    kb_jwt = header.optional_text("kb_jwt")
+    binding = None if kb_jwt is None else _read_binding(kb_jwt.encode("utf-8"), f"{where}.header.kb_jwt")
+    prefix = b"~".join([signed.compact, *parts, b""])
+    return SdJwt(signed, tuple(parts), prefix, binding, process(signed, parts, where))
+
+
+def _refuse_disclosures(header: Mapping[str, Any], where: str) -> None:
+    for name in ("disclosures", "kb_jwt"):
+        if name in header:
+            raise Malformed("sd_jwt.misplaced", where=where, spec="RFC 9901 §8.1", name=name)
+
+
+def process(signed: Jws, disclosures: Collection[bytes], where: str = "sd_jwt") -> Processed:
+    """RFC 9901 §7.1 (3) to (5): put each disclosed value in its place, then remove what belongs to the mechanism.
+
+    Raises:
+        Malformed: `sd_jwt.*`, `base64url.*`, `json.*`.
+    """
+    payload = json.read_object(signed.payload, where=f"{where}.payload", nodes=False)
+    hash_ = digests.named(payload.pop("_sd_alg", digests.DEFAULT), f"{where}.payload._sd_alg")
+    if b"" in disclosures:
+        raise Malformed("sd_jwt.empty_disclosure", where=where, spec="RFC 9901 §4")
+    by_digest = dict(zip(hash_.texts(disclosures), disclosures, strict=True)) if disclosures else {}
+    if len(by_digest) != len(disclosures):
+        raise Malformed("sd_jwt.disclosure_twice", where=where, spec="RFC 9901 §7.1")
+    walk = _Walk(by_digest, where)
+    walk.object(payload, (), 1, None, 0)
+    if len(set(walk.seen)) != len(walk.seen):
+        raise Malformed("sd_jwt.digest_twice", where=where, spec="RFC 9901 §7.1")
+    if by_digest:
+        raise Malformed("sd_jwt.unreferenced", where=where, spec="RFC 9901 §7.1", count=len(by_digest))
+    return Processed(
+        payload,
+        MappingProxyType(walk.hidden),
+        MappingProxyType(walk.parents),
+        MappingProxyType(walk.positions),
+        tuple(walk.carriers),
+        hash_,
+    )
+
+
+class _Walk:
+    """One walk over payload and disclosed values, in place. Each disclosure is taken out of `by_digest` when its digest
+    is met, so it can be used once, and what is left at the end was never referenced."""
+
+    __slots__ = ("by_digest", "carriers", "hidden", "nodes", "parents", "positions", "seen", "where")
+
+    def __init__(self, by_digest: dict[str, bytes], where: str) -> None:
+        self.by_digest = by_digest
+        self.where = where
+        self.seen: list[str] = []
+        self.hidden: dict[Path, bytes] = {}
+        self.parents: dict[Path, Path | None] = {}
+        self.positions: dict[Path, tuple[int, ...]] = {}
+        self.carriers: list[Path] = []
+        self.nodes = 0
+
+    def object(self, value: dict[str, Any], path: Path, depth: int, parent: Path | None, inside: int) -> None:
+        self._enter(len(value), depth)
+        if "..." in value or "_sd_alg" in value:
+            raise self._at("sd_jwt.reserved_name", path, name="..." if "..." in value else "_sd_alg")
+        found = value.pop("_sd", _ABSENT)
+        for name, item in value.items():
+            if type(item) is dict:
+                self.object(item, (*path, name), depth + 1, parent, inside)
+            elif type(item) is list:
+                self.array(item, (*path, name), depth + 1, parent, inside)
+        if found is not _ABSENT:
+            self._disclose(value, found, path, depth, parent, inside)
+
+    def _disclose(
+        self, value: dict[str, Any], found: Any, path: Path, depth: int, parent: Path | None, inside: int
+    ) -> None:
+        if type(found) is not list or not _ONLY_TEXT.issuperset(map(type, found)):
+            raise self._at("sd_jwt.digests", path)
+        self._count(found)
+        self.carriers.append(path)
+        take = self.by_digest.pop
+        for digest in found:
+            text = take(digest, None)
+            if text is None:
+                continue
+            item = self._read(text, path, inside)
+            if len(item) != 3:
+                raise self._at("sd_jwt.arity", path, expected=3, found=len(item))
+            salt, name, content = item
+            if type(salt) is not str or type(name) is not str:
+                raise self._at("sd_jwt.disclosure_types", path)
+            if name in RESERVED:
+                raise self._at("sd_jwt.reserved_name", path, name=name)
+            if name in value:
+                raise self._at("sd_jwt.name_taken", path, name=name)
+            value[name] = content
+            self._into(content, (*path, name), text, depth, parent, inside)
+
+    def array(self, value: list[Any], path: Path, depth: int, parent: Path | None, inside: int) -> None:
+        self._enter(len(value), depth)
+        dropped: set[int] | None = None
+        carries = False
+        for index, item in enumerate(value):
+            if type(item) is list:
+                self.array(item, (*path, index), depth + 1, parent, inside)
+            elif type(item) is not dict:
+                continue
+            elif "..." not in item:
+                self.object(item, (*path, index), depth + 1, parent, inside)
+            else:
+                digest = item["..."]
+                if len(item) != 1 or type(digest) is not str:
+                    raise self._at("sd_jwt.placeholder", (*path, index))
+                carries = True
+                self._count((digest,))
+                text = self.by_digest.pop(digest, None)
+                if text is None:
+                    dropped = dropped or set()
+                    dropped.add(index)
+                    continue
+                disclosed = self._read(text, path, inside)
+                if len(disclosed) != 2:
+                    raise self._at("sd_jwt.arity", path, expected=2, found=len(disclosed))
+                salt, content = disclosed
+                if type(salt) is not str:
+                    raise self._at("sd_jwt.disclosure_types", path)
+                value[index] = content
+                self._into(content, (*path, index), text, depth, parent, inside)
+        if carries:
+            self.carriers.append(path)
+        if dropped is not None:
+            kept = tuple(index for index in range(len(value)) if index not in dropped)
+            value[:] = [value[index] for index in kept]
+            self.positions[path] = kept
+
+    def _into(self, content: Any, path: Path, text: bytes, depth: int, parent: Path | None, inside: int) -> None:
+        self.hidden[path] = text
+        self.parents[path] = parent
+        if type(content) is dict:
+            self.object(content, path, depth + 1, path, inside + 1)
+        elif type(content) is list:
+            self.array(content, path, depth + 1, path, inside + 1)
+
+    def _read(self, text: bytes, path: Path, inside: int) -> list[Any]:
+        where = f"{self.where}.disclosure"
+        if inside >= limits.DISCLOSURE_DEPTH:
+            raise self._at("sd_jwt.disclosure_depth", path, limit=limits.DISCLOSURE_DEPTH)
+        item = json.read(base64url.decode(text, where), where=where, nodes=False)
+        if type(item) is not list:
+            raise self._at("sd_jwt.disclosure_types", path)
+        return item
+
+    def _enter(self, size: int, depth: int) -> None:
+        self.nodes += size
+        if depth > limits.DEPTH:
+            raise Malformed("json.too_deep", where=self.where, limit=limits.DEPTH)
+        if self.nodes > limits.NODES:
+            raise Malformed("json.too_many_values", where=self.where, limit=limits.NODES)
+
+    def _count(self, found: Collection[str]) -> None:
+        self.seen += found
+        if len(self.seen) > limits.DIGESTS:
+            raise Malformed("sd_jwt.digest_count", where=self.where, limit=limits.DIGESTS)
+
+    def _at(self, code: str, path: Path, **facts: str | int) -> Malformed:
+        return Malformed(Problem(code, facts, f"{self.where}.payload{pointer(path)}", "RFC 9901 §7.1"))
+
+
+def pointer(path: Collection[str | int | None]) -> str:
+    """`path` for people: `.address.locality`, `.nationalities[1]`, `.nationalities[*]`."""
+    return "".join(f".{step}" if isinstance(step, str) else f"[{'*' if step is None else step}]" for step in path)
+
+
+def select(token: SdJwt, paths: Collection[tuple[str | int | None, ...]]) -> bytes:
+    """The presentation of `token` that shows what stands at `paths`, without key binding: ready to send where none is
+    asked for, ready for `key_binding.bind` where it is.
+
+    A path names a claim as issued, None every element of an array. The disclosures around it go along (RFC 9901 §7.2);
+    those further inside do not, they have paths of their own. Order is as issued, and nothing goes twice.
+
+    Raises:
+        Misuse: `sd_jwt.no_such_claim`, for a path that leads to nothing in this token.
+    """
+    hidden, parents = token.processed.hidden, token.processed.parents
+    chosen: set[bytes] = set()
+    for path in paths:
+        if path in hidden:
+            around: list[Path | None] = [path]  # type: ignore[list-item]  # a key of `hidden` holds no None
+        else:
+            around = _around(token.processed, path)
+        for place in around:
+            while place is not None and hidden[place] not in chosen:
+                chosen.add(hidden[place])
+                place = parents[place]  # noqa: PLW2901  # climbing
+    issued = token.prefix[: token.prefix.index(b"~")]
+    return b"~".join([issued, *[text for text in token.disclosures if text in chosen], b""])
+
+
+def _around(processed: Processed, path: tuple[str | int | None, ...]) -> list[Path | None]:
+    """The innermost disclosures around the places that `path` names, when it is no hidden claim itself."""
+    places: list[tuple[Any, Path, Path | None]] = [(processed.payload, (), None)]
+    for step in path:
+        found: list[tuple[Any, Path, Path | None]] = []
+        for value, at, around in places:
+            if type(value) is dict and isinstance(step, str) and step in value:
+                inner = [(value[step], (*at, step))]
+            elif type(value) is list and not isinstance(step, str):
+                numbers = processed.positions.get(at, range(len(value)))
+                inner = [(item, (*at, n)) for n, item in zip(numbers, value, strict=True) if step is None or step == n]
+            else:
+                continue
+            found += [(item, place, place if place in processed.hidden else around) for item, place in inner]
+        places = found
+    if not places or not path:
+        raise Misuse("sd_jwt.no_such_claim", where=pointer(path), path=pointer(path))
+    return [around for _, _, around in places]
+
+
+def holder_key(payload: Mapping[str, Any], where: str = "cnf") -> PublicKey | None:
+    """The key that the credential is bound to: `cnf.jwk` of the processed payload (RFC 7800 §3.2), None without `cnf`.
+
+    Other confirmation methods are refused: each would have to be fetched or guessed.
+
+    Raises:
+        Malformed: `binding.cnf`, `binding.cnf_method`, `jwk.*`, `key.*`.
+    """
+    cnf = payload.get("cnf", _ABSENT)
+    if cnf is _ABSENT:
+        return None
+    if type(cnf) is not dict:
+        raise Malformed("binding.cnf", where=where, spec="RFC 7800 §3.1", found=json.kind(cnf))
+    if cnf.keys() != {"jwk"}:
+        raise Malformed("binding.cnf_method", where=where, spec="RFC 7800 §3", found=", ".join(sorted(cnf)) or "none")
+    return jwk.read(json.Fields(cnf, where).object("jwk"), f"{where}.jwk")
+
+
+def flattened(token: SdJwt, binding: bytes | None = None) -> dict[str, Any]:
+    """`token` in the flattened JSON serialisation (RFC 9901 §8), with `binding` as its `kb_jwt`."""
+    return jws.flattened(token.jws, _header(token, binding))
+
+
+def general(token: SdJwt, binding: bytes | None = None) -> dict[str, Any]:
+    """`token` in the general JSON serialisation, with one signature."""
+    return jws.general(token.jws, _header(token, binding))
+
+
+def _header(token: SdJwt, binding: bytes | None) -> dict[str, Any]:
+    header: dict[str, Any] = {"disclosures": [text.decode("ascii") for text in token.disclosures]}
+    if binding is not None:
+        header["kb_jwt"] = binding.decode("ascii")
+    elif token.binding is not None:
+        header["kb_jwt"] = token.binding.jws.compact.decode("ascii")
+    return header
