@@ -385,8 +385,10 @@ def make_map(slot: Path, environment: Mapping[str, str], jobs: int) -> Path:
     data = TREE / ".mutants" / "coverage"
     data.parent.mkdir(exist_ok=True)
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "pytest", "-n", str(jobs), "-q", "-p", "no:cacheprovider", "-m", "not interop"]
-        + ["--cov", "--cov-context=test", "--cov-report="],
+        [
+            *(sys.executable, "-P", "-m", "pytest", "-n", str(jobs), "-q", "-p", "no:cacheprovider"),
+            *("-m", "not interop", "--cov", "--cov-context=test", "--cov-report="),
+        ],
         cwd=slot,
         env={**environment, "COVERAGE_FILE": str(data)},
         check=False,
@@ -478,8 +480,10 @@ def preload() -> None:
 class OneAtATime:
     """A pytest plugin: only the chosen tests, in the chosen order, each with an alarm."""
 
-    def __init__(self, tests: Sequence[str]) -> None:
+    def __init__(self, tests: Sequence[str], noticed: Path) -> None:
         self.order = {test: number for number, test in enumerate(tests)}
+        self.noticed = noticed
+        noticed.unlink(missing_ok=True)
 
     def pytest_collection_modifyitems(self, items: list[Any]) -> None:
         items[:] = sorted(
@@ -491,6 +495,10 @@ class OneAtATime:
 
     def pytest_runtest_teardown(self) -> None:
         signal.alarm(0)
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        if report.failed:
+            self.noticed.write_text(report.nodeid, encoding="utf-8")
 
 
 def child(slot: Path, tests: Sequence[str], log: Path) -> None:
@@ -510,7 +518,9 @@ def child(slot: Path, tests: Sequence[str], log: Path) -> None:
 
         arguments = sorted({test.partition("::")[0] for test in tests})
         options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:cov", "--no-header", "--tb=line"]
-        status = int(pytest.main([*options, *arguments], plugins=[OneAtATime(tests)]))
+        # hypothesis is loaded before pytest could rewrite its assertions, on purpose
+        options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
+        status = int(pytest.main([*options, *arguments], plugins=[OneAtATime(tests, log.with_suffix(".noticed"))]))
     except BaseException as fault:  # a forked process must never return into its parent's code
         os.write(2, repr(fault).encode())
     finally:
@@ -535,13 +545,13 @@ class Tries:
         self.free = list(slots)
         self.map = tests_of
         self.running: list[Run] = []
-        self.result: dict[int, str] = {}
+        self.noticed: dict[str, int] = defaultdict(int)
 
     def start(self, mutant: Mutant | None, tests: Sequence[str], number: int) -> Run:
         slot = self.free.pop()
         if mutant is not None:
             (slot / mutant.file).write_text(mutant.source, encoding="utf-8")
-        log = slot / ".log"
+        log = slot / "mutants.log"
         sys.stdout.flush()
         pid = os.fork()
         if pid == 0:
@@ -585,6 +595,8 @@ class Tries:
             run, status = self.finished()
             assert run.mutant is not None
             if status in (1, 2):
+                with contextlib.suppress(FileNotFoundError):
+                    self.noticed[run.log.with_suffix(".noticed").read_text(encoding="utf-8")] += 1
                 yield run.mutant, "killed"
             elif status == 9 or status < -1:
                 yield run.mutant, "killed (took too long)"
@@ -601,14 +613,13 @@ class Tries:
                 yield run.mutant, f"SURVIVED (could not be tried, status {status})\n{tail}"
 
 
-def unmutated_passes(tries: Tries) -> None:
-    """The way the mutants are tried must not fail by itself."""
-    quick = sorted(tries.map.weight, key=lambda test: tries.map.weight[test])[:200]
-    tries.start(None, quick, 0)
+def unmutated_passes(tries: Tries, tests: Sequence[str]) -> None:
+    """The way in which mutants are tried must not make tests fail by itself."""
+    tries.start(None, tests, 0)
     run, status = tries.finished()
     if status != 0:
         print(run.log.read_text(encoding="utf-8", errors="replace")[-3000:])
-        sys.exit(f"mutants: the tests fail on an unchanged copy (status {status})")
+        sys.exit(f"mutants: tests fail on an unchanged copy, so nothing is proved (status {status})")
 
 
 # --- the command ----------------------------------------------------------------------------------------------------
@@ -652,13 +663,15 @@ def main() -> int:
             print("mutants: the coverage map names no tests")
             return 1
         preload()
-        unmutated_passes(tries)
+        unmutated_passes(tries, sorted(tries.map.weight, key=lambda test: tries.map.weight[test])[:50])
         print(f"{len(found)} mutants ({told}); {len(tries.map.weight)} tests", flush=True)
         results: list[tuple[Mutant, str]] = []
         for mutant, result in tries.all(found):
             results.append((mutant, result))
             if result.startswith("SURVIVED"):
                 print(f"{result:9} {mutant.place}: {mutant.what}: {mutant.code}", flush=True)
+        if tries.noticed:
+            unmutated_passes(tries, list(tries.noticed))
     survivors = [mutant for mutant, result in results if result.startswith("SURVIVED")]
     for mutant in excused:
         reason = EQUIVALENT[mutant.file, mutant.code, mutant.what]
