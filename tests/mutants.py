@@ -47,13 +47,13 @@ SCOPE = (
     "cityid/jose",
     "cityid/did",
     "cityid/formats",
-    "cityid/trust.py",
-    "cityid/query.py",
-    "cityid/presenting.py",
-    "cityid/verifying.py",
-    "cityid/edge/http.py",
-    "cityid/edge/software_keys.py",
-)
+    "cityid/trust",
+    "cityid/query",
+    "cityid/presenting",
+    "cityid/verifying",
+    "cityid/edge/http",
+    "cityid/edge/software_keys",
+)  # folders, or files without their .py
 DRAWN = 60
 SECONDS = 30
 NO = {"Malformed", "Refused", "malformed", "refused"}
@@ -88,6 +88,7 @@ def files() -> list[str]:
     found: list[Path] = []
     for name in SCOPE:
         path = TREE / name
+        path = path if path.exists() else path.with_suffix(".py")
         found += sorted(path.rglob("*.py")) if path.is_dir() else [path] if path.exists() else []
     return [str(path.relative_to(TREE)) for path in found]
 
@@ -283,7 +284,7 @@ def changed_lines(since: str) -> dict[str, set[int]]:
     """The lines of the work tree that are not in `since`."""
     found: dict[str, set[int]] = defaultdict(set)
     file = ""
-    for line in git("diff", "-U0", "--no-color", since, "--", *SCOPE).splitlines():
+    for line in git("diff", "-U0", "--no-color", since, "--", *files()).splitlines():
         if line.startswith("+++ "):
             file = line[4:].removeprefix("b/")
         elif hunk := re.match(r"@@ -\S+ \+(\d+)(?:,(\d+))? @@", line):
