@@ -182,14 +182,21 @@ def sign_segments(header: bytes, payload: bytes, signer: Signer) -> bytes:
     return signing_input + b"." + segment(signer.sign(signing_input))
 
 
-def sign(header: Mapping[str, Any], payload: bytes, signer: Signer) -> str:
-    """The compact serialisation of `payload` signed; `header` without `alg`.
+def make(header: Mapping[str, Any], payload: bytes, signer: Signer) -> Jws:
+    """`payload` signed; `header` without `alg`.
 
     Raises:
         Misuse: `jws.header_member`.
         Unavailable: `keys.unavailable`.
     """
-    return sign_segments(protected(header, signer.public_key), payload, signer).decode("ascii")
+    key = signer.public_key
+    signing_input = protected(header, key) + b"." + segment(payload)
+    return Jws({"alg": jwk.name(key), **header}, payload, signer.sign(signing_input), signing_input)
+
+
+def sign(header: Mapping[str, Any], payload: bytes, signer: Signer) -> str:
+    """The compact serialisation of `make`."""
+    return make(header, payload, signer).compact.decode("ascii")
 
 
 def flattened(jws: Jws, header: Mapping[str, Any] | None = None) -> dict[str, Any]:

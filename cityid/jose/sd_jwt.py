@@ -22,6 +22,7 @@ Path: TypeAlias = tuple[str | int, ...]
 """Where a value stands in the ISSUED claims: member names, and indices that count hidden elements and decoys too."""
 
 RESERVED: Final = frozenset({"_sd", "_sd_alg", "..."})
+"""Names that belong to the mechanism (RFC 9901 §4.1)."""
 _ABSENT: Final = object()
 _ONLY_TEXT: Final = frozenset({str})
 
