@@ -42,7 +42,7 @@ _NAMES: Final[Mapping[Algorithm, tuple[str, ...]]] = MappingProxyType(
 
 
 def names(key: PublicKey) -> tuple[str, ...]:
-    """The `alg` values that a header may carry for this key (RFC 9864 §2.2: two for Ed25519, none if it cannot sign)."""
+    """The `alg` values that a header may carry for this key: two for Ed25519 (RFC 9864 §2.2), none if it can't sign."""
     return _NAMES.get(key.algorithm, ())
 
 
