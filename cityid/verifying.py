@@ -6,7 +6,8 @@ where the trust entry says, and nobody asks for a status before all else has pas
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -283,7 +284,8 @@ def _judge_all(
         else:
             refused.setdefault(item.id, []).append(verdict)
     checks = MappingProxyType({name: tuple(v.checks for v in group) for name, group in refused.items()})
-    problems = asked.query.judge({name: len(group) for name, group in accepted.items()})
+    sent = Counter(item.id for item, _ in shown)
+    problems = asked.query.judge(sent, {name: len(group) for name, group in accepted.items()})
     poisoned = [v.reason for group in refused.values() for v in group if v.reason.code in _POISON]
     if problems or poisoned:
         verdicts = [v for group in refused.values() for v in group]
@@ -292,7 +294,7 @@ def _judge_all(
     return AnswerAccepted(MappingProxyType({n: tuple(g) for n, g in accepted.items()}), checks)
 
 
-def _read_token(vp_token: Mapping[str, Any], query: Query) -> Iterable[tuple[CredentialQuery, bytes]]:
+def _read_token(vp_token: Mapping[str, Any], query: Query) -> list[tuple[CredentialQuery, bytes]]:
     """The presentations of a vp_token with the query that each answers (OpenID4VP §8.1).
 
     Raises:

@@ -1,0 +1,190 @@
+"""Presenting: what could be shown, exactly; a person's yes; and only then a signature.
+
+    found = options(wallet, query, at)           # what each answer would show and what stays hidden
+    consent = Consent(found.best, at)            # made only from the person's yes
+    shown = present(consent, challenge, wallet, at)
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final, Literal
+
+from cityid.credential import Challenge, Credential, Path, Unbound
+from cityid.errors import Misuse, Problem, Refused
+from cityid.formats import FORMATS, Format
+from cityid.query import Match, Query, Unanswerable, lint
+from cityid.wallet import Card, Copy, Wallet
+
+__all__ = ["Consent", "Nothing", "Option", "Options", "Shown", "options", "present", "sent"]
+
+_PROTOCOL: Final = frozenset({"iss", "iat", "nbf", "exp", "vct", "vct#integrity", "aka_vcts"})
+"""Claims that say what the card is, not who its holder is: told as issuer, type and validity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One card as an answer to one credential query. `shows` are the claims that would leave, with their values (those
+    that this card always shows included); `hides` the paths that stay."""
+
+    id: str
+    card: Card
+    match: Match
+    shows: tuple[tuple[Path, Any], ...]
+    hides: tuple[Path, ...]
+
+    @property
+    def single_use(self) -> bool:
+        """Is an unused copy left, so that two services cannot compare this showing with another?"""
+        return self.card.copies_left > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What could be shown. `best` is the least-disclosing answer, one option for each needed query; `by_id` has every
+    card that answers a query, the least-disclosing first. `warnings` tell of over-asking: a request that has any is
+    not agreed to by default."""
+
+    best: tuple[Option, ...]
+    by_id: Mapping[str, tuple[Option, ...]]
+    warnings: tuple[Problem, ...]
+
+    def __bool__(self) -> Literal[True]:
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """Nothing in the wallet answers the request. `reasons` say why, by query id; they are for the holder and never
+    leave the wallet (OpenID4VP §15.9)."""
+
+    reasons: Mapping[str, tuple[Problem, ...]]
+
+    def __bool__(self) -> Literal[False]:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """The person's yes to exactly these options. Nothing else makes one. `reuse` is their yes to showing a copy that
+    was shown before, where no unused one is left."""
+
+    options: tuple[Option, ...]
+    at: datetime
+    reuse: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A signed answer: the `vp_token` (OpenID4VP §8.1) and the copies that it used up."""
+
+    vp_token: Mapping[str, list[str]]
+    copies: tuple[tuple[Option, Copy], ...]
+
+
+def options(
+    wallet: Wallet, query: Query, at: datetime, *, formats: Mapping[str, Format] = FORMATS
+) -> Options | Nothing:
+    """What the wallet can answer a query with, and what each answer would show. Signs nothing, uses nothing up."""
+    held: dict[int, tuple[Card, Credential]] = {}
+    for card in wallet.held():
+        credential = card.credential
+        held[id(credential)] = (card, credential)
+
+    def answers(credential: Credential, meta: Mapping[str, Any]) -> bool:
+        return credential.format in formats and formats[credential.format].answers(credential, meta)
+
+    found = query.options([credential for _, credential in held.values()], answers=answers, at=at)
+    if isinstance(found, Unanswerable):
+        return Nothing(found.reasons)
+    by_id = {
+        name: tuple(_option(held[id(match.credential)][0], match) for match in matches)
+        for name, matches in found.candidates.items()
+    }
+    best = tuple(by_id[name][0] for name in found.ids)
+    return Options(best, MappingProxyType(by_id), lint(query))
+
+
+def _option(card: Card, match: Match) -> Option:
+    credential = match.credential
+    shows: list[tuple[Path, Any]] = []
+    hides: list[Path] = []
+    for path, value in _leaves(credential.claims, ()):
+        covers = [path[:length] for length in range(1, len(path) + 1) if path[:length] in credential.hidden]
+        if path[0] in _PROTOCOL:
+            continue
+        if all(cover in match.disclose for cover in covers):
+            shows.append((path, value))
+        else:
+            hides.append(path)
+    return Option(match.id, card, match, tuple(shows), tuple(hides))
+
+
+def _leaves(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+    if isinstance(value, Mapping) and value:
+        for name, inner in value.items():
+            yield from _leaves(inner, (*path, name))
+    elif isinstance(value, list) and value:
+        for index, inner in enumerate(value):
+            yield from _leaves(inner, (*path, index))
+    else:
+        yield path, value
+
+
+def present(
+    consent: Consent,
+    challenge: Challenge,
+    wallet: Wallet,
+    at: datetime,
+    *,
+    formats: Mapping[str, Format] = FORMATS,
+    entropy: Callable[[int], bytes] = secrets.token_bytes,
+) -> Shown:
+    """Sign what was agreed to, with copies that are reserved before the first signature: a lost copy is better than one
+    that links two showings.
+
+    Raises:
+        Misuse: `present.nothing`.
+        Refused: `wallet.no_copy_left`, `present.copy_differs` (the reserved copy would show something else),
+            `keys.unknown` and `wallet.not_bound` where the holder's key is not in this wallet.
+    """
+    if not consent.options:
+        raise Misuse("present.nothing")
+    used = tuple((option, _reserve(option, consent, wallet, at)) for option in consent.options)
+    token: dict[str, list[str]] = {}
+    for option, copy in used:
+        query = option.match.query
+        form = formats[option.card.format]
+        bound = query.holder_binding
+        signer = wallet.keyring.signer(copy.key) if bound else None
+        raw = form.present(
+            copy.credential, option.match.disclose, challenge if bound else Unbound(), signer, at=at, entropy=entropy
+        )
+        token.setdefault(option.id, []).append(raw.decode("ascii"))
+    return Shown(MappingProxyType(token), used)
+
+
+def _reserve(option: Option, consent: Consent, wallet: Wallet, at: datetime) -> Copy:
+    copy = wallet.reserve(option.card.id, at, allow_reuse=consent.reuse)
+    now = _option(option.card, _again(option.match, copy.credential))
+    if now.shows != option.shows:
+        raise Refused("present.copy_differs", type=option.card.type)
+    return copy
+
+
+def _again(match: Match, credential: Credential) -> Match:
+    return Match(match.query, credential, match.disclose, match.claim_set)
+
+
+def sent(shown: Shown, to: str, wallet: Wallet, at: datetime) -> None:
+    """Write into the wallet's history what was shown to whom: the paths of the claims, never their values."""
+    for option, copy in shown.copies:
+        wallet.shown(copy, to, _paths(option.shows), at)
+
+
+def _paths(shows: Collection[tuple[Path, Any]]) -> tuple[Path, ...]:
+    return tuple(path for path, _ in shows)

@@ -1,0 +1,81 @@
+"""Homes: one folder a role, known by its file (`city.toml`, `wallet.toml`, `service.toml`).
+
+Found by `--home`, `CITYID_HOME`, the current folder or its parents, else the person's data folder.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cityid.errors import Misuse
+
+ROLES = ("city", "wallet", "service")
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """An open home: its folder, its role and what its file says."""
+
+    folder: Path
+    role: str
+    config: Mapping[str, Any]
+
+    def path(self, *parts: str) -> Path:
+        return self.folder.joinpath(*parts)
+
+    @property
+    def file(self) -> Path:
+        return self.folder / f"{self.role}.toml"
+
+    def text(self, name: str) -> str:
+        """A member of the home's file that must be text.
+
+        Raises:
+            Misuse: `home.member`.
+        """
+        value = self.config.get(name)
+        if not isinstance(value, str) or not value:
+            raise Misuse("home.member", name=name, file=str(self.file))
+        return value
+
+
+def find(given: Path | None, role: str | None = None) -> Home:
+    """The home to work in; `role` is what the command needs.
+
+    Raises:
+        Misuse: `home.none`, `home.wrong_kind`, `home.syntax`, `home.several`.
+    """
+    for folder in _candidates(given, role):
+        present = [name for name in ROLES if (folder / f"{name}.toml").is_file()]
+        if len(present) > 1:
+            raise Misuse("home.several", folder=str(folder))
+        if present:
+            return _open(folder, present[0], role)
+    raise Misuse("home.none", role=role or "city, wallet or service", folder=str(given or Path.cwd()))
+
+
+def _candidates(given: Path | None, role: str | None) -> list[Path]:
+    if given is not None:
+        return [given]
+    if named := os.environ.get("CITYID_HOME"):
+        return [Path(named)]
+    here = Path.cwd()
+    folders = [here, *here.parents]
+    base = os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
+    return [*folders, Path(base) / "cityid" / (role or "wallet")]
+
+
+def _open(folder: Path, found: str, role: str | None) -> Home:
+    file = folder / f"{found}.toml"
+    if role is not None and found != role:
+        raise Misuse("home.wrong_kind", found=found, wanted=role, file=str(file))
+    try:
+        config = tomllib.loads(file.read_bytes().decode("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        raise Misuse("home.syntax", file=str(file)) from None
+    return Home(folder, found, config)
