@@ -69,21 +69,21 @@ def read_compact(token: bytes | str, *, typ: Typ, where: str = "jws", limit: int
         raise Malformed("jws.segments", where=where, spec="RFC 7515 §7.1", found=token.count(b".") + 1)
     protected, payload, signature = segments
     return Jws(
-        _read_header(protected, typ, where),
-        base64url.decode(payload, f"{where}.payload"),
-        base64url.decode(signature, f"{where}.signature"),
+        _read_header(protected, typ, f"{where}.protected"),
+        base64url.decode(payload, where),
+        base64url.decode(signature, where),
         token[: len(protected) + len(payload) + 1],
     )
 
 
 def _read_header(protected: bytes | str, typ: Typ, where: str) -> dict[str, Any]:
-    where = f"{where}.protected"
     if len(protected) > limits.JOSE_HEADER:
         raise Malformed("jws.header_too_large", where=where, limit=limits.JOSE_HEADER, size=len(protected))
     header = json.read_object(base64url.decode(protected, where), where=where)
     if len(header) > limits.HEADER_MEMBERS:
         raise Malformed("jws.header_members", where=where, limit=limits.HEADER_MEMBERS, found=len(header))
-    _refuse_extensions(header, where)
+    if "b64" in header or "crit" in header:
+        _refuse_extensions(header, where)
     alg = header.get("alg")
     if not isinstance(alg, str):
         raise Malformed("jws.alg_missing", where=where, spec="RFC 7515 §4.1.1")
@@ -134,7 +134,7 @@ def read_json(
             raise Malformed("jws.signatures", where=where, spec="RFC 7515 §7.2.1", found=len(signatures))
         fields = json.Fields(signatures[0], f"{where}.signatures[0]")
     protected = fields.text("protected")
-    header = _read_header(protected, typ, fields.where)
+    header = _read_header(protected, typ, fields.at("protected"))
     unprotected = fields.optional_object("header") or {}
     _refuse_extensions(unprotected, fields.at("header"))
     both = sorted(header.keys() & unprotected.keys())

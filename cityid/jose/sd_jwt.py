@@ -145,7 +145,7 @@ def process(signed: Jws, disclosures: Collection[bytes], where: str = "sd_jwt") 
         Malformed: `sd_jwt.*`, `base64url.*`, `json.*`.
     """
     payload = json.read_object(signed.payload, where=f"{where}.payload", nodes=False)
-    hash_ = digests.named(payload.pop("_sd_alg", digests.DEFAULT), f"{where}.payload._sd_alg")
+    hash_ = digests.named(payload.pop("_sd_alg", digests.DEFAULT), where)
     if b"" in disclosures:
         raise Malformed("sd_jwt.empty_disclosure", where=where, spec="RFC 9901 §4")
     by_digest = dict(zip(hash_.texts(disclosures), disclosures, strict=True)) if disclosures else {}
@@ -171,11 +171,12 @@ class _Walk:
     """One walk over payload and disclosed values, in place. Each disclosure is taken out of `by_digest` when its digest
     is met, so it can be used once, and what is left at the end was never referenced."""
 
-    __slots__ = ("by_digest", "carriers", "hidden", "nodes", "parents", "positions", "seen", "where")
+    __slots__ = ("by_digest", "carriers", "hidden", "inner", "nodes", "parents", "positions", "seen", "where")
 
     def __init__(self, by_digest: dict[str, bytes], where: str) -> None:
         self.by_digest = by_digest
         self.where = where
+        self.inner = f"{where}.disclosure"
         self.seen: list[str] = []
         self.hidden: dict[Path, bytes] = {}
         self.parents: dict[Path, Path | None] = {}
@@ -184,7 +185,9 @@ class _Walk:
         self.nodes = 0
 
     def object(self, value: dict[str, Any], path: Path, depth: int, parent: Path | None, inside: int) -> None:
-        self._enter(len(value), depth)
+        self.nodes += len(value)
+        if depth > limits.DEPTH or self.nodes > limits.NODES:
+            raise self._too_much(depth)
         if "..." in value or "_sd_alg" in value:
             raise self._at("sd_jwt.reserved_name", path, name="..." if "..." in value else "_sd_alg")
         found = value.pop("_sd", _ABSENT)
@@ -222,7 +225,9 @@ class _Walk:
             self._into(content, (*path, name), text, depth, parent, inside)
 
     def array(self, value: list[Any], path: Path, depth: int, parent: Path | None, inside: int) -> None:
-        self._enter(len(value), depth)
+        self.nodes += len(value)
+        if depth > limits.DEPTH or self.nodes > limits.NODES:
+            raise self._too_much(depth)
         dropped: set[int] | None = None
         carries = False
         for index, item in enumerate(value):
@@ -267,20 +272,17 @@ class _Walk:
             self.array(content, path, depth + 1, path, inside + 1)
 
     def _read(self, text: bytes, path: Path, inside: int) -> list[Any]:
-        where = f"{self.where}.disclosure"
         if inside >= limits.DISCLOSURE_DEPTH:
             raise self._at("sd_jwt.disclosure_depth", path, limit=limits.DISCLOSURE_DEPTH)
-        item = json.read(base64url.decode(text, where), where=where, nodes=False)
+        item = json.read(base64url.decode(text, self.inner), where=self.inner, nodes=False)
         if type(item) is not list:
             raise self._at("sd_jwt.disclosure_types", path)
         return item
 
-    def _enter(self, size: int, depth: int) -> None:
-        self.nodes += size
+    def _too_much(self, depth: int) -> Malformed:
         if depth > limits.DEPTH:
-            raise Malformed("json.too_deep", where=self.where, limit=limits.DEPTH)
-        if self.nodes > limits.NODES:
-            raise Malformed("json.too_many_values", where=self.where, limit=limits.NODES)
+            return Malformed("json.too_deep", where=self.where, limit=limits.DEPTH)
+        return Malformed("json.too_many_values", where=self.where, limit=limits.NODES)
 
     def _count(self, found: Collection[str]) -> None:
         self.seen += found

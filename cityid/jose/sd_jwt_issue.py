@@ -23,8 +23,8 @@ from cityid.jose.sd_jwt import RESERVED, Path, Processed, SdJwt, pointer
 from cityid.keys import Signer
 
 UNHIDEABLE: Final = frozenset({"iss", "aud", "exp", "nbf", "cnf"})
-"""Claims that decide validity (RFC 9901 §9.7): neither they nor their parts are ever selectively disclosable (entries of
-an `aud` array excepted). Credential formats name more."""
+"""Claims that decide validity (RFC 9901 §9.7): neither they nor their parts are selectively disclosable, but for entries
+of an `aud` array. Credential formats name more."""
 
 Step: TypeAlias = str | int | None
 _quote: Final = encode_basestring
@@ -97,16 +97,9 @@ def _compile(paths: set[tuple[Step, ...]], at: tuple[Step, ...]) -> _Node:
     return _Node(kinds.isdisjoint({str}) and bool(kinds), MappingProxyType(hide), MappingProxyType(inside))
 
 
-@dataclass(slots=True)
-class _Pending:
-    """A disclosure that waits for the digests inside its value."""
-
-    middle: bytes
-    value: Any
-    target: list[Any]
-    index: int
-    path: Path
-    parent: Path | None
+_Pending: TypeAlias = tuple[bytes, Any, list[Any], int, Path, Path | None]
+"""A disclosure that waits for the digests inside its value: what stands between salt and value, the value, the list for
+its digest, the place there (-1: at the end), its path and that of the disclosure around it."""
 
 
 class _Pour:
@@ -147,25 +140,33 @@ class _Pour:
         if len(path) >= limits.DEPTH:
             raise Malformed("json.too_deep", where=pointer(path[:4]), limit=limits.DEPTH)
         built: dict[str, Any] = {}
+        if node is None:
+            for name, item in value.items():
+                if name in RESERVED or type(name) is not str:
+                    raise _bad_name(name, path)
+                built[name] = self.content(item, None, (*path, name), parent)[0]
+            return built, 0
+        hide, inside = node.hide, node.inside
         found: list[str] = []
         height = hides = 0
         for name, item in value.items():
             if name in RESERVED or type(name) is not str:
-                raise Malformed("sd_jwt.claim_name", where=pointer(path), spec="RFC 9901 §4.1", name=str(name))
+                raise _bad_name(name, path)
             at = (*path, name)
-            if node is None:
-                built[name], inner = self.content(item, None, at, parent)
-                continue
-            middle = node.hide.get(name)
-            content, inner = self.content(item, node.inside.get(name), at, parent if middle is None else at)
+            middle = hide.get(name)
+            if type(item) is str and name not in inside:
+                content, inner = item, 0
+            else:
+                content, inner = self.content(item, inside.get(name), at, parent if middle is None else at)
             if middle is None:
                 built[name] = content
             else:
-                self._pend(inner, _Pending(middle, content, found, -1, at, parent))
+                self._pend(inner, (middle, content, found, -1, at, parent))
                 inner += 1
                 hides += 1
-            height = max(height, inner)
-        if node is not None and node.hide:
+            if inner > height:
+                height = inner
+        if hide:
             self.decoys += [(found, False)] * self.decoys_each
             if hides or self.decoys_each:
                 built["_sd"] = found
@@ -187,7 +188,7 @@ class _Pour:
             content, inner = self.content(item, child, at, parent if middle is None else at)
             built.append(content)
             if middle is not None:
-                self._pend(inner, _Pending(middle, content, built, index, at, parent))
+                self._pend(inner, (middle, content, built, index, at, parent))
                 inner += 1
             height = max(height, inner)
         if node.hide:
@@ -199,6 +200,10 @@ class _Pour:
         while len(self.generations) <= generation:
             self.generations.append([])
         self.generations[generation].append(pending)
+
+
+def _bad_name(name: Any, path: Path) -> Malformed:
+    return Malformed("sd_jwt.claim_name", where=pointer(path), spec="RFC 9901 §4.1", name=str(name))
 
 
 def issue(
@@ -227,13 +232,15 @@ def issue(
     salts = _salts(count, entropy)
     for generation in pour.generations:
         texts = _disclosures(generation, salts[len(made) :])
-        for pending, text, digest in zip(generation, texts, frame.hash.texts(texts), strict=True):
-            if pending.index < 0:
-                pending.target.append(digest)
+        for (_, _, target, index, path, parent), text, digest in zip(
+            generation, texts, frame.hash.texts(texts), strict=True
+        ):
+            if index < 0:
+                target.append(digest)
             else:
-                pending.target[pending.index] = {"...": digest}
-            hidden[pending.path] = text
-            parents[pending.path] = pending.parent
+                target[index] = {"...": digest}
+            hidden[path] = text
+            parents[path] = parent
         for found in pour.sorted:
             found.sort()
         made += texts
@@ -269,8 +276,7 @@ def _salts(count: int, entropy: Callable[[int], bytes]) -> list[bytes]:
     raw = entropy(_SALT * count) if count else b""
     text = binascii.b2a_base64(raw, newline=False).translate(_TO_URL)
     salts = [text[start : start + 24] for start in range(0, 24 * count, 24)]
-    # 22 characters are what every disclosure keeps.
-    if len(raw) != _SALT * count or len({salt[:22] for salt in salts}) != count:
+    if len(raw) != _SALT * count or len(set(salts)) != count:
         raise Misuse("sd_jwt.entropy", spec="RFC 9901 §9.3")
     return salts
 
@@ -280,8 +286,10 @@ def _disclosures(generation: list[_Pending], salts: list[bytes]) -> list[bytes]:
     parts: list[bytes] = []
     ends: list[int] = []
     end = 0
-    for pending, salt in zip(generation, salts, strict=False):
-        tail = pending.middle + _value(pending.value) + b"]"
+    for (middle, value, *_), salt in zip(generation, salts, strict=False):
+        tail = (
+            middle + (_quote(value).encode("ascii") if type(value) is str and value.isascii() else _value(value)) + b"]"
+        )
         length = 26 + len(tail)
         cut = length % 3
         parts += (b'["', salt[: 24 - cut], tail)
@@ -292,8 +300,6 @@ def _disclosures(generation: list[_Pending], salts: list[bytes]) -> list[bytes]:
 
 
 def _value(value: Any) -> bytes:
-    if type(value) is str and value.isascii():
-        return _quote(value).encode("ascii")
     if value is True:
         return b"true"
     if value is False:
