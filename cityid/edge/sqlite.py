@@ -1,0 +1,218 @@
+"""SQLite as all our stores use it: durable (WAL, synchronous=FULL), one writer at a time, numbered migrations forward.
+
+A connection serves one thread at a time and is kept for the next one. What SQLite says becomes Unavailable `store.*`.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+import stat
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from cityid.edge.private_file import make_directory
+from cityid.errors import Misuse, Unavailable
+
+Migrations: TypeAlias = Sequence[Sequence[str]]
+"""Statements by version: the first group makes version 1 out of an empty file. A group that shipped never changes."""
+
+BUSY: Final = 10.0
+"""Seconds that a writer waits for another."""
+_CODES: Final = {
+    sqlite3.SQLITE_BUSY: "store.busy",
+    sqlite3.SQLITE_LOCKED: "store.busy",
+    sqlite3.SQLITE_FULL: "store.full",
+    sqlite3.SQLITE_READONLY: "store.read_only",
+    sqlite3.SQLITE_CORRUPT: "store.damaged",
+    sqlite3.SQLITE_NOTADB: "store.damaged",
+    sqlite3.SQLITE_CANTOPEN: "store.cannot_open",
+    sqlite3.SQLITE_PERM: "store.cannot_open",
+}
+
+
+@contextmanager
+def told(store: str, kind: str) -> Iterator[None]:
+    """Turn what SQLite says into Unavailable `store.*`."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = _CODES.get((getattr(error, "sqlite_errorcode", None) or 0) & 0xFF)
+        if code == "store.damaged":
+            raise Unavailable("store.damaged", kind=kind) from None
+        if code is not None:
+            raise Unavailable(code, path=store) from None
+        reason = getattr(error, "sqlite_errorname", None) or type(error).__name__
+        raise Unavailable("store.failed", path=store, reason=reason) from error
+
+
+def create(path: Path) -> None:
+    """An empty file that only its owner can use, whatever the umask. Missing folders are made as 0700.
+
+    Raises:
+        FileExistsError: something has this name; nothing was followed or changed.
+        Unavailable: `store.write`.
+    """
+    make_directory(path.parent)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            os.fchmod(descriptor, 0o600)
+        finally:
+            os.close(descriptor)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise Unavailable("store.write", path=str(path), reason=errno.errorcode.get(error.errno or 0, "EIO")) from None
+
+
+def check(path: Path) -> None:
+    """A file that only its owner can read, replace or redirect.
+
+    By name, not by descriptor: closing any descriptor of a file drops all locks that this process has on it, SQLite's
+    too. Nobody else can swap the name, because the folder is not everybody's.
+
+    Raises:
+        Misuse: `store.permissions`.
+        Unavailable: `store.missing`, `store.not_a_file` (a link, a pipe, a second name), `store.unreadable`.
+    """
+    try:
+        found, folder = path.lstat(), path.parent.stat()
+    except FileNotFoundError:
+        raise Unavailable("store.missing", path=str(path)) from None
+    except OSError as error:
+        reason = errno.errorcode.get(error.errno or 0, "EIO")
+        raise Unavailable("store.unreadable", path=str(path), reason=reason) from None
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+        raise Unavailable("store.not_a_file", path=str(path))
+    if found.st_uid != os.geteuid() or found.st_mode & 0o077:
+        raise Misuse("store.permissions", path=str(path), mode=f"{stat.S_IMODE(found.st_mode):04o}")
+    if folder.st_mode & stat.S_IWOTH and not folder.st_mode & stat.S_ISVTX:
+        raise Misuse("store.permissions", path=str(path.parent), mode=f"{stat.S_IMODE(folder.st_mode):04o}")
+
+
+class Database:
+    """One SQLite file of one `kind`, which `application_id` marks, or a database in memory where `path` is None.
+
+    Raises:
+        Misuse: `store.permissions` for a file that others can read or replace, `store.wrong_kind`.
+        Unavailable: `store.newer`, `store.damaged`, `store.not_a_file` and the other `store.*`.
+    """
+
+    def __init__(self, path: str | Path | None, kind: str, application_id: int, migrations: Migrations) -> None:
+        self.name = "memory" if path is None else str(path)
+        self.kind = kind
+        self._path = None if path is None else Path(path)
+        self._idle: list[sqlite3.Connection] = []
+        self._lost: list[sqlite3.Connection] = []
+        self._process = os.getpid()
+        self._closed = False
+        # A database in memory is its one connection, which its threads share by turns.
+        self._turns = threading.RLock() if path is None else None
+        if self._path is not None:
+            with suppress(FileExistsError):
+                create(self._path)
+            check(self._path)
+        with told(self.name, self.kind), self._connection() as connection:
+            _migrate(connection, self.name, application_id, migrations)
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """A connection to read with."""
+        with told(self.name, self.kind), self._connection() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """A connection inside a transaction that holds the right to write; committed, durably, when left without an
+        error."""
+        with told(self.name, self.kind), self._connection() as connection, transaction(connection):
+            yield connection
+
+    def close(self) -> None:
+        """Close what is idle, and every connection in use as soon as it is given back."""
+        self._closed = True
+        while self._idle:
+            self._idle.pop().close()
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        if self._turns is not None:
+            with self._turns:
+                if not self._idle:
+                    self._idle.append(connect(":memory:"))
+                yield self._idle[0]
+            return
+        if self._process != os.getpid():
+            # SQLite forbids a child to use, or even close, the connections of its parent.
+            self._lost, self._idle, self._process = [*self._lost, *self._idle], [], os.getpid()
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = connect(f"{self._path.absolute().as_uri()}?mode=rw")  # type: ignore[union-attr]
+        try:
+            yield connection
+        finally:
+            if self._closed or connection.in_transaction:  # in a transaction still: the rollback itself failed
+                connection.close()
+            else:
+                self._idle.append(connection)
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """BEGIN IMMEDIATE, so that what is read inside is still true when it is written; COMMIT, or ROLLBACK on an error."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def connect(uri: str) -> sqlite3.Connection:
+    """A connection with our settings. Autocommit: transactions are begun by name."""
+    connection = sqlite3.connect(uri, timeout=BUSY, isolation_level=None, check_same_thread=False, uri=True)
+    try:
+        for setting in (
+            "trusted_schema = OFF",
+            "foreign_keys = ON",
+            "secure_delete = ON",
+            "cell_size_check = ON",
+            "journal_mode = WAL",
+            "synchronous = FULL",
+        ):
+            connection.execute(f"PRAGMA {setting}").fetchall()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _migrate(connection: sqlite3.Connection, store: str, application_id: int, migrations: Migrations) -> None:
+    if _versions(connection, store, application_id, migrations) == len(migrations):
+        return
+    with transaction(connection):
+        version = _versions(connection, store, application_id, migrations)
+        for group in migrations[version:]:
+            for statement in group:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {application_id}")
+        connection.execute(f"PRAGMA user_version = {len(migrations)}")
+
+
+def _versions(connection: sqlite3.Connection, store: str, application_id: int, migrations: Migrations) -> int:
+    (kind,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if kind != application_id and (kind or tables):
+        raise Misuse("store.wrong_kind", path=store)
+    if version > len(migrations):
+        raise Unavailable("store.newer", path=store, version=version, known=len(migrations))
+    return int(version)
