@@ -1,0 +1,455 @@
+"""SD-JWT VC: the credential format `dc+sd-jwt` (draft-ietf-oauth-sd-jwt-vc on RFC 9901).
+
+The mechanism is `cityid.jose.sd_jwt`. Here is what the draft adds: names and types of the registered claims, which of
+them may never be hidden, and where the issuer's key is said to be. Reading believes nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final, cast
+
+from cityid import limits
+from cityid.checks import PASSED, Check, Step, failed, passed
+from cityid.credential import (
+    CertificateChain,
+    Challenge,
+    Credential,
+    CredentialType,
+    DidUrl,
+    Draft,
+    KeyPlace,
+    KeyRef,
+    Keys,
+    Path,
+    Presentation,
+    StatusRef,
+    Unbound,
+    WebIssuer,
+    Window,
+)  # fmt: skip
+from cityid.did import parse, parse_url
+from cityid.encoding import base64url, json, times
+from cityid.errors import Malformed, Misuse, Problem, Refused
+from cityid.jose import digests, jws, key_binding, sd_jwt, sd_jwt_issue
+from cityid.jose.sd_jwt import SdJwt
+from cityid.jose.sd_jwt_issue import Frame
+from cityid.keys import PublicKey, Signer, jwk, x509
+
+REVISION: Final = "draft-ietf-oauth-sd-jwt-vc-19"
+"""The draft moves; every rule of it that this house keeps is in this file and in `type_metadata`."""
+
+TYP: Final = "dc+sd-jwt"
+NEVER_HIDDEN: Final = frozenset({"iss", "nbf", "exp", "cnf", "vct", "vct#integrity", "aka_vcts", "status"})
+"""Neither these nor anything inside them may come out of a disclosure (§2.2.2.3)."""
+
+_OURS: Final = frozenset({*NEVER_HIDDEN, "iat"})
+_FRAMES: Final = 64
+_ALGORITHMS: Final = ("ES256", "ES384", "EdDSA", "ES256K", "ML-DSA-44", "ML-DSA-65")
+_SIGNED: Final = (PASSED[Step.ISSUER_SIGNATURE],)
+_BOTH: Final = (PASSED[Step.ISSUER_SIGNATURE], PASSED[Step.HOLDER_BINDING])
+_UNBOUND: Final = (PASSED[Step.ISSUER_SIGNATURE], passed(Step.HOLDER_BINDING, key_binding="absent"))
+_UNASKED: Final = (PASSED[Step.ISSUER_SIGNATURE], passed(Step.HOLDER_BINDING, key_binding="valid, not asked for"))
+
+
+@dataclass(frozen=True, slots=True)
+class _SdJwtVc:
+    """The format object; it has no state but a memo of compiled frames."""
+
+    _frames: dict[int, tuple[CredentialType, Frame]]
+
+    @property
+    def NAME(self) -> str:  # noqa: N802
+        return TYP
+
+    def issue(self, draft: Draft, signer: Signer, *, at: datetime, entropy: Callable[[int], bytes]) -> Credential:
+        """Sign `draft` with all its disclosures.
+
+        Raises:
+            Misuse: `sd_jwt_vc.suite`, `sd_jwt_vc.wrong_issuer`, `sd_jwt_vc.wrong_certificate`,
+                `sd_jwt_vc.reserved_claim`, `sd_jwt_vc.two_statuses`, `sd_jwt.unhideable`.
+            Malformed: `sd_jwt.claim_name`, `sd_jwt.frame_mismatch`, `json.*`: claims that cannot be issued.
+            Unavailable: `keys.unavailable`.
+        """
+        if draft.suite and draft.suite != jwk.name(signer.public_key):
+            raise Misuse("sd_jwt_vc.suite", suite=draft.suite, algorithm=jwk.name(signer.public_key))
+        header = {"typ": TYP, **_key_header(draft, signer)}
+        payload = _registered(draft)
+        for name, value in draft.claims.items():
+            if name in _OURS:
+                raise Misuse("sd_jwt_vc.reserved_claim", spec="SD-JWT VC §2.2.2", name=name)
+            payload[name] = value
+        token = sd_jwt_issue.issue(payload, self._frame(draft.type), signer, header=header, entropy=entropy)
+        return _credential(token, token.prefix)
+
+    def _frame(self, type: CredentialType) -> Frame:
+        """The frame of a type, compiled once. A type never changes, and while it is in the memo its id is its own."""
+        found = self._frames.get(id(type))
+        if found is None:
+            hideable = (path for path, rule in type.claims.items() if rule.hideable)
+            unhideable = sd_jwt_issue.UNHIDEABLE | NEVER_HIDDEN
+            found = type, sd_jwt_issue.frame(hideable, decoys=type.decoys, unhideable=unhideable)
+            if len(self._frames) >= _FRAMES:
+                self._frames.clear()
+            self._frames[id(type)] = found
+        return found[1]
+
+    def read(self, raw: bytes) -> Credential:
+        """A credential as an issuer hands it out, compact or in a JSON serialisation. Without key binding: that would
+        be somebody's presentation (RFC 9901 §7.2).
+
+        Raises:
+            Malformed: `sd_jwt_vc.*`, `sd_jwt.*`, `jws.*`, `binding.cnf*`, `key.*`, `time.*`, `json.*`, `base64url.*`,
+                `base64.*`, `x509.*`, `did.*`.
+        """
+        token = _parse(raw)
+        if token.binding is not None:
+            raise Malformed("sd_jwt.bound_by_issuer", where="sd_jwt", spec="RFC 9901 §7.2")
+        return _credential(token, raw)
+
+    def check_issued(self, credential: Credential, keys: Keys, at: datetime) -> Iterable[Check]:
+        """ISSUER_SIGNATURE: `jws.alg`, `signature.invalid`."""
+        problem = _signature(credential, keys)
+        return _SIGNED if problem is None else (failed(Step.ISSUER_SIGNATURE, problem),)
+
+    def present(
+        self, credential: Credential, disclose: Collection[Path], challenge: Challenge | Unbound, holder: Signer | None,
+        *, at: datetime, entropy: Callable[[int], bytes],
+    ) -> bytes:  # fmt: skip
+        """The compact presentation that shows `disclose` (paths as issued, None for every element of an array) and the
+        claims around them.
+
+        Raises:
+            Misuse: `sd_jwt.no_such_claim`; `binding.no_signer`, `binding.wrong_signer`.
+            Refused: `binding.no_key`: the credential is bound to nobody; `binding.transaction_data_alg`.
+            Malformed: transaction data that cannot be read. Unavailable: `keys.unavailable`.
+        """
+        token = _token(credential)
+        prefix = sd_jwt.select(token, disclose)
+        if isinstance(challenge, Unbound):
+            return prefix
+        if credential.holder is None:
+            raise Refused("binding.no_key", spec="RFC 9901 §7.3")
+        if holder is None:
+            raise Misuse("binding.no_signer")
+        if holder.public_key != credential.holder:
+            raise Misuse(
+                "binding.wrong_signer", expected=credential.holder.thumbprint, found=holder.public_key.thumbprint
+            )
+        extra = _transactions(challenge.transaction_data) if challenge.transaction_data else None
+        return prefix + key_binding.bind(
+            prefix,
+            holder,
+            hash=token.processed.hash,
+            audience=challenge.audience,
+            nonce=challenge.nonce,
+            at=at,
+            extra=extra,
+        )
+
+    def read_presentation(self, raw: bytes) -> tuple[Presentation, ...]:
+        """One presentation, compact or in a JSON serialisation, with or without key binding.
+
+        Raises:
+            Malformed: as `read`.
+        """
+        token = _parse(raw)
+        return (Presentation(_credential(token, raw), (), raw, token),)
+
+    def check(
+        self, presentation: Presentation, keys: Keys, challenge: Challenge | Unbound, at: datetime
+    ) -> Iterable[Check]:
+        """ISSUER_SIGNATURE (`jws.alg`, `signature.invalid`), then HOLDER_BINDING (`binding.*`, `jws.alg`).
+
+        Whether binding is asked for is the caller's word alone. Binding that nobody asked for is checked as far as it
+        can be: its form, what it covers, and its signature.
+
+        Raises:
+            Misuse: `keys.not_given`, `binding.no_audience`, `binding.no_nonce`.
+        """
+        credential = presentation.credential
+        problem = _signature(credential, keys)
+        if problem is not None:
+            return (failed(Step.ISSUER_SIGNATURE, problem),)
+        token = _token(credential)
+        try:
+            if isinstance(challenge, Challenge):
+                key_binding.check(
+                    token.binding, token.prefix, credential.holder, hash=token.processed.hash,
+                    audience=challenge.audience, nonce=challenge.nonce, at=at, max_age=challenge.max_age,
+                )  # fmt: skip
+                if challenge.transaction_data and token.binding is not None:
+                    _check_transactions(token.binding.claims, challenge.transaction_data)
+                return _BOTH
+            if token.binding is None:
+                return _UNBOUND
+            _check_unasked(token, token.binding, credential.holder)
+        except Refused as error:
+            found = error.problem
+            if found.code == "signature.invalid":
+                found = Problem("binding.signature", spec="RFC 9901 §7.3")
+            return (PASSED[Step.ISSUER_SIGNATURE], failed(Step.HOLDER_BINDING, found))
+        return _UNASKED
+
+    def answers(self, credential: Credential, meta: Mapping[str, Any]) -> bool:
+        """DCQL `vct_values` (OpenID4VP B.3.5): one of them is the credential's `vct` or among its `aka_vcts`, character
+        by character."""
+        wanted = meta.get("vct_values")
+        return wanted is None or any(name in wanted for name in credential.types)
+
+    def describe(self, type: CredentialType) -> Mapping[str, Any]:
+        """The names by which metadata speaks of this type, and the algorithms (OpenID4VP B.3.4, OpenID4VCI A.3)."""
+        return MappingProxyType(
+            {
+                "vct": type.names[TYP]["vct"],
+                "sd-jwt_alg_values": list(_ALGORITHMS),
+                "kb-jwt_alg_values": list(_ALGORITHMS),
+            }
+        )
+
+
+SD_JWT_VC: Final = _SdJwtVc({})
+
+
+# -- reading --
+
+
+def _credential(token: SdJwt, raw: bytes) -> Credential:
+    processed = token.processed
+    payload = processed.payload
+    for path in (*processed.hidden, *processed.carriers):
+        if path and path[0] in NEVER_HIDDEN:
+            raise Malformed("sd_jwt_vc.hidden_claim", where="$", spec="SD-JWT VC §2.2.2.3", name=str(path[0]))
+    types = _types(payload)
+    issuer, place = _issuer(token.jws.header, payload)
+    claims = payload.copy()
+    claims.pop("cnf", None)
+    status = claims.pop("status", None)
+    if "sub" in payload and type(payload["sub"]) is not str:
+        raise _wrong("sub", "string", payload)
+    return Credential(
+        TYP,
+        issuer,
+        types,
+        claims,
+        frozenset(processed.hidden),
+        sd_jwt.holder_key(payload, "$.cnf"),
+        _window(payload),
+        () if status is None else _statuses(status),
+        (KeyRef(place),),
+        raw,
+        cast("Mapping[Path, tuple[int, ...]]", processed.positions),
+        token,
+    )
+
+
+def _wrong(name: str, expected: str, payload: Mapping[str, Any]) -> Malformed:
+    return Malformed("json.wrong_type", where=f"$.{name}", expected=expected, found=json.kind(payload[name]))
+
+
+def _types(payload: Mapping[str, Any]) -> tuple[str, ...]:
+    vct = payload.get("vct")
+    if type(vct) is not str or not vct:
+        if "vct" in payload and type(vct) is not str:
+            raise _wrong("vct", "string", payload)
+        raise Malformed("sd_jwt_vc.no_vct", where="$.vct", spec="SD-JWT VC §2.2.2.1")
+    if "vct#integrity" in payload and type(payload["vct#integrity"]) is not str:
+        raise _wrong("vct#integrity", "string", payload)
+    if "aka_vcts" not in payload:
+        return (vct,)
+    also = payload["aka_vcts"]
+    if type(also) is not list or not also or not all(type(name) is str and name for name in also) or vct in also:
+        raise Malformed("sd_jwt_vc.aka_vcts", where="$.aka_vcts", spec="SD-JWT VC §2.2.2.2")
+    return (vct, *also)
+
+
+def _issuer(header: Mapping[str, Any], payload: Mapping[str, Any]) -> tuple[str, KeyPlace]:
+    """Who the credential says has issued it, and where it says the key is. Whether that mechanism is the one that this
+    issuer uses is for the trust list to say (§2.5)."""
+    issuer = payload.get("iss", "")
+    if type(issuer) is not str or ("iss" in payload and not issuer):
+        raise _wrong("iss", "string", payload)
+    kid = header.get("kid", "")
+    if type(kid) is not str:
+        raise Malformed("json.wrong_type", where="$.kid", expected="string", found=json.kind(kid))
+    if "x5c" in header:
+        chain = _chain(header["x5c"])
+        return issuer or x509.read(chain.certificates[0]).name, chain
+    if issuer.startswith("https://"):
+        return issuer, WebIssuer(issuer, kid)
+    if issuer.startswith("did:"):
+        return issuer, _did_url(issuer, kid)
+    raise Malformed("sd_jwt_vc.no_key_mechanism", where="$.iss", spec="SD-JWT VC §2.5", issuer=issuer)
+
+
+def _did_url(issuer: str, kid: str) -> DidUrl:
+    """`kid` is a DID URL, a fragment with its `#`, or a bare fragment. A DID URL of another DID stays what it is: the
+    trust list refuses it."""
+    if kid.startswith("did:"):
+        did, fragment = parse_url(kid)
+        return DidUrl(str(did), fragment)
+    parse(issuer)
+    return DidUrl(issuer, kid.removeprefix("#"))
+
+
+def _chain(x5c: Any) -> CertificateChain:
+    if type(x5c) is not list or not 0 < len(x5c) <= limits.CHAIN or not all(type(text) is str for text in x5c):
+        raise Malformed("sd_jwt_vc.x5c", where="$.x5c", spec="RFC 7515 §4.1.6", limit=limits.CHAIN)
+    return CertificateChain(tuple(base64url.decode_standard(text, f"$.x5c[{n}]") for n, text in enumerate(x5c)))
+
+
+def _window(payload: Mapping[str, Any]) -> Window:
+    """From the later of `nbf` and `iat` (nothing holds before it was issued) until `exp`."""
+    start = end = None
+    if "nbf" in payload:
+        start = times.read_numeric(payload["nbf"], "$.nbf")
+    if "iat" in payload:
+        issued = times.read_numeric(payload["iat"], "$.iat")
+        if start is None or issued > start:
+            start = issued
+    if "exp" in payload:
+        end = times.read_numeric(payload["exp"], "$.exp")
+    return Window(start, end)
+
+
+def _statuses(status: Any) -> tuple[StatusRef, ...]:
+    """One reference for each mechanism that `status` names; the job decides what it can check."""
+    fields = json.Fields(status, "$.status")
+    found = []
+    for kind in status:
+        inner = fields.fields(kind)
+        if kind == "status_list":
+            uri, index = inner.text("uri"), inner.integer("idx")
+            if index < 0:
+                raise Malformed("sd_jwt_vc.status_index", where=inner.at("idx"), spec="Token Status List §6.2")
+        else:
+            given = inner.value.get("uri")
+            uri, index = given if type(given) is str else "", -1
+        found.append(StatusRef(kind, uri, index, MappingProxyType(inner.value)))
+    return tuple(found)
+
+
+def _token(credential: Credential) -> SdJwt:
+    """The parsed form, read again where only the bytes were kept."""
+    state = credential.state
+    if type(state) is SdJwt:
+        return state
+    return _parse(credential.raw)
+
+
+def _parse(raw: bytes) -> SdJwt:
+    return sd_jwt.read_json(raw, typ=TYP) if raw[:1] == b"{" else sd_jwt.read(raw, typ=TYP)
+
+
+# -- judging --
+
+
+def _signature(credential: Credential, keys: Keys) -> Problem | None:
+    key = keys.get(credential.signed_by[0])
+    if key is None:
+        raise Misuse("keys.not_given", key=str(credential.signed_by[0].at))
+    try:
+        jws.check(_token(credential).jws, key)
+    except Refused as error:
+        return error.problem
+    return None
+
+
+def _check_unasked(token: SdJwt, binding: sd_jwt.KeyBinding, holder: PublicKey | None) -> None:
+    if holder is None:
+        raise Refused("binding.no_key", spec="RFC 9901 §7.3")
+    typ = binding.jws.header.get("typ")
+    if typ != key_binding.TYP:
+        raise Refused("binding.typ", spec="RFC 9901 §4.3", found=typ if isinstance(typ, str) else json.kind(typ))
+    covered = token.processed.hash.texts((token.prefix,))[0]
+    if binding.claims.get("sd_hash") != covered:
+        raise Refused("binding.sd_hash", spec="RFC 9901 §4.3.1")
+    jws.check(binding.jws, holder)
+
+
+# -- transaction data (OpenID4VP §8.4, B.3.3.1) --
+
+
+def _allowed(data: Collection[str]) -> tuple[list[str], bool]:
+    """The hash functions that every entry allows, the request's first choice first; and whether it named any."""
+    allowed = list(digests.HASHES)
+    named = False
+    for index, text in enumerate(data):
+        where = f"$.transaction_data[{index}]"
+        entry = json.Fields(json.read_object(base64url.decode(text, where), where=where), where)
+        names = entry.optional_texts("transaction_data_hashes_alg")
+        named = named or names is not None
+        allowed = [name for name in (names or [digests.DEFAULT]) if name in allowed]
+    return allowed, named
+
+
+def _transactions(data: tuple[str, ...]) -> dict[str, Any]:
+    """What the KB-JWT says of transaction data: digests of the strings as received, never of what they decode to."""
+    allowed, named = _allowed(data)
+    if not allowed:
+        raise Refused("binding.transaction_data_alg", spec="OpenID4VP B.3.3.1", found="none in common")
+    hash_ = digests.HASHES[allowed[0]]
+    claims: dict[str, Any] = {"transaction_data_hashes": hash_.texts([text.encode("ascii") for text in data])}
+    if named:
+        claims["transaction_data_hashes_alg"] = hash_.name
+    return claims
+
+
+def _check_transactions(claims: Mapping[str, Any], data: tuple[str, ...]) -> None:
+    found = claims.get("transaction_data_hashes")
+    if type(found) is not list or not all(type(text) is str for text in found):
+        raise Refused("binding.transaction_data_missing", spec="OpenID4VP B.3.3.1")
+    allowed, named = _allowed(data)
+    name = claims.get("transaction_data_hashes_alg", "" if named else digests.DEFAULT)
+    if name not in allowed:
+        raise Refused("binding.transaction_data_alg", spec="OpenID4VP B.3.3.1", found=str(name))
+    wanted = digests.HASHES[name].texts([text.encode("ascii") for text in data])
+    if sorted(wanted) != sorted(found):
+        raise Refused("binding.transaction_data", spec="OpenID4VP §8.4")
+
+
+# -- issuing --
+
+
+def _key_header(draft: Draft, signer: Signer) -> dict[str, Any]:
+    """How the header names the key that signs."""
+    place = draft.signed_by.at
+    if isinstance(place, CertificateChain):
+        if not place.certificates or x509.public_key(place.certificates[0]) != signer.public_key:
+            raise Misuse("sd_jwt_vc.wrong_certificate", thumbprint=signer.public_key.thumbprint)
+        return {"x5c": [base64.b64encode(der).decode("ascii") for der in place.certificates]}
+    named = place.did if isinstance(place, DidUrl) else place.issuer
+    if named != draft.issuer:
+        raise Misuse("sd_jwt_vc.wrong_issuer", issuer=draft.issuer, owner=named)
+    kid = place.kid if isinstance(place, WebIssuer) else str(place) if place.fragment else ""
+    return {"kid": kid} if kid else {}
+
+
+def _registered(draft: Draft) -> dict[str, Any]:
+    """The registered claims: who, what, when, to whom. Times are the window's own, which a batch shares."""
+    payload: dict[str, Any] = {}
+    place = draft.signed_by.at
+    # An issuer that is the leaf's subject is named by the certificate alone (§2.5).
+    if not (isinstance(place, CertificateChain) and x509.read(place.certificates[0]).name == draft.issuer):
+        payload["iss"] = draft.issuer
+    names = draft.type.names[TYP]
+    for name in ("vct", "vct#integrity", "aka_vcts"):
+        if name in names:
+            payload[name] = names[name]
+    if draft.window.start is not None:
+        payload["iat"] = payload["nbf"] = times.numeric(draft.window.start)
+    if draft.window.end is not None:
+        payload["exp"] = times.numeric(draft.window.end)
+    if draft.holder is not None:
+        payload["cnf"] = {"jwk": jwk.write(draft.holder)}
+    if draft.status:
+        payload["status"] = status = {}
+        for ref in draft.status:
+            if ref.kind in status:
+                raise Misuse("sd_jwt_vc.two_statuses", kind=ref.kind)
+            status[ref.kind] = {**ref.facts, "idx": ref.index, "uri": ref.uri}
+    return payload
