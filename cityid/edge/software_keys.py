@@ -1,182 +1,54 @@
-"""Private keys in software: Signers and KeyAgreements, a keyring in memory and one in an encrypted file.
-
-ECDSA is deterministic (RFC 6979). A private key is loaded once, lives in the closure of its Signer, and shows in no
-repr, copy, pickle or attribute.
-"""
+"""Keyrings in software: one in memory, one in an encrypted file (`cityid.edge.sealed`)."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
-from typing import Final, NoReturn
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final, NoReturn
 
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cityid.edge import private_file, sealed
+from cityid.edge.signers import Entropy, SoftwareAgreement, SoftwareSigner, load, new_secret, secret_length
+from cityid.encoding import base64url, json, times
+from cityid.encoding.json import Fields
+from cityid.errors import Malformed, Misuse, Refused, Unavailable
+from cityid.keys.algorithms import Algorithm, PublicKey
 
-from cityid.errors import Malformed, Misuse, Refused
-from cityid.keys.algorithms import CURVES, ORDERS, RAW_LENGTH, Algorithm, PublicKey
+__all__ = [
+    "FileKeyring",
+    "MemoryKeyring",
+    "Record",
+    "SoftwareAgreement",
+    "SoftwareSigner",
+    "Use",
+    "load",
+    "new_secret",
+    "secret_length",
+]
 
-_SIGN_SHA256: Final = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
-_SIGN_SHA384: Final = ec.ECDSA(hashes.SHA384(), deterministic_signing=True)
-
-Entropy = Callable[[int], bytes]
-_Act = Callable[[bytes], bytes]
-
-
-class _Held:
-    """What a Signer and a KeyAgreement share: the public key in sight, the private one in a closure."""
-
-    __slots__ = ("_act", "_public_key")
-
-    def __init__(self, public_key: PublicKey, act: _Act) -> None:
-        self._public_key = public_key
-        self._act = act
-
-    @property
-    def public_key(self) -> PublicKey:
-        return self._public_key
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._public_key.algorithm.value}, {self._public_key.thumbprint})"
-
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise Misuse("keys.not_copied")
-
-    def __copy__(self) -> NoReturn:
-        raise Misuse("keys.not_copied")
-
-    def __deepcopy__(self, memo: object) -> NoReturn:
-        raise Misuse("keys.not_copied")
+_Held = SoftwareSigner | SoftwareAgreement
 
 
-class SoftwareSigner(_Held):
-    """A Signer whose key lies in this process."""
-
-    __slots__ = ()
-
-    def sign(self, message: bytes) -> bytes:
-        """The signature in its JOSE form: r||s for ECDSA (RFC 7518 §3.4), 64 bytes for Ed25519, FIPS 204 for ML-DSA."""
-        return self._act(message)
+def _find(held: Mapping[PublicKey, _Held], key: PublicKey) -> _Held:
+    found = held.get(key)
+    if found is None:
+        raise Misuse("keys.unknown", thumbprint=key.thumbprint)
+    return found
 
 
-class SoftwareAgreement(_Held):
-    """A KeyAgreement whose key lies in this process: X25519 (RFC 7748 §6.1) or ECDH on P-256 (SEC 1 §3.3.1)."""
-
-    __slots__ = ()
-
-    def shared(self, peer: PublicKey) -> bytes:
-        """The shared secret, 32 bytes; to be put through a key derivation before use.
-
-        Raises:
-            Misuse: `keys.wrong_kind`, when `peer` is of another algorithm.
-            Refused: `key.no_secret`, when the secret would be all zero (RFC 7748 §6.1).
-        """
-        if peer.algorithm is not self._public_key.algorithm:
-            raise Misuse("keys.wrong_kind", algorithm=peer.algorithm.value)
-        return self._act(peer.raw)
+def _signer(held: _Held) -> SoftwareSigner:
+    if not isinstance(held, SoftwareSigner):
+        raise Misuse("keys.wrong_kind", algorithm=held.public_key.algorithm.value)
+    return held
 
 
-def secret_length(algorithm: Algorithm) -> int:
-    """Bytes of a private key: the scalar's (EC), the seed's or scalar's 32 otherwise (RFC 8032, 7748, 9964)."""
-    return RAW_LENGTH[algorithm] // 2 if algorithm in CURVES else 32
-
-
-def new_secret(algorithm: Algorithm, entropy: Entropy) -> bytes:
-    """A fresh private key, drawn from `entropy`; scalars by rejection, so without bias (FIPS 186-5 §A.2.2)."""
-    size = secret_length(algorithm)
-    while True:
-        secret = entropy(size)
-        if algorithm not in ORDERS or 0 < int.from_bytes(secret, "big") < ORDERS[algorithm]:
-            return secret
-
-
-def load(algorithm: Algorithm, secret: bytes) -> SoftwareSigner | SoftwareAgreement:
-    """The Signer or KeyAgreement of a private key in the form of `new_secret`.
-
-    Raises:
-        Malformed: `key.secret_length`, `key.secret_range`.
-    """
-    if len(secret) != secret_length(algorithm):
-        raise Malformed(
-            "key.secret_length", algorithm=algorithm.value, expected=secret_length(algorithm), length=len(secret)
-        )
-    if algorithm in CURVES:
-        return _load_curve(algorithm, secret)
-    if algorithm is Algorithm.EDDSA:
-        return _load_ed25519(secret)
-    if algorithm is Algorithm.X25519:
-        return _load_x25519(secret)
-    return _load_ml_dsa(algorithm, secret)
-
-
-def _load_curve(algorithm: Algorithm, secret: bytes) -> SoftwareSigner | SoftwareAgreement:
-    scalar = int.from_bytes(secret, "big")
-    if not 0 < scalar < ORDERS[algorithm]:
-        raise Malformed("key.secret_range", algorithm=algorithm.value, spec="SEC 1 §3.2.1")
-    private = ec.derive_private_key(scalar, CURVES[algorithm])
-    raw = private.public_key().public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
-    public = PublicKey(algorithm, raw)
-    if algorithm is Algorithm.ECDH_P256:
-        curve = CURVES[algorithm]
-
-        def agree(peer: bytes) -> bytes:
-            return private.exchange(ec.ECDH(), ec.EllipticCurvePublicKey.from_encoded_point(curve, peer))
-
-        return SoftwareAgreement(public, agree)
-    size = secret_length(algorithm)
-    scheme = _SIGN_SHA384 if algorithm is Algorithm.ES384 else _SIGN_SHA256
-    sign_der = private.sign
-
-    def sign(message: bytes) -> bytes:
-        return _raw_signature(sign_der(message, scheme), size)
-
-    return SoftwareSigner(public, sign)
-
-
-def _raw_signature(der: bytes, size: int) -> bytes:
-    """r||s from the DER of OpenSSL, which is well-formed: SEQUENCE { INTEGER r, INTEGER s } of less than 128 bytes."""
-    end = 4 + der[3]
-    r, s = der[4:end], der[end + 2 :]
-    return r[-size:].rjust(size, b"\0") + s[-size:].rjust(size, b"\0")
-
-
-def _load_ed25519(seed: bytes) -> SoftwareSigner:
-    from nacl.bindings import crypto_sign, crypto_sign_seed_keypair
-
-    raw, expanded = crypto_sign_seed_keypair(seed)
-
-    def sign(message: bytes) -> bytes:
-        signature: bytes = crypto_sign(message, expanded)[:64]
-        return signature
-
-    return SoftwareSigner(PublicKey(Algorithm.EDDSA, raw), sign)
-
-
-def _load_x25519(secret: bytes) -> SoftwareAgreement:
-    from cryptography.hazmat.primitives.asymmetric import x25519
-
-    private = x25519.X25519PrivateKey.from_private_bytes(secret)
-
-    def agree(peer: bytes) -> bytes:
-        try:
-            return private.exchange(x25519.X25519PublicKey.from_public_bytes(peer))
-        except ValueError:
-            raise Refused("key.no_secret", spec="RFC 7748 §6.1") from None
-
-    return SoftwareAgreement(PublicKey(Algorithm.X25519, private.public_key().public_bytes_raw()), agree)
-
-
-def _load_ml_dsa(algorithm: Algorithm, seed: bytes) -> SoftwareSigner:
-    from cryptography.hazmat.primitives.asymmetric import mldsa
-
-    kind = mldsa.MLDSA44PrivateKey if algorithm is Algorithm.ML_DSA_44 else mldsa.MLDSA65PrivateKey
-    private = kind.from_seed_bytes(seed)
-    sign = private.sign
-
-    def act(message: bytes) -> bytes:
-        return sign(message)
-
-    return SoftwareSigner(PublicKey(algorithm, private.public_key().public_bytes_raw()), act)
+def _agreement(held: _Held) -> SoftwareAgreement:
+    if not isinstance(held, SoftwareAgreement):
+        raise Misuse("keys.wrong_kind", algorithm=held.public_key.algorithm.value)
+    return held
 
 
 class MemoryKeyring:
@@ -186,7 +58,7 @@ class MemoryKeyring:
 
     def __init__(self, *, entropy: Entropy = secrets.token_bytes) -> None:
         self._entropy = entropy
-        self._held: dict[PublicKey, SoftwareSigner | SoftwareAgreement] = {}
+        self._held: dict[PublicKey, _Held] = {}
 
     def create(self, algorithm: Algorithm) -> PublicKey:
         """A fresh key; its public half."""
@@ -204,17 +76,11 @@ class MemoryKeyring:
 
     def signer(self, key: PublicKey) -> SoftwareSigner:
         """Raises Misuse: `keys.unknown`, `keys.wrong_kind` (a key that only agrees on secrets)."""
-        held = _find(self._held, key)
-        if not isinstance(held, SoftwareSigner):
-            raise Misuse("keys.wrong_kind", algorithm=key.algorithm.value)
-        return held
+        return _signer(_find(self._held, key))
 
     def agreement(self, key: PublicKey) -> SoftwareAgreement:
         """Raises Misuse: `keys.unknown`, `keys.wrong_kind` (a key that only signs)."""
-        held = _find(self._held, key)
-        if not isinstance(held, SoftwareAgreement):
-            raise Misuse("keys.wrong_kind", algorithm=key.algorithm.value)
-        return held
+        return _agreement(_find(self._held, key))
 
     def keys(self) -> tuple[PublicKey, ...]:
         return tuple(self._held)
@@ -226,10 +92,258 @@ class MemoryKeyring:
         raise Misuse("keys.not_copied")
 
 
-def _find(
-    held: dict[PublicKey, SoftwareSigner | SoftwareAgreement], key: PublicKey
-) -> SoftwareSigner | SoftwareAgreement:
-    found = held.get(key)
-    if found is None:
-        raise Misuse("keys.unknown", thumbprint=key.thumbprint)
-    return found
+class Use(StrEnum):
+    """What a key of a keyring file is kept for. One key, one use (attack K14)."""
+
+    ISSUER = "issuer"
+    STATUS = "status"
+    ROOT = "root"
+    HOLDER = "holder"
+    DID_UPDATE = "did-update"
+    SERVICE = "service"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a keyring file says about a key besides the key. `not_after` is its last moment, when it has one."""
+
+    key: PublicKey
+    label: str = ""
+    uses: frozenset[Use] = frozenset()
+    created: datetime | None = None
+    not_after: datetime | None = None
+
+
+_KIND: Final = "keyring"
+_AAD: Final = b"cityid keyring 1"
+
+
+class FileKeyring:
+    """A Keyring in one encrypted file (`cityid.edge.sealed`). Opening derives once; the data key stays in this object.
+
+    Every change is made under the file's lock to what the file says then, so two programs may use one keyring.
+    """
+
+    __slots__ = ("_entropy", "_header", "_held", "_path", "_records", "_rewrap", "_seal", "_secrets", "_unseal")
+
+    def __init__(self, path: Path, header: sealed.Header, key: bytes, entropy: Entropy) -> None:
+        """Use `new` or `open`."""
+        self._path = path
+        self._header = header
+        self._entropy = entropy
+        self._records: dict[PublicKey, Record] = {}
+        self._secrets: dict[PublicKey, bytes] = {}
+        self._held: dict[PublicKey, _Held] = {}
+
+        # The data key lives in these closures and in no attribute.
+        self._seal: Callable[[bytes], bytes] = lambda data: sealed.seal(key, data, _AAD, entropy)
+        self._unseal: Callable[[bytes], bytes] = lambda data: sealed.open_sealed(key, data, _AAD, kind=_KIND)
+        self._rewrap: Callable[[str | bytes], sealed.Header] = lambda passphrase: sealed.rewrap(
+            _KIND, key, passphrase, entropy=entropy
+        )
+
+    @classmethod
+    def new(cls, path: str | Path, passphrase: str | bytes, *, entropy: Entropy = secrets.token_bytes) -> FileKeyring:
+        """A new, empty keyring file; its directory is made when it is not there.
+
+        Raises:
+            Misuse: `store.exists`; `passphrase.empty`, `passphrase.too_long`, `passphrase.not_utf8`.
+            Unavailable: `store.*`.
+        """
+        path = Path(path)
+        header, key = sealed.create(_KIND, passphrase, entropy=entropy)
+        made = cls(path, header, key, entropy)
+        with private_file.locked(path):
+            if path.is_symlink() or path.exists():
+                raise Misuse("store.exists", path=str(path))
+            made._write()
+        return made
+
+    @classmethod
+    def open(cls, path: str | Path, passphrase: str | bytes, *, entropy: Entropy = secrets.token_bytes) -> FileKeyring:
+        """The keyring of an existing file.
+
+        Raises:
+            Refused: `passphrase.wrong`.
+            Unavailable: `store.damaged`, `store.weak_kdf`, `store.other_version`, `store.missing`, `store.not_a_file`.
+            Malformed: `store.costly_kdf`.
+            Misuse: `store.permissions`, `passphrase.empty`, `passphrase.too_long`, `passphrase.not_utf8`.
+        """
+        path = Path(path)
+        header, body = _split(private_file.read(path))
+        opened = cls(path, header, sealed.unlock(header, passphrase), entropy)
+        opened._take(body)
+        return opened
+
+    def create(
+        self,
+        algorithm: Algorithm,
+        *,
+        label: str = "",
+        uses: Iterable[Use] = (),
+        shared: bool = False,
+        created: datetime | None = None,
+        not_after: datetime | None = None,
+    ) -> PublicKey:
+        """A fresh key with what there is to say about it. Raises as `add`."""
+        secret = new_secret(algorithm, self._entropy)
+        return self.add(algorithm, secret, label=label, uses=uses, shared=shared, created=created, not_after=not_after)
+
+    def add(
+        self,
+        algorithm: Algorithm,
+        secret: bytes,
+        *,
+        label: str = "",
+        uses: Iterable[Use] = (),
+        shared: bool = False,
+        created: datetime | None = None,
+        not_after: datetime | None = None,
+    ) -> PublicKey:
+        """Take a private key in the form of `new_secret` (`key_import` reads others) and write the file.
+
+        Raises:
+            Malformed: `key.secret_length`, `key.secret_range`.
+            Refused: `key.several_uses` unless `shared` waives it.
+            Misuse: `keys.label_taken`, `keys.held_already`.
+            Unavailable: `store.*`.
+        """
+        held = load(algorithm, secret)
+        record = Record(held.public_key, label, frozenset(uses), created, not_after)
+        if len(record.uses) > 1 and not shared:
+            raise Refused("key.several_uses", uses=" ".join(sorted(record.uses)))
+        with private_file.locked(self._path):
+            self._reread()
+            if record.key in self._records:
+                raise Misuse("keys.held_already", thumbprint=record.key.thumbprint)
+            if label and any(other.label == label for other in self._records.values()):
+                raise Misuse("keys.label_taken", label=label)
+            self._records[record.key] = record
+            self._secrets[record.key] = secret
+            self._write()
+        self._held[record.key] = held
+        return record.key
+
+    def keys(self) -> tuple[PublicKey, ...]:
+        return tuple(self._records)
+
+    def records(self) -> tuple[Record, ...]:
+        return tuple(self._records.values())
+
+    def find(self, label: str) -> Record:
+        """Raises Misuse: `keys.unknown_label`."""
+        for record in self._records.values():
+            if record.label == label:
+                return record
+        raise Misuse("keys.unknown_label", label=label)
+
+    def signer(self, key: PublicKey) -> SoftwareSigner:
+        """Raises Misuse: `keys.unknown`, `keys.wrong_kind` (a key that only agrees on secrets)."""
+        return _signer(self._load(key))
+
+    def agreement(self, key: PublicKey) -> SoftwareAgreement:
+        """Raises Misuse: `keys.unknown`, `keys.wrong_kind` (a key that only signs)."""
+        return _agreement(self._load(key))
+
+    def signer_for(self, key: PublicKey, use: Use, at: datetime) -> SoftwareSigner:
+        """The signer of a key that is kept for `use` and has not ended at `at`.
+
+        Raises:
+            Refused: `key.other_use`, `key.ended`.
+            Misuse: `keys.unknown`, `keys.wrong_kind`.
+        """
+        signer = self.signer(key)
+        record = self._records[key]
+        if use not in record.uses:
+            raise Refused("key.other_use", wanted=use.value, uses=" ".join(sorted(record.uses)))
+        if record.not_after is not None and at > record.not_after:
+            raise Refused("key.ended", thumbprint=key.thumbprint, not_after=times.stamp(record.not_after))
+        return signer
+
+    def end(self, key: PublicKey, at: datetime) -> None:
+        """The key's last moment: after a rotation, or when its certificate or DID entry ends.
+
+        Raises:
+            Misuse: `keys.unknown`.
+            Unavailable: `store.*`.
+        """
+        with private_file.locked(self._path):
+            self._reread()
+            if key not in self._records:
+                raise Misuse("keys.unknown", thumbprint=key.thumbprint)
+            self._records[key] = replace(self._records[key], not_after=at)
+            self._write()
+
+    def change_passphrase(self, passphrase: str | bytes) -> None:
+        """Open with `passphrase` from now on; the keys are not sealed anew under another data key.
+
+        Raises:
+            Misuse: `passphrase.empty`, `passphrase.too_long`, `passphrase.not_utf8`.
+            Unavailable: `store.*`.
+        """
+        header = self._rewrap(passphrase)
+        with private_file.locked(self._path):
+            self._reread()
+            self._header = header
+            self._write()
+
+    def _load(self, key: PublicKey) -> _Held:
+        if key not in self._held and key in self._secrets:
+            self._held[key] = load(key.algorithm, self._secrets[key])
+        return _find(self._held, key)
+
+    def _reread(self) -> None:
+        self._header, body = _split(private_file.read(self._path))
+        self._take(body)
+
+    def _take(self, body: bytes) -> None:
+        """The contents are our own and authenticated, so what fails here is a file from another hand: damaged."""
+        try:
+            entries = Fields(json.read(self._unseal(body), limit=private_file.LIMIT, nodes=False)).array("keys")
+            read = [_read_record(Fields(entry)) for entry in entries]
+        except (Malformed, ValueError):
+            raise Unavailable("store.damaged", kind=_KIND) from None
+        self._records = {record.key: record for record, _ in read}
+        self._secrets = {record.key: secret for record, secret in read}
+
+    def _write(self) -> None:
+        entries: list[Any] = [_write_record(record, self._secrets[record.key]) for record in self._records.values()]
+        body = self._seal(json.write({"keys": entries}))
+        private_file.write(self._path, self._header.write() + b"\n" + body)
+
+    def __repr__(self) -> str:
+        return f"FileKeyring({len(self._records)} keys)"
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise Misuse("keys.not_copied")
+
+
+def _split(data: bytes) -> tuple[sealed.Header, bytes]:
+    header, _, body = data.partition(b"\n")
+    return sealed.read_header(header, _KIND), body
+
+
+def _write_record(record: Record, secret: bytes) -> dict[str, Any]:
+    written: dict[str, Any] = {
+        "algorithm": record.key.algorithm.value,
+        "public": base64url.encode(record.key.raw),
+        "secret": base64url.encode(secret),
+        "label": record.label,
+        "uses": sorted(record.uses),
+    }
+    for name, moment in (("created", record.created), ("not_after", record.not_after)):
+        if moment is not None:
+            written[name] = times.stamp(moment)
+    return written
+
+
+def _read_record(fields: Fields) -> tuple[Record, bytes]:
+    created, not_after = (fields.optional_text(name) for name in ("created", "not_after"))
+    record = Record(
+        PublicKey(Algorithm(fields.text("algorithm")), base64url.decode(fields.text("public"))),
+        fields.text("label"),
+        frozenset(map(Use, fields.texts("uses"))),
+        None if created is None else times.read_stamp(created),
+        None if not_after is None else times.read_stamp(not_after),
+    )
+    return record, base64url.decode(fields.text("secret"))
