@@ -1,0 +1,21 @@
+"""Credential types: one definition (`schemas/types/*.json`) says what a city can issue, in every format."""
+
+from __future__ import annotations
+
+from cityid.credential_type.definition import check, new, read
+from cityid.credential_type.model import ClaimRule, CredentialType, Path, Prepared, text_in
+from cityid.credential_type.table import columns, from_row, template
+
+__all__ = [
+    "ClaimRule",
+    "CredentialType",
+    "Path",
+    "Prepared",
+    "check",
+    "columns",
+    "from_row",
+    "new",
+    "read",
+    "template",
+    "text_in",
+]

@@ -1,0 +1,80 @@
+"""What is computed at issuing: ages, years, the city's own names, and the validity window that keeps them true.
+
+An age is judged by the issuer's local date. A TRUE never becomes false; a FALSE must end before the birthday that
+flips it (ISO/IEC 18013-5 §13.4.6). Somebody born on 29 February has their birthday on 1 March in common years, so no
+card says an age too early.
+"""
+
+from __future__ import annotations
+
+import calendar
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Any, Final
+
+from cityid.credential_type.model import CredentialType, Path
+from cityid.encoding import times
+
+SHORT: Final = timedelta(days=7)
+"""Cards that live less than this begin at a full hour, others at a full day: a day's card must last the evening."""
+
+
+def birthday(born: date, years: int) -> date:
+    """The day on which somebody born on `born` turns `years`."""
+    year = born.year + years
+    if (born.month, born.day) == (2, 29) and not calendar.isleap(year):
+        return date(year, 3, 1)
+    return born.replace(year=year)
+
+
+def get(claims: Mapping[str, Any], path: Path) -> Any:
+    """The value at a path of member names; None where there is none (JSON null is refused elsewhere)."""
+    value: Any = claims
+    for part in path:
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
+
+
+def compute(type: CredentialType, claims: Mapping[str, Any], today: date, city: Mapping[str, str]) -> dict[Path, Any]:
+    """The derived claims by path; one whose source is absent is left out (absent never means false)."""
+    found: dict[Path, Any] = {}
+    for path, rule in type.claims.items():
+        if rule.derived is None:
+            continue
+        name, source, *rest = rule.derived.split(" ")
+        value = city.get(source) if name == "city" else get(claims, tuple(source.split(".")))
+        if value is None:
+            continue
+        if name == "age_over":
+            value = birthday(times.read_date(value), int(rest[0])) <= today
+        elif name == "year":
+            value = times.read_date(value).year
+        found[path] = value
+    return found
+
+
+def window(
+    type: CredentialType, typed: Mapping[str, Any], computed: Mapping[Path, Any], at: datetime, zone: tzinfo
+) -> tuple[datetime, datetime]:
+    """From when (inclusive) until when (exclusive) a card made at `at` holds. Both are coarse, in the issuer's local
+    time, so they do not tell one card of a day (or hour) from another."""
+    local = at.astimezone(zone)
+    hour = 0 if type.lifetime >= SHORT else local.hour
+    start = local.replace(hour=hour, minute=0, second=0, microsecond=0).astimezone(UTC)
+    opens, closes = (get(typed, path) if path else None for path in type.window)
+    if opens is not None:
+        start = max(start, midnight(times.read_date(opens), zone))
+    end = start + type.lifetime
+    if closes is not None:
+        end = min(end, midnight(times.read_date(closes) + timedelta(days=1), zone))
+    for path, value in computed.items():
+        if value is False and (rule := type.claims[path].derived):
+            _, source, years = rule.split(" ")
+            born = times.read_date(get(typed, tuple(source.split("."))))
+            end = min(end, midnight(birthday(born, int(years)), zone))
+    return start, end
+
+
+def midnight(day: date, zone: tzinfo) -> datetime:
+    """The instant at which a local day begins, in UTC."""
+    return datetime.combine(day, time(), tzinfo=zone).astimezone(UTC)
