@@ -184,12 +184,16 @@ def _read(
         raise Misuse("policy.no_trust")
     trust.only(("list",))
     names = {name: _wire_names(kind) for name, kind in types.items()}
+    listed = trust.text("list")
+    folder = listed.rpartition("/")[0]
     return Policy(
         purpose=top.text("purpose"),
         query=query,
         types=types,
         conditions=_conditions(top.optional_object("accept") or {}, query),
-        trust=trust_file.read(load(trust.text("list")), load, names),
+        trust=trust_file.read(
+            load(listed), lambda name: load(f"{folder}/{name}" if folder else name), names, title=listed
+        ),
         freshness=_freshness(top.optional_object("freshness") or {}),
         waive=_waived(top.optional_texts("waive") or []),
     )

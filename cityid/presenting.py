@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,16 +15,84 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
+from cityid import limits
 from cityid.credential import Challenge, Credential, Path, Unbound
-from cityid.errors import Misuse, Problem, Refused
+from cityid.encoding import json
+from cityid.errors import Malformed, Misuse, Problem, Refused
 from cityid.formats import FORMATS, Format
 from cityid.query import Match, Query, Unanswerable, lint
+from cityid.query import read as read_query
 from cityid.wallet import Card, Copy, Wallet
 
-__all__ = ["Consent", "Nothing", "Option", "Options", "Shown", "options", "present", "sent"]
+__all__ = [
+    "AskedFor", "Consent", "Nothing", "Option", "Options", "Shown", "leaves", "options", "present", "read_request", "sent",
+]  # fmt: skip
 
 _PROTOCOL: Final = frozenset({"iss", "iat", "nbf", "exp", "vct", "vct#integrity", "aka_vcts"})
 """Claims that say what the card is, not who its holder is: told as issuer, type and validity."""
+
+
+_URL_SAFE: Final = re.compile(r"[A-Za-z0-9._~-]+")
+_PREFIX: Final = "origin:"
+
+
+@dataclass(frozen=True, slots=True)
+class AskedFor:
+    """A request as it was handed over in a file. Nothing proves who asks: `audience` is their word, and the answer is
+    bound to it, so that nobody else can use the answer. `purpose` and `name` are their words too."""
+
+    audience: str
+    nonce: str
+    query: Query
+    purpose: str
+    name: str
+    state: str
+
+    @property
+    def challenge(self) -> Challenge:
+        return Challenge(self.audience, self.nonce)
+
+    def answer(self, shown: Shown) -> bytes:
+        """The message that goes back: `{"vp_token": {...}, "state": ...}` (OpenID4VP §8.1)."""
+        message: dict[str, Any] = {"vp_token": dict(shown.vp_token)}
+        if self.state:
+            message["state"] = self.state
+        return json.write(message)
+
+
+def read_request(data: bytes) -> AskedFor:
+    """A request in a file: the parameters of OpenID4VP §5 that have a meaning without a network.
+
+    Raises:
+        Malformed: `request.*`, `query.*`, `json.*`. Refused: `request.transaction_data`, `request.origin`.
+    """
+    fields = json.Fields(json.read_object(data))
+    if fields.text("response_type") != "vp_token":
+        raise Malformed("request.response_type", where="$.response_type", spec="OpenID4VP §5.2")
+    audience = fields.text("client_id")
+    if not audience:
+        raise Malformed("request.client_id", where="$.client_id", spec="OpenID4VP §5.2")
+    if audience.startswith(_PREFIX):
+        raise Refused("request.origin", where="$.client_id", spec="OpenID4VP §5.9.3")
+    nonce = fields.text("nonce")
+    if not limits.NONCE_MIN <= len(nonce) <= limits.NONCE_MAX or not _URL_SAFE.fullmatch(nonce):
+        raise Malformed("request.nonce", where="$.nonce", spec="OpenID4VP §5.2", least=limits.NONCE_MIN)
+    if "transaction_data" in fields:
+        raise Refused("request.transaction_data", where="$.transaction_data", spec="OpenID4VP §8.4")
+    if "scope" in fields:
+        raise Malformed("request.scope", where="$.scope", spec="OpenID4VP §5.5")
+    state = fields.optional_text("state") or ""
+    if state and not _URL_SAFE.fullmatch(state):
+        raise Malformed("request.state", where="$.state", spec="OpenID4VP §5.3")
+    ours = json.Fields(fields.optional_object("cityid") or {}, "$.cityid")
+    return AskedFor(
+        audience,
+        nonce,
+        read_query(fields.object("dcql_query"), "$.dcql_query"),
+        ours.optional_text("purpose") or "",
+        ours.optional_text("by") or "",
+        state,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +191,15 @@ def _option(card: Card, match: Match) -> Option:
         else:
             hides.append(path)
     return Option(match.id, card, match, tuple(shows), tuple(hides))
+
+
+def leaves(credential: Credential) -> tuple[tuple[Path, Any, bool], ...]:
+    """Every single value in a card that is about its holder: path, value, and whether it can be hidden."""
+    return tuple(
+        (path, value, any(path[:length] in credential.hidden for length in range(1, len(path) + 1)))
+        for path, value in _leaves(credential.claims, ())
+        if path[0] not in _PROTOCOL
+    )
 
 
 def _leaves(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:

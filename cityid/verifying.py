@@ -24,7 +24,7 @@ from cityid.policy import Policy
 from cityid.query import CredentialQuery, Query
 from cityid.sessions import Sessions
 
-__all__ = ["AnswerAccepted", "AnswerRejected", "AnswerVerdict", "Asked", "verify", "verify_answer"]
+__all__ = ["AnswerAccepted", "AnswerRejected", "AnswerVerdict", "Asked", "not_open", "verify", "verify_answer"]
 
 _ORDER: Final = tuple(Step)
 _OK: Final = Outcome.PASSED
@@ -83,7 +83,7 @@ def _judge(
         return _rejected(checks)
 
     keys: dict[KeyRef, PublicKey] = {}
-    found = yield from _gather(presentation, policy, keys)
+    found = yield from _gather(presentation, policy, at, keys)
     checks.append(found)
     if found.outcome is not _OK:
         return _rejected(checks)
@@ -92,7 +92,7 @@ def _judge(
     if any(check.outcome is not _OK for check in checks):
         return _rejected(checks)
 
-    required = policy.trust.status(credential.signed_by[0], credential.issuer) == "required"
+    required = policy.trust.status(credential.signed_by[0], credential.issuer, credential.types) == "required"
     checks.append(_valid(credential, at, short_lived=not required))
     checks.append(_answers(credential, asked, form))
     checks.append(_meets(credential, asked, policy, at))
@@ -127,11 +127,13 @@ def _trusted(credential: Credential, policy: Policy, at: datetime) -> Check:
     return check
 
 
-def _gather(presentation: Presentation, policy: Policy, keys: dict[KeyRef, PublicKey]) -> Steps[Check]:
+def _gather(
+    presentation: Presentation, policy: Policy, at: datetime, keys: dict[KeyRef, PublicKey]
+) -> Steps[Check]:
     """Fill `keys` with every key that the presentation needs."""
     for ref in (*presentation.credential.signed_by, *presentation.shown_by):
         try:
-            keys[ref] = yield from trust.key(ref, policy.trust)
+            keys[ref] = yield from trust.key(ref, policy.trust, at)
         except Unavailable as error:
             return undecided(Step.ISSUER_KEY, error.problem)
         except (Refused, Malformed) as error:
@@ -251,7 +253,7 @@ def verify_answer(
     try:
         sessions.take(asked.id, at)
     except Refused as error:
-        return AnswerRejected((_spent(error.problem),), _NO_CHECKS, undecided=False)
+        return not_open(error.problem)
     try:
         verdict = yield from _judge_all(vp_token, asked, at, formats)
     except BaseException:
@@ -262,9 +264,16 @@ def verify_answer(
     return verdict
 
 
-def _spent(problem: Problem) -> Problem:
-    code = {"session.spent": "binding.spent", "session.expired": "binding.session_expired"}.get(problem.code)
-    return Problem(code) if code else Problem("binding.session_unknown")
+def not_open(problem: Problem) -> AnswerRejected:
+    """The verdict on an answer whose session could not be taken: `binding.spent`, `binding.session_expired` or
+    `binding.session_unknown`."""
+    if problem.code == "session.spent":
+        found = Problem("binding.spent")
+    elif problem.code == "session.expired":
+        found = Problem("binding.session_expired")
+    else:
+        found = Problem("binding.session_unknown")
+    return AnswerRejected((found,), _NO_CHECKS, undecided=False)
 
 
 def _judge_all(

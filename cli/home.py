@@ -59,6 +59,20 @@ def find(given: Path | None, role: str | None = None) -> Home:
     raise Misuse("home.none", role=role or "city, wallet or service", folder=str(given or Path.cwd()))
 
 
+def maybe(given: Path | None) -> Home | None:
+    """The home to work in, where there is one: for commands that also work without. A home that was named must be there.
+
+    Raises:
+        Misuse: as `find`.
+    """
+    try:
+        return find(given)
+    except Misuse as error:
+        if given is None and error.code == "home.none":
+            return None
+        raise
+
+
 def _candidates(given: Path | None, role: str | None) -> list[Path]:
     if given is not None:
         return [given]

@@ -1,0 +1,5 @@
+"""`python -m cityid._cli` is the command too."""
+
+from .main import main
+
+main()

@@ -1,0 +1,154 @@
+"""`cityid inspect`: read any credential, request, answer or key, believing nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from . import talk
+from .state import Json
+
+
+def register(app: typer.Typer) -> None:
+    app.command("inspect")(inspect)
+
+
+def inspect(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What to read; - reads standard input.")],
+    json_: Json = False,
+) -> None:
+    """Read a credential, presentation, request, answer, offer, key or DID document, and believe nothing of it.
+
+    Exit status 0 says that it could be read, not that it is true.
+    """
+    from cityid import limits
+    from cityid.edge import files
+
+    raw = files.read(file, limits.DOCUMENT)
+    found = _look(raw.strip())
+    if json_:
+        talk.give(found)
+        return
+    talk.out(f"{found.pop('kind')}, not verified")
+    for name, value in found.items():
+        _tell(name, value, 1)
+
+
+def _look(raw: bytes) -> dict[str, Any]:
+    if raw.startswith((b"{", b"[")):
+        from cityid.encoding import json
+
+        return _object(json.read_object(raw))
+    if raw.startswith(b"did:"):
+        from cityid import did
+
+        return {"kind": "DID", "did": str(did.parse(raw.decode("utf-8", "backslashreplace")))}
+    return _card(raw)
+
+
+def _card(raw: bytes) -> dict[str, Any]:
+    from cityid.encoding import paths
+    from cityid.formats import FORMATS
+
+    form = FORMATS["dc+sd-jwt"]
+    shown = raw.rpartition(b"~")[2] != b""
+    credential = form.read_presentation(raw)[0].credential if shown else form.read(raw)
+    window = credential.window
+    return {
+        "kind": "presentation" if shown else "credential",
+        "format": credential.format,
+        "types": list(credential.types),
+        "issuer": credential.issuer,
+        "signed_by": [str(ref.at) for ref in credential.signed_by],
+        "holder_key": credential.holder.thumbprint if credential.holder is not None else None,
+        "valid_from": window.start.isoformat() if window.start else None,
+        "valid_until": window.end.isoformat() if window.end else None,
+        "status": [{"kind": ref.kind, "uri": ref.uri, "index": ref.index} for ref in credential.status],
+        "claims": _plain(credential.claims),
+        "hideable": sorted(paths.write(path) for path in credential.hidden),
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return value
+
+
+def _object(value: dict[str, Any]) -> dict[str, Any]:
+    if "dcql_query" in value:
+        return _request(value)
+    if "vp_token" in value:
+        return _answer(value)
+    if "kty" in value:
+        from cityid.keys import jwk
+
+        key = jwk.read(value)
+        return {"kind": "key", "algorithm": key.algorithm.value, "thumbprint": key.thumbprint}
+    if "credential_configuration_ids" in value:
+        return {"kind": "offer", **value}
+    if "proofs" in value:
+        return {"kind": "request for cards", **value}
+    if "credentials" in value and isinstance(value["credentials"], list):
+        cards = [one.get("credential") for one in value["credentials"] if isinstance(one, dict)]
+        texts = [card.encode("utf-8", "surrogatepass") for card in cards if isinstance(card, str)]
+        return {"kind": "cards", "count": len(texts), "first": _card(texts[0]) if texts else None}
+    if "verificationMethod" in value or str(value.get("id", "")).startswith("did:"):
+        return {"kind": "DID document", **value}
+    if "payload" in value and ("signature" in value or "signatures" in value):
+        from cityid.encoding import json
+
+        return _card(json.write(value))
+    return {"kind": "JSON document", **value}
+
+
+def _request(value: dict[str, Any]) -> dict[str, Any]:
+    from cityid import query
+    from cityid.edge.messages import explain
+    from cityid.encoding import paths
+
+    asked = query.read(value["dcql_query"])
+    return {
+        "kind": "request",
+        "asked_by": value.get("client_id"),
+        "nonce": value.get("nonce"),
+        "asks": {
+            item.id: {"format": item.format, "claims": [paths.write(claim.path) for claim in item.claims]}
+            for item in asked.credentials
+        },
+        "over_asking": [explain(problem).text for problem in query.lint(asked)],
+    }
+
+
+def _answer(value: dict[str, Any]) -> dict[str, Any]:
+    token = value["vp_token"]
+    cards: dict[str, Any] = {}
+    if isinstance(token, dict):
+        for name, group in token.items():
+            texts = [one for one in group if isinstance(one, str)] if isinstance(group, list) else []
+            cards[name] = [_card(text.encode("utf-8", "surrogatepass")) for text in texts]
+    return {"kind": "answer", "presentations": cards}
+
+
+def _tell(name: str, value: Any, depth: int) -> None:
+    pad = "  " * depth
+    if isinstance(value, Mapping):
+        talk.out(f"{pad}{talk.clean(name, 80)}")
+        for inner, below in value.items():
+            _tell(str(inner), below, depth + 1)
+    elif isinstance(value, list) and any(isinstance(one, Mapping | list) for one in value):
+        for index, one in enumerate(value):
+            _tell(f"{name} {index + 1}", one, depth)
+    elif isinstance(value, list):
+        talk.out(f"{pad}{talk.clean(name, 80)}  {', '.join(_text(one) for one in value)}")
+    elif value is not None:
+        talk.out(f"{pad}{talk.clean(name, 80)}  {_text(value)}")
+
+
+def _text(value: Any) -> str:
+    return "true" if value is True else "false" if value is False else talk.clean(value)

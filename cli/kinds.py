@@ -1,0 +1,46 @@
+"""The credential types that a home knows: the shipped ones, and over them those of its own `types/` folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from .home import Home
+
+if TYPE_CHECKING:
+    from cityid.credential import CredentialType
+
+
+def known(home: Home | None) -> tuple[Mapping[str, CredentialType], Mapping[str, bytes]]:
+    """Types by id, and their definitions as they were written.
+
+    Raises:
+        Misuse: `type.*`, for a definition of this home that is wrong.
+    """
+    from cityid import credential_type
+    from cityid.edge import files
+    from cityid.edge.resources import schemas
+    from cityid.errors import Malformed, Misuse
+
+    texts = [entry.read_bytes() for entry in (schemas() / "types").iterdir() if entry.name.endswith(".json")]
+    own = home.path("types") if home is not None else None
+    if own is not None and own.is_dir():
+        texts += [files.read_home_file(path) for path in sorted(own.glob("*.json"))]
+    types, sources = {}, {}
+    for text in texts:
+        try:
+            kind = credential_type.read(text)
+        except Malformed as error:
+            raise Misuse(error.problem) from None
+        types[kind.id], sources[kind.id] = kind, text
+    return dict(sorted(types.items())), sources
+
+
+def one(home: Home | None, name: str) -> CredentialType:
+    """Raises Misuse `type.unknown`."""
+    from cityid.errors import Misuse
+
+    types, _ = known(home)
+    if name not in types:
+        raise Misuse("type.unknown", type=name, known=", ".join(types))
+    return types[name]

@@ -1,0 +1,152 @@
+"""`cityid present`: show a service what it asks for, and no more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from . import talk
+from .state import STATE, Force, Json, Out, PassphraseFd, Yes
+
+if TYPE_CHECKING:
+    from cityid.presenting import AskedFor, Nothing, Option, Options
+
+
+def register(app: typer.Typer) -> None:
+    app.command("present")(present)
+
+
+def present(
+    request: Annotated[Path, typer.Argument(metavar="REQUEST", help="The service's request; - reads standard input.")],
+    output: Out = None,
+    show: Annotated[
+        list[str] | None, typer.Option("--show", metavar="CLAIM", help="With --yes: a claim that may be shown.")
+    ] = None,
+    card: Annotated[
+        list[str] | None, typer.Option("--card", metavar="CARD", help="Answer with this card, where several fit.")
+    ] = None,
+    yes: Yes = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Use a copy again where no unused one is left; services could compare notes.")
+    ] = False,
+    passphrase_fd: PassphraseFd = None,
+    force: Force = False,
+    json_: Json = False,
+) -> None:
+    """Show a service what it asks for, and no more. Lists exactly what would leave, then asks; the default is no."""
+    from cityid import limits
+    from cityid.edge import clock, files
+    from cityid.encoding import json
+    from cityid.errors import Misuse
+    from cityid.presenting import Consent, Nothing, options, read_request, sent
+    from cityid.presenting import present as sign
+
+    from . import home, purse
+
+    if yes and not show:
+        raise Misuse("present.yes_without_show")
+    asked = read_request(files.read(request, limits.DOCUMENT))
+    wallet = purse.opened(home.find(STATE.home, "wallet"), passphrase_fd)
+    at = clock.now()
+    found = options(wallet, asked.query, at)
+    if isinstance(found, Nothing):
+        raise talk.Stop(_nothing(found, json_=json_))
+    chosen = _chosen(found, card or [])
+    _tell(asked, found, chosen)
+    if yes:
+        _covered(chosen, show or [])
+    else:
+        talk.agree("Show this?", flag="--yes and --show CLAIM for each claim that may be shown")
+    shown = sign(Consent(chosen, at, reuse=again), asked.challenge, wallet, at)
+    message = asked.answer(shown) + b"\n"
+    if output is not None:
+        files.write(output, message, force=force, private=True)
+        talk.say(f"Answer written to {talk.clean(output)}. It holds personal data.")
+    sent(shown, asked.audience, wallet, at)
+    if output is None or json_:
+        talk.out(json.write(json.read(message)).decode("utf-8"))
+
+
+def _nothing(found: Nothing, *, json_: bool) -> int:
+    from cityid.edge.messages import explain
+    from cityid.errors import Problem
+
+    if json_:
+        talk.give({"error": {"code": "present.no_answer"}, "reasons": {
+            name: [talk.as_json(problem) for problem in problems] for name, problems in found.reasons.items()
+        }})  # fmt: skip
+    told = explain(Problem("present.no_answer"))
+    talk.error(told.text, told.rule)
+    for name, problems in found.reasons.items():
+        for problem in problems:
+            talk.say(f"  {talk.clean(name)}: {talk.clean(explain(problem).text)}")
+    talk.say(f"hint: {told.hint}")
+    return talk.NO
+
+
+def _chosen(found: Options, cards: list[str]) -> tuple[Option, ...]:
+    from cityid.errors import Misuse
+
+    chosen = list(found.best)
+    for wanted in cards:
+        fits = [
+            (index, option)
+            for index, best in enumerate(chosen)
+            for option in found.by_id[best.id]
+            if option.card.id.startswith(wanted)
+        ]
+        if not fits:
+            raise Misuse("present.card_unfit", card=wanted)
+        for index, option in fits:
+            chosen[index] = option
+    return tuple(chosen)
+
+
+def _tell(asked: AskedFor, found: Options, chosen: tuple[Option, ...]) -> None:
+    from cityid.edge.messages import explain
+    from cityid.encoding import paths
+
+    talk.say(f"{talk.named(asked.name, asked.audience)} asks, for: {talk.clean(asked.purpose or 'it does not say')}")
+    talk.say("  who asks is not proved: the request came as a file; only they can use the answer")
+    for problem in found.warnings:
+        talk.say(talk.bad(f"  TOO MUCH   {talk.clean(explain(problem).text)}"))
+    count = 0
+    for option in chosen:
+        card = option.card
+        left = f"{card.copies_left} of {card.copies_total} copies left"
+        talk.say(f"  from {talk.clean(card.type)} by {talk.named(card.issuer_name, card.issuer)}, {left}")
+        rows = [(talk.clean(paths.write(path)), _value(value)) for path, value in option.shows]
+        count += len(rows)
+        for index, line in enumerate(talk.columns([(name, "= " + value) for name, value in rows])):
+            talk.say(f"    {'will be shown' if index == 0 else '             '}    {line}")
+        if not rows:
+            talk.say("    will be shown    nothing but that you hold it")
+        hidden = [talk.clean(paths.write(path)) for path in option.hides]
+        if hidden:
+            more = f" and {len(hidden) - 3} more" if len(hidden) > 3 else ""
+            talk.say(f"    stays hidden     {', '.join(hidden[:3])}{more}")
+        if not option.single_use:
+            talk.say(talk.bad("    LINKABLE   no unused copy is left: services could tell that it is you again (--again)"))
+    talk.say(f"  {count} {'claim leaves' if count == 1 else 'claims leave'} this wallet.")
+
+
+def _value(value: Any) -> str:
+    return "true" if value is True else "false" if value is False else talk.clean(value)
+
+
+def _covered(chosen: tuple[Option, ...], allowed: list[str]) -> None:
+    """Everything that leaves was named: `address` covers `address.locality`."""
+    from cityid.edge.messages import explain
+    from cityid.encoding import paths
+    from cityid.errors import Problem
+
+    covers = [paths.read(text) for text in allowed]
+    for option in chosen:
+        for path, _ in option.shows:
+            plain = tuple(None if isinstance(part, int) else part for part in path)
+            if not any(cover in (path[: len(cover)], plain[: len(cover)]) for cover in covers):
+                told = explain(Problem("present.not_agreed", {"claim": paths.write(path)}))
+                talk.error(told.text, told.rule, told.hint)
+                raise talk.PersonSaidNo

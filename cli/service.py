@@ -1,0 +1,155 @@
+"""A service's home: its policies, its open questions, and what a question keeps until it is answered."""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cityid.errors import Malformed, Misuse
+from cityid.sessions import TRIES, Kind, Sessions
+
+from .home import Home
+
+if TYPE_CHECKING:
+    from cityid.edge.database import SqliteSessions
+    from cityid.plan import Request, Response
+    from cityid.policy import Policy
+    from cityid.verifying import Asked
+
+
+def sessions(home: Home) -> SqliteSessions:
+    from cityid.edge.database import SqliteSessions
+
+    return SqliteSessions(home.path("sessions.sqlite"))
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question as it waits for its answer: everything that judging needs, with the very policy that was asked by."""
+
+    audience: str
+    nonce: str
+    policy: bytes
+    files: Mapping[str, bytes]
+    types: Mapping[str, bytes]
+
+    def write(self) -> dict[str, Any]:
+        return {
+            "audience": self.audience,
+            "nonce": self.nonce,
+            "policy": b64encode(self.policy).decode("ascii"),
+            "files": {name: b64encode(data).decode("ascii") for name, data in self.files.items()},
+            "types": {name: b64encode(data).decode("ascii") for name, data in self.types.items()},
+        }
+
+    @classmethod
+    def read(cls, value: dict[str, Any]) -> Question:
+        from cityid.encoding import json
+
+        fields = json.Fields(value)
+        return cls(
+            fields.text("audience"),
+            fields.text("nonce"),
+            b64decode(fields.text("policy")),
+            {name: b64decode(data) for name, data in fields.object("files").items()},
+            {name: b64decode(data) for name, data in fields.object("types").items()},
+        )
+
+    def judged_by(self) -> Policy:
+        from cityid import credential_type, policy
+        from cityid.formats import FORMATS
+
+        def load(name: str) -> bytes:
+            if name not in self.files:
+                raise Misuse("file.missing", path=name)
+            return self.files[name]
+
+        types = {name: credential_type.read(data) for name, data in self.types.items()}
+        return policy.read(self.policy, types=types, load=load, formats=FORMATS)
+
+    def asked(self, name: str, given: Mapping[str, str]) -> Asked:
+        from cityid.credential import Challenge
+        from cityid.verifying import Asked
+
+        judge = self.judged_by()
+        if given:
+            judge = judge.with_given(given)
+        return Asked(name, judge.query, Challenge(self.audience, self.nonce), judge)
+
+
+def collecting(folder: Path, into: dict[str, bytes]) -> Callable[[str], bytes]:
+    """A loader that also keeps what it read, so that a question is judged by what was asked."""
+    from cityid.edge.files import beside
+
+    load = beside(folder)
+
+    def kept(name: str) -> bytes:
+        into[name] = load(name)
+        return into[name]
+
+    return kept
+
+
+class Taken:
+    """A session that this command has taken already, as `verify_answer` wants to take it. Without a store it is a
+    replay, which neither takes nor gives back."""
+
+    def __init__(self, store: Sessions | None) -> None:
+        self._store = store
+
+    def put(self, key: str, value: bytes, until: datetime, *, kind: Kind = Kind.SESSION, tries: int = TRIES) -> None:
+        raise AssertionError("a taken session asks nothing")
+
+    def take(self, key: str, at: datetime, *, kind: Kind = Kind.SESSION) -> bytes:
+        return b""
+
+    def give_back(self, key: str, *, kind: Kind = Kind.SESSION, fault: bool = False) -> bool:
+        return self._store is not None and self._store.give_back(key, kind=kind, fault=fault)
+
+    def spend(self, key: str, *, kind: Kind = Kind.SESSION) -> None:
+        if self._store is not None:
+            self._store.spend(key, kind=kind)
+
+    def forget(self, at: datetime) -> int:
+        return 0
+
+
+def network() -> Callable[[Request], Response]:
+    """The guarded client, made when the first request is: most judgements need none."""
+    client: list[Any] = []
+
+    def exchange(request: Request) -> Response:
+        if not client:
+            from cityid.edge.http import Http
+
+            client.append(Http())
+        answer: Response = client[0](request)
+        return answer
+
+    return exchange
+
+
+def session_name(given: str) -> str:
+    """The session that `--session` names: by a request file, a session file, or itself.
+
+    Raises:
+        Misuse: `session.not_named`.
+    """
+    from cityid.edge import files
+    from cityid.encoding import json
+
+    path = Path(given)
+    if len(given) > 200 or not path.exists():
+        return given
+    try:
+        found = json.read_object(files.read(path, 1 << 20))
+    except Malformed:
+        raise Misuse("session.not_named", path=given) from None
+    name = found.get("session", found.get("state"))
+    if not isinstance(name, str):
+        raise Misuse("session.not_named", path=given)
+    return name

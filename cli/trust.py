@@ -1,0 +1,161 @@
+"""`cityid trust`: whose word counts, in a file that can be reviewed."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from . import talk
+from .state import STATE, Json
+
+if TYPE_CHECKING:
+    from cityid.trust import TrustList
+
+    from .home import Home
+
+ListFile = Annotated[
+    Path | None, typer.Option("--list", metavar="FILE", help="The trust list; the home's own by default.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(help="Whose word counts.", no_args_is_help=True, rich_markup_mode=None)
+    group.command("list")(list_)
+    group.command("add")(add)
+    group.command("remove")(remove)
+    app.add_typer(group, name="trust")
+
+
+def default_file(here: Home) -> Path:
+    return here.path("trust", "issuers.toml")
+
+
+def load(here: Home, file: Path | None = None) -> TrustList:
+    """The trust list of a home; empty where it has none yet.
+
+    Raises:
+        Misuse: `trust_file.*`, `file.*`.
+    """
+    from cityid import trust
+    from cityid.edge import files
+
+    from . import kinds
+
+    path = file or default_file(here)
+    if not path.exists() and file is None:
+        return trust.TrustList(())
+    types, _ = kinds.known(here)
+    names = {
+        name: tuple(str(wire[key]) for wire in kind.names.values() for key in ("vct", "doctype") if key in wire)
+        for name, kind in types.items()
+    }
+    title = str(path.relative_to(here.folder)) if path.is_relative_to(here.folder) else str(path)
+    return trust.read(files.read_home_file(path), files.beside(path.parent), names, title=title)
+
+
+def list_(file: ListFile = None, json_: Json = False) -> None:
+    """List the issuers that are trusted, and for what."""
+    from . import home
+
+    found = load(home.find(STATE.home), file)
+    if json_:
+        talk.give([
+            {
+                "issuer": entry.subject, "mechanism": entry.mechanism, "types": list(entry.types), "name": entry.name,
+                "since": entry.since, "until": entry.until, "status": entry.status,
+            }
+            for entry in found.entries
+        ])  # fmt: skip
+        return
+    rows = [
+        (talk.named(entry.name, entry.subject), entry.mechanism, talk.clean(", ".join(entry.types)))
+        for entry in found.entries
+    ]
+    for line in talk.columns(rows):
+        talk.out(line)
+    if not rows:
+        talk.say("Nobody is trusted yet.\nhint: cityid trust add --did DID --type TYPE")
+
+
+def add(
+    types: Annotated[list[str], typer.Option("--type", metavar="TYPE", help="What it may issue; may be repeated.")],
+    did: Annotated[str | None, typer.Option("--did", help="The issuer's DID.")] = None,
+    root: Annotated[Path | None, typer.Option("--root", metavar="FILE", help="A root certificate, PEM or DER.")] = None,
+    web: Annotated[str | None, typer.Option("--web", metavar="URL", help="An https issuer with published keys.")] = None,
+    issuer: Annotated[
+        str | None, typer.Option("--issuer", metavar="NAME", help="With --root: only certificates of this issuer.")
+    ] = None,
+    document: Annotated[
+        Path | None, typer.Option("--document", metavar="FILE", help="With --did: its document, so that none is fetched.")
+    ] = None,
+    keys: Annotated[
+        Path | None, typer.Option("--keys", metavar="FILE", help="With --web: its JWK Set, so that none is fetched.")
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", help="How people call it.")] = None,
+    status: Annotated[
+        str, typer.Option("--status", help="required, or none for types that live a day.")
+    ] = "required",
+    since: Annotated[str | None, typer.Option("--since", metavar="DATE", help="Trusted from this day.")] = None,
+    until: Annotated[str | None, typer.Option("--until", metavar="DATE", help="Trusted until this day.")] = None,
+    file: ListFile = None,
+) -> None:
+    """Trust an issuer for the types named. The files named are copied beside the list."""
+    from cityid import trust
+    from cityid.edge import files
+
+    from . import home
+
+    here = home.find(STATE.home)
+    path = file or default_file(here)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    entry: dict[str, Any] = {
+        "mechanism": "did" if did else "web" if web else "x5c", "types": types, "status": status,
+    }  # fmt: skip
+    for member, value in (("did", did), ("web", web), ("issuer", issuer), ("name", name)):
+        if value is not None:
+            entry[member] = value
+    for member, day in (("since", since), ("until", until)):
+        if day is not None:
+            entry[member] = _date(day)
+    copies: dict[Path, bytes] = {}
+    for member, source in (("root", root), ("document", document), ("keys", keys)):
+        if source is not None:
+            entry[member] = source.name
+            copies[path.parent / source.name] = files.read(source)
+    old = files.read_home_file(path).decode("utf-8") if path.exists() else ""
+    changed = trust.add(old, entry)
+    beside = files.beside(path.parent)
+    # Read as it will stand before anything is written: a list that cannot be read trusts nobody.
+    trust.read(changed, lambda wanted: copies.get(path.parent / wanted) or beside(wanted))
+    for target, data in copies.items():
+        if not target.exists() or files.read_home_file(target) != data:
+            files.write(target, data)
+    files.write(path, changed.encode("utf-8"), force=True)
+    who = talk.named(name or "", did or web or issuer or str(root))
+    talk.say(f"{who} is trusted for {talk.clean(', '.join(types))} ({talk.clean(path)}).")
+
+
+def _date(text: str) -> date:
+    from cityid.encoding import times
+
+    return times.read_date(text)
+
+
+def remove(
+    issuer: Annotated[str, typer.Argument(metavar="ISSUER", help="Its DID, URL or root file.")],
+    file: ListFile = None,
+) -> None:
+    """Trust an issuer no longer."""
+    from cityid import trust
+    from cityid.edge import files
+
+    from . import home
+
+    here = home.find(STATE.home)
+    path = file or default_file(here)
+    text = files.read_home_file(path).decode("utf-8")
+    files.write(path, trust.remove(text, issuer).encode("utf-8"), force=True)
+    talk.say(f"{talk.clean(issuer)} is no longer trusted ({talk.clean(path)}).")

@@ -1,0 +1,219 @@
+"""How a verdict is shown: a fixed template, foreign values quoted and cleaned, and the exit status is the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from cityid.checks import Accepted, Check, Outcome, Step
+from cityid.credential import Credential
+from cityid.encoding import paths
+from cityid.errors import Malformed, Problem
+from cityid.verifying import AnswerAccepted, AnswerRejected, AnswerVerdict, Asked
+
+from . import talk
+
+_NAMES = {Step.ISSUER_TRUSTED: "issuer trusted", Step.ISSUER_KEY: "issuer key", Step.ISSUER_SIGNATURE: "issuer signature",
+          Step.HOLDER_BINDING: "holder binding"}  # fmt: skip
+_MARKS = {
+    Outcome.PASSED: "ok", Outcome.FAILED: "NO", Outcome.UNDECIDED: "??", Outcome.WAIVED: "--", Outcome.NOT_REACHED: "--",
+}  # fmt: skip
+
+
+def show(
+    verdict: AnswerVerdict, asked: Asked | None, token: Mapping[str, Any], at: datetime, *, json_: bool,
+    replayed: bool = False,
+) -> int:
+    """Show a verdict on an answer and give the exit status that says the same."""
+    word, status = _word(verdict)
+    if json_:
+        talk.give(_as_json(verdict, word, at, replayed=replayed))
+    else:
+        _as_text(verdict, asked, token, word, at, replayed=replayed)
+    return status
+
+
+def _word(verdict: AnswerVerdict) -> tuple[str, int]:
+    if isinstance(verdict, AnswerAccepted):
+        return "accepted", talk.DONE
+    return ("undecided", talk.NO_ANSWER) if verdict.undecided else ("refused", talk.NO)
+
+
+# -- JSON (schemas/verdict.schema.json) --
+
+
+def _as_json(verdict: AnswerVerdict, word: str, at: datetime, *, replayed: bool) -> dict[str, Any]:
+    shown: dict[str, Any] = {"verdict": word, "at": at.isoformat()}
+    if replayed:
+        shown["replayed"] = True
+    if isinstance(verdict, AnswerAccepted):
+        answers = {name: [_accepted(one) for one in group] for name, group in verdict.accepted.items()}
+        ignored = {name: [_checks(checks) for checks in group] for name, group in verdict.discarded.items()}
+        if ignored:
+            shown["discarded"] = ignored
+    else:
+        answers = {name: [{"checks": _checks(checks)} for checks in group] for name, group in verdict.checks.items()}
+        shown["problems"] = [talk.as_json(problem) for problem in (*verdict.problems, verdict.reason)][:-1] or [
+            talk.as_json(verdict.reason)
+        ]
+    single = [one for group in answers.values() for one in group]
+    if len(single) == 1:
+        shown.update(single[0])
+    shown["answers"] = answers
+    return shown
+
+
+def _accepted(verdict: Accepted) -> dict[str, Any]:
+    return {"issuer": verdict.issuer, "claims": verdict.claims, "checks": _checks(verdict.checks)}
+
+
+def _checks(checks: tuple[Check, ...]) -> list[dict[str, Any]]:
+    out: list[dict[str, Any]] = []
+    for check in checks:
+        one: dict[str, Any] = {"step": check.step.value, "outcome": check.outcome.value}
+        if check.problem is not None:
+            one.update(talk.as_json(check.problem))
+        elif check.facts:
+            one["facts"] = dict(check.facts)
+        out.append(one)
+    return out
+
+
+# -- text --
+
+
+def _as_text(
+    verdict: AnswerVerdict, asked: Asked | None, token: Mapping[str, Any], word: str, at: datetime, *, replayed: bool
+) -> None:
+    again = "  (replayed)" if replayed else ""
+    head = {"accepted": talk.good("accepted"), "refused": talk.bad("refused"), "undecided": "no answer"}[word]
+    pad = " " * (11 - len("no answer" if word == "undecided" else word))
+    if isinstance(verdict, AnswerAccepted):
+        for name, group in verdict.accepted.items():
+            for one in group:
+                seen = _seen(asked, name, token)
+                talk.out(f"{head}{pad}{_title(seen, one.checks)}{again}\n")
+                _table(one.checks, seen, asked, name, one.claims, at)
+        for name in verdict.discarded:
+            talk.say(f"One presentation for {talk.clean(name)} was refused, and was not needed.")
+        return
+    if not verdict.checks:
+        talk.out(f"{head}{pad}{'an answer' if asked is None else talk.clean(asked.policy.purpose)}{again}")
+    for name, checks in ((name, checks) for name, group in verdict.checks.items() for checks in group):
+        seen = _seen(asked, name, token)
+        talk.out(f"{head}{pad}{_title(seen, checks)}{again}\n")
+        _table(checks, seen, asked, name, {}, at)
+    if not verdict.checks:
+        _say_why(verdict)
+    else:
+        _hint(verdict.reason)
+
+
+def _say_why(verdict: AnswerRejected) -> None:
+    from cityid.edge.messages import explain
+
+    for problem in verdict.problems:
+        told = explain(problem)
+        talk.out(f"\n  NO       {talk.clean(told.text)}    ({talk.clean(told.rule)})")
+    _hint(verdict.reason)
+
+
+def _hint(problem: Problem) -> None:
+    from cityid.edge.messages import explain
+
+    told = explain(problem)
+    if told.hint:
+        talk.say(f"hint: {talk.clean(told.hint)}")
+
+
+def _seen(asked: Asked | None, name: str, token: Mapping[str, Any]) -> Credential | None:
+    """The credential again, for the words beside a check; verdicts themselves carry no data of a refused one."""
+    from cityid.formats import FORMATS
+
+    item = asked.query.credential(name) if asked is not None else None
+    group = token.get(name)
+    if item is None or item.format not in FORMATS or not isinstance(group, list) or len(group) != 1:
+        return None
+    try:
+        return FORMATS[item.format].read_presentation(str(group[0]).encode("utf-8", "surrogatepass"))[0].credential
+    except Malformed:
+        return None
+
+
+def _title(seen: Credential | None, checks: tuple[Check, ...]) -> str:
+    if seen is None:
+        return "a card that cannot be read"
+    trusted = next((check for check in checks if check.step is Step.ISSUER_TRUSTED), None)
+    if trusted is None or trusted.outcome is not Outcome.PASSED:
+        return f"{talk.clean(seen.types[0], 80)} by an issuer that is not trusted"
+    kind = talk.clean(trusted.facts.get("type") or seen.types[0], 80)
+    return f"{kind} by {talk.named(str(trusted.facts.get('name', '')), seen.issuer)}"
+
+
+def _table(
+    checks: tuple[Check, ...], seen: Credential | None, asked: Asked | None, name: str, claims: Mapping[str, Any],
+    at: datetime,
+) -> None:
+    stopped = next((check.step for check in checks if check.outcome in (Outcome.FAILED, Outcome.UNDECIDED)), None)
+    rows = []
+    for check in checks:
+        label = _NAMES.get(check.step, check.step.value)
+        if check.outcome is Outcome.PASSED:
+            text = _passed(check, seen, asked, name, claims, at)
+        elif check.outcome is Outcome.NOT_REACHED:
+            text = f"not reached: {_NAMES.get(stopped, stopped.value)} did not pass" if stopped else "not reached"
+        elif check.outcome is Outcome.WAIVED:
+            text = "waived by policy"
+        else:
+            text = _refused(check)
+        rows.append((_MARKS[check.outcome], label, text))
+    for line in talk.columns([(f"  {mark:<7}", f"{label:<15}", text) for mark, label, text in rows]):
+        talk.out(line)
+
+
+def _refused(check: Check) -> str:
+    from cityid.edge.messages import explain
+
+    told = explain(check)
+    return f"{talk.clean(told.text)}    ({talk.clean(told.rule)})"
+
+
+def _passed(
+    check: Check, seen: Credential | None, asked: Asked | None, name: str, claims: Mapping[str, Any], at: datetime
+) -> str:
+    if seen is None or asked is None:
+        return ""
+    step = check.step
+    if step is Step.STRUCTURE:
+        return f"{seen.format}, {len(seen.hidden)} hideable claims shown"
+    if step is Step.ISSUER_TRUSTED:
+        source = check.facts.get("list")
+        told = f"{talk.clean(seen.issuer)} may issue {talk.clean(check.facts.get('type', seen.types[0]), 80)}"
+        return f"{told} ({talk.clean(source)})" if source else told
+    if step is Step.HOLDER_BINDING:
+        return f"to {talk.clean(asked.challenge.audience)}, with this request's nonce"
+    if step is Step.VALIDITY:
+        end = seen.window.end
+        return f"until {end:%d %b %Y %H:%M} UTC" if end is not None else ""
+    if step is Step.QUERY:
+        item = asked.query.credential(name)
+        count = len(item.claims) if item is not None else 0
+        return f"all {count} claims shown" if count else ""
+    if step is Step.CONDITIONS:
+        told_of = [_condition(condition.claim, claims) for condition in asked.policy.conditions.get(name, ())]
+        return "; ".join(text for text in told_of if text)
+    if step is Step.STATUS:
+        return "none needed" if check.facts.get("status") == "none" else ""
+    return ""
+
+
+def _condition(path: Any, claims: Mapping[str, Any]) -> str:
+    value: Any = claims
+    for part in path:
+        if isinstance(part, str) and isinstance(value, Mapping) and part in value:
+            value = value[part]
+        else:
+            return f"{paths.write(path)} fits"
+    shown = "true" if value is True else "false" if value is False else talk.clean(value, 60)
+    return f"{talk.clean(paths.write(path))} is {shown}"

@@ -1,0 +1,88 @@
+"""`cityid wallet`: what you hold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from . import talk
+from .state import STATE, Json, PassphraseFd
+
+if TYPE_CHECKING:
+    from cityid.wallet import Card
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(help="What you hold.", no_args_is_help=True, rich_markup_mode=None)
+    group.command("list")(list_)
+    group.command("show")(show)
+    app.add_typer(group, name="wallet")
+
+
+def list_(passphrase_fd: PassphraseFd = None, json_: Json = False) -> None:
+    """List the cards in the wallet."""
+    from . import home, purse
+
+    cards = list(purse.opened(home.find(STATE.home, "wallet"), passphrase_fd).held())
+    if json_:
+        talk.give([_as_json(card) for card in cards])
+        return
+    rows = [
+        (card.id[:8], talk.clean(card.type, 60), talk.named(card.issuer_name, card.issuer),
+         f"{card.copies_left} of {card.copies_total} copies left, {_until(card)}")
+        for card in cards
+    ]  # fmt: skip
+    for line in talk.columns(rows):
+        talk.out(line)
+    if not rows:
+        talk.say("The wallet is empty.\nhint: cityid accept OFFER")
+
+
+def _until(card: Card) -> str:
+    return f"until {card.window.end:%d %b %Y}" if card.window.end else "without end"
+
+
+def _as_json(card: Card) -> dict[str, object]:
+    return {
+        "id": card.id, "type": card.type, "issuer": card.issuer, "issuer_name": card.issuer_name, "format": card.format,
+        "valid_until": card.window.end.isoformat() if card.window.end else None,
+        "copies_left": card.copies_left, "copies_total": card.copies_total,
+    }  # fmt: skip
+
+
+def show(
+    card: Annotated[str, typer.Argument(metavar="CARD", help="The first letters of its id, from `wallet list`.")],
+    passphrase_fd: PassphraseFd = None,
+    json_: Json = False,
+) -> None:
+    """Show one card with all its claims, and which of them can stay hidden."""
+    from cityid.encoding import paths
+    from cityid.errors import Refused
+    from cityid.presenting import leaves
+
+    from . import home, purse
+
+    held = purse.opened(home.find(STATE.home, "wallet"), passphrase_fd).held()
+    found = [one for one in held if one.id.startswith(card)]
+    if len(found) != 1:
+        raise Refused("wallet.unknown_card", card=card)
+    one = found[0]
+    claims = leaves(one.credential)
+    if json_:
+        talk.give({
+            **_as_json(one),
+            "claims": {paths.write(path): value for path, value, _ in claims},
+            "hideable": [paths.write(path) for path, _, hideable in claims if hideable],
+        })  # fmt: skip
+        return
+    talk.out(f"{talk.clean(one.type)} by {talk.named(one.issuer_name, one.issuer)}, {_until(one)}")
+    talk.out(f"{one.copies_left} of {one.copies_total} copies left")
+    rows = [
+        (f"  {talk.clean(paths.write(path))}",
+         "true" if value is True else "false" if value is False else talk.clean(value),
+         "can be hidden" if hideable else "")
+        for path, value, hideable in claims
+    ]  # fmt: skip
+    for line in talk.columns(rows):
+        talk.out(line)
