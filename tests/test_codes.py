@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import pytest
-
 from tests.paths import TREE
 
 MAKERS = {"Problem", "Malformed", "Refused", "Unavailable", "Misuse", "malformed", "refused", "failed", "undecided"}
@@ -123,15 +121,18 @@ def test_every_text_has_its_code() -> None:
     assert not set(messages()) - literals()
 
 
-@pytest.mark.parametrize("code", sorted(uses()))
-def test_texts_use_exactly_the_facts(code: str) -> None:
-    entry = messages().get(code)
-    if entry is None:
-        pytest.fail(f"{code} has no text in schemas/messages/en.toml")
-    used = placeholders(entry.get("text", "")) | placeholders(entry.get("hint", ""))
-    for use in uses()[code]:
-        if use.facts is not None:
-            assert used - {"where", "spec"} == use.facts | use.private, f"{use.where}: text and hint of {code}"
+def test_texts_use_exactly_the_facts() -> None:
+    wrong: list[str] = []
+    for code, places in sorted(uses().items()):
+        entry = messages().get(code, {})
+        used = placeholders(entry.get("text", "")) | placeholders(entry.get("hint", ""))
+        for use in places:
+            if entry and use.facts is not None and used - {"where", "spec"} != use.facts | use.private:
+                given = ", ".join(sorted(use.facts | use.private)) or "nothing"
+                wrong.append(
+                    f"{use.where}: {code} is given {given}; text and hint use {', '.join(sorted(used)) or 'nothing'}"
+                )
+    assert not wrong, "\n".join(wrong)
 
 
 def test_texts_are_one_lower_case_sentence_without_full_stop() -> None:
