@@ -36,15 +36,23 @@ class Format(Protocol):
         ...
 
     def present(
-        self, credential: Credential, disclose: Collection[Path], challenge: Challenge | Unbound,
-        holder: AnySigner | None, *, at: datetime, entropy: Entropy,
+        self,
+        credential: Credential,
+        disclose: Collection[Path],
+        challenge: Challenge | Unbound,
+        holder: AnySigner | None,
+        *,
+        at: datetime,
+        entropy: Entropy,
     ) -> bytes: ...
 
     def read_presentation(self, raw: bytes) -> tuple[Presentation, ...]:
         """Raises Malformed, nothing else."""
         ...
 
-    def check(self, presentation: Presentation, keys: Keys, challenge: Challenge | Unbound, at: datetime) -> Iterable[Check]:
+    def check(
+        self, presentation: Presentation, keys: Keys, challenge: Challenge | Unbound, at: datetime
+    ) -> Iterable[Check]:
         """ISSUER_SIGNATURE, then HOLDER_BINDING (audience, nonce and age inside)."""
         ...
 
