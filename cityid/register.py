@@ -137,6 +137,8 @@ class Issued:
     batch: str
     clerk: str
     at: datetime
+    why: str = ""
+    """Why it was withdrawn."""
 
     @property
     def holders(self) -> tuple[str, ...]:
@@ -183,7 +185,8 @@ class Bits:
 
 
 class Batch(Protocol):
-    """One transaction. All methods but the properties raise Misuse `register.key_used` when `repeats`."""
+    """One transaction. All methods but the properties raise Misuse `register.key_used` when `repeats`, and
+    `register.batch_over` after the transaction ended."""
 
     @property
     def repeats(self) -> bool:
@@ -197,11 +200,19 @@ class Batch(Protocol):
 
     def allot(self, type: CredentialType, n: int) -> tuple[StatusRef, ...]:
         """`n` status entries that nobody had before and nobody will have again, drawn at random within the current
-        list; () for a type whose status is `none`. Lists roll over."""
+        list; () for a type whose status is `none`. Lists roll over.
+
+        Raises:
+            Misuse: `register.no_status_base`, when the register was not told where lists will be published.
+        """
         ...
 
     def record(self, rows: Iterable[Entry]) -> tuple[Issued, ...]:
-        """Give each entry a number and write it, with its event."""
+        """Give each entry a number and write it, with its event.
+
+        Raises:
+            Misuse: `register.not_allotted`, for a status entry that was not allotted, or to another row.
+        """
         ...
 
     def approve(self, number: str, by: str) -> Issued:
@@ -218,7 +229,7 @@ class Batch(Protocol):
 
         Raises:
             Refused: `register.wrong_state`, `register.unknown_number`.
-            Misuse: `register.too_many_holders`.
+            Misuse: `register.holder_count`, when none came or more than copies were prepared.
         """
         ...
 
@@ -250,7 +261,11 @@ class Register(Protocol):
 
     def batch(self, clerk: str, key: str, at: datetime) -> AbstractContextManager[Batch]:
         """One transaction by `clerk`. `key` makes it idempotent: a second batch with a committed key changes nothing
-        and is told the first one's rows."""
+        and is told the first one's rows.
+
+        Raises:
+            Misuse: `register.no_clerk`, because every action is somebody's.
+        """
         ...
 
     def find(self, number: str) -> Issued:
@@ -265,8 +280,8 @@ class Register(Protocol):
         holder: str | None = None,
         after: str = "",
     ) -> Iterator[Issued]:
-        """Rows in the order of their numbers, read a page at a time, so that any number of them takes little memory.
-        `holder` is a key's thumbprint; `after` continues behind a number."""
+        """Rows in the order of their making, read a page at a time, so that any number of them takes little memory.
+        `holder` is a key's thumbprint; `after` continues behind a number (Refused `register.unknown_number`)."""
         ...
 
     def history(self, ref: StatusRef) -> tuple[StatusChange, ...]:

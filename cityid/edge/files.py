@@ -11,14 +11,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
-from cityid import credential_type, limits, policy
-from cityid.credential_type import CredentialType
+from cityid import limits
 from cityid.edge.resources import schemas
 from cityid.errors import Malformed, Misuse, Unavailable
-from cityid.formats import FORMATS
-from cityid.policy import Policy
+
+if TYPE_CHECKING:
+    from cityid.credential_type import CredentialType
+    from cityid.policy import Policy
 
 __all__ = ["beside", "load_policy", "read", "read_home_file", "types", "write"]
 
@@ -161,6 +162,8 @@ def types(folder: Path | None = None) -> Mapping[str, CredentialType]:
     Raises:
         Misuse: `type.*`, for a definition that is wrong.
     """
+    from cityid import credential_type
+
     texts = [entry.read_bytes() for entry in (schemas() / "types").iterdir() if entry.name.endswith(".json")]
     if folder is not None and folder.is_dir():
         texts += [read_home_file(path) for path in sorted(folder.glob("*.json"))]
@@ -194,6 +197,9 @@ def load_policy(path: str | Path, types: Mapping[str, CredentialType] | None = N
     Raises:
         Misuse: `policy.*`, `trust_file.*`, `file.*`.
     """
+    from cityid import policy
+    from cityid.formats import FORMATS
+
     path = Path(path)
     kinds = shipped() if types is None else types
     return policy.read(read_home_file(path), types=kinds, load=beside(path.parent), formats=FORMATS)

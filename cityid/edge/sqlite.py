@@ -165,7 +165,7 @@ class Database:
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """BEGIN IMMEDIATE, so that what is read inside is still true when it is written; COMMIT, or ROLLBACK on an error."""
+    """BEGIN IMMEDIATE, so that what is read inside is still true when it is written; COMMIT, or ROLLBACK on error."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
