@@ -399,6 +399,7 @@ def make_map(slot: Path, environment: Mapping[str, str], jobs: int) -> Path:
     )
     print(done.stdout[-1500:])
     if done.returncode != 0:
+        data.unlink(missing_ok=True)
         sys.exit("mutants: the tests do not pass as they are")
     return data
 
