@@ -1,0 +1,159 @@
+"""`cityid init`: make a home for one role."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import talk
+from .state import STATE, PassphraseFd
+
+Folder = Annotated[Path | None, typer.Argument(metavar="FOLDER", help="Where; --home or this folder by default.")]
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(help="Make a home: city, wallet or service.", no_args_is_help=True, rich_markup_mode=None)
+    group.command("city")(city)
+    group.command("wallet")(wallet)
+    group.command("service")(service)
+    app.add_typer(group, name="init")
+
+
+def _place(folder: Path | None) -> Path:
+    from cityid.errors import Misuse
+
+    from .home import ROLES
+
+    place = folder or STATE.home or Path.cwd()
+    for role in ROLES:
+        if (place / f"{role}.toml").exists():
+            raise Misuse("home.exists", role=role, folder=str(place))
+    return place
+
+
+def _keep(place: Path, name: str, text: str) -> None:
+    from cityid.edge import files
+
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    files.write(place / name, text.encode("utf-8"))
+
+
+def _quoted(text: str) -> str:
+    from cityid.encoding import json
+
+    return json.write(text).decode("utf-8").replace("\x7f", "\\u007f")
+
+
+def city(
+    folder: Folder = None,
+    did: Annotated[
+        str, typer.Option("--did", help="The city's DID: did:web:HOST, or jwk for one that is its key.")
+    ] = "jwk",
+    name: Annotated[str, typer.Option("--name", help="How people call the city.")] = "",
+    country: Annotated[str, typer.Option("--country", metavar="XX", help="Two letters, for what cards say.")] = "",
+    jurisdiction: Annotated[str, typer.Option("--jurisdiction", metavar="XX-YY", help="ISO 3166-2, for what cards say.")] = "",
+    timezone: Annotated[str, typer.Option("--timezone", help="Whose midnight ends a day.")] = "UTC",
+    algorithm: Annotated[str, typer.Option("--algorithm", help="Of the issuer's key: ES256, ES384, EdDSA, ML-DSA-44, ...")] = "ES256",
+    keys: Annotated[str, typer.Option("--keys", help="Where keys are kept: file:NAME.")] = "file:keys.sealed",
+    passphrase_fd: PassphraseFd = None,
+) -> None:
+    """Make a city's home: its first issuer key, its DID, its register."""
+    from cityid.did import jwk, parse, web
+    from cityid.edge import clock, files
+    from cityid.edge.database import SqliteRegister
+    from cityid.edge.software_keys import FileKeyring, Use
+    from cityid.encoding import json
+    from cityid.errors import Malformed, Misuse
+
+    from .keys import FIRST, algorithm_named, file_of
+
+    place = _place(folder)
+    kind = algorithm_named(algorithm)
+    try:
+        if did != "jwk" and parse(did).method != "web":
+            raise Misuse("init.did_method", did=did)
+    except Malformed as error:
+        raise Misuse(error.problem) from None
+    _zone(timezone)
+    passphrase = talk.secret("Passphrase for the city's keys", passphrase_fd, again=True)
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    ring = FileKeyring.new(file_of(place, keys), passphrase)
+    at = clock.now()
+    key = ring.create(kind, label=FIRST, uses=(Use.ISSUER,), created=at)
+    made = jwk.create(key) if did == "jwk" else did
+    lines = [
+        "# A city's home. Keys lie encrypted in the keyring; the register holds no claim values.",
+        f"did = {_quoted(made)}",
+        f"name = {_quoted(name or made)}",
+        f"timezone = {_quoted(timezone)}",
+        f"keys = {_quoted(keys)}",
+        'mechanism = "did"                  # or "x5c", with certificates = "issuer.pem"',
+        f"issuer_key = {_quoted(FIRST)}",
+        "",
+        "[facts]                            # what cards say about who issued them",
+        f"authority = {_quoted(name or made)}",
+    ]
+    lines += [f"country = {_quoted(country)}"] if country else []
+    lines += [f"jurisdiction = {_quoted(jurisdiction)}"] if jurisdiction else []
+    SqliteRegister(place / "register.sqlite")
+    _keep(place, "city.toml", "\n".join(lines) + "\n")
+    talk.say(f"Made {talk.clean(place / 'city.toml')} and key {FIRST} ({kind.value}, in {talk.clean(keys)}).")
+    if did != "jwk":
+        files.write(place / "did.json", json.write(web.document(made, {FIRST: key})) + b"\n")
+        talk.say(f"Publish {talk.clean(place / 'did.json')} at {web.url(made)} before issuing.")
+    talk.out(made)
+
+
+def _zone(name: str) -> None:
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    from cityid.errors import Misuse
+
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise Misuse("init.timezone", timezone=name) from None
+
+
+def wallet(
+    folder: Folder = None,
+    passphrase_fd: PassphraseFd = None,
+) -> None:
+    """Make a wallet: one encrypted file for cards and keys."""
+    from cityid.edge.wallet_file import WalletFile
+
+    place = _place(folder)
+    passphrase = talk.secret("Passphrase for the wallet", passphrase_fd, again=True)
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    WalletFile.create(place / "wallet.sqlite", passphrase)
+    _keep(place, "wallet.toml", "# A wallet. Cards and keys lie encrypted in wallet.sqlite.\n")
+    talk.say(f"Made {talk.clean(place / 'wallet.toml')}. Without its passphrase nobody can open it, and nobody can help.")
+
+
+def service(
+    folder: Folder = None,
+    audience: Annotated[
+        str, typer.Option("--audience", metavar="NAME", help="What answers are bound to, such as x509_san_dns:library.example.")
+    ] = "",
+    name: Annotated[str, typer.Option("--name", help="How people call the service.")] = "",
+) -> None:
+    """Make a service's home: its policies, its trust list, its open questions."""
+    from cityid.edge.database import SqliteSessions
+    from cityid.errors import Misuse
+
+    place = _place(folder)
+    if not audience or audience.startswith("origin:"):
+        raise Misuse("init.audience", audience=audience)
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (place / "policies").mkdir(exist_ok=True)
+    (place / "trust").mkdir(exist_ok=True)
+    SqliteSessions(place / "sessions.sqlite")
+    lines = [
+        "# A service's home.",
+        f"audience = {_quoted(audience)}        # answers are bound to this name",
+        f"name = {_quoted(name or audience)}",
+    ]
+    _keep(place, "service.toml", "\n".join(lines) + "\n")
+    talk.say(f"Made {talk.clean(place / 'service.toml')}. Next: cityid trust add, then cityid policy new.")

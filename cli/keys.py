@@ -1,0 +1,99 @@
+"""A city's keyring, and how a city signs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cityid.errors import Malformed, Misuse
+
+from . import talk
+from .home import Home
+
+if TYPE_CHECKING:
+    from cityid.credential import KeyRef
+    from cityid.edge.software_keys import FileKeyring
+    from cityid.keys import Algorithm
+
+FIRST = "issuer-1"
+
+
+def algorithm_named(text: str) -> Algorithm:
+    """Raises Misuse `keys.algorithm`."""
+    from cityid.keys import Algorithm
+
+    signing = {one.value.upper(): one for one in Algorithm if one.signs}
+    found = signing.get({"ED25519": "EDDSA"}.get(text.upper(), text.upper()))
+    if found is None:
+        raise Misuse("keys.algorithm", algorithm=text, known=", ".join(one.value for one in signing.values()))
+    return found
+
+
+def file_of(place: Path, uri: str) -> Path:
+    """The keyring file that a URI names.
+
+    Raises:
+        Misuse: `keys.uri`.
+    """
+    kind, _, name = uri.partition(":")
+    if kind != "file" or not name:
+        raise Misuse("keys.uri", uri=uri)
+    return place / name
+
+
+def opened(home: Home, passphrase_fd: int | None) -> FileKeyring:
+    """The keyring of a home, opened with its passphrase."""
+    from cityid.edge.software_keys import FileKeyring
+
+    file = file_of(home.folder, home.text("keys"))
+    return FileKeyring.open(file, talk.secret(f"Passphrase for {home.text('keys')}", passphrase_fd))
+
+
+def signs_as(home: Home) -> tuple[str, KeyRef]:
+    """Who the issuer of this home is, and how its signatures name their key.
+
+    Raises:
+        Misuse: `home.member`, `keys.mechanism`, `file.*`.
+    """
+    from cityid.credential import CertificateChain, DidUrl, KeyRef, WebIssuer
+    from cityid.edge import files
+    from cityid.keys import x509
+
+    mechanism = home.config.get("mechanism", "did")
+    label = home.text("issuer_key")
+    if mechanism == "did":
+        did = home.text("did")
+        return did, KeyRef(DidUrl(did, "0" if did.startswith("did:jwk:") else label))
+    if mechanism == "x5c":
+        chain = certificates(files.read_home_file(home.path(home.text("certificates"))))
+        try:
+            names = x509.read(chain[0])
+        except Malformed as error:
+            raise Misuse(error.problem) from None
+        issuer = home.config.get("issuer") or (*names.san_uris, *(f"https://{name}" for name in names.san_dns))[0]
+        return str(issuer), KeyRef(CertificateChain(chain))
+    if mechanism == "web":
+        return home.text("issuer"), KeyRef(WebIssuer(home.text("issuer"), label))
+    raise Misuse("keys.mechanism", mechanism=str(mechanism))
+
+
+def certificates(data: bytes) -> tuple[bytes, ...]:
+    """The certificates of a PEM file in its order, or the one of a DER file.
+
+    Raises:
+        Misuse: `keys.not_a_certificate`.
+    """
+    import re
+
+    from cityid.encoding import base64url
+
+    blocks = re.findall(rb"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----", data)
+    if not blocks and data[:1] == b"0":
+        return (data,)
+    try:
+        found = tuple(base64url.decode_standard(b"".join(block.split()).decode("ascii")) for block in blocks)
+    except Malformed:
+        found = ()
+    if not found:
+        raise Misuse("keys.not_a_certificate")
+    return found
