@@ -131,13 +131,17 @@ def _walk(
             _walk(type, rules, inner, path, values, found)
         elif rule is not None:
             values[path] = inner
-        elif path[-1] in NEVER or path[-1][:1] == "@" or (not at and path[-1] in RESERVED):
+        elif _reserved(path):
             found.append(Problem("claim.reserved", {"claim": _name(path)}, _place(path), "RFC 9901 §4.1"))
         else:
             known = [paths.write(other) for other, rule in rules.items() if not rule.derived and other[-1] is not None]
             near = difflib.get_close_matches(_name(path)[:100], known, 1, 0.0)
-            facts = {"claim": _name(path), "type": type.id, "suggestion": near[0]}
+            facts = {"claim": _name(path), "type": type.id, "suggestion": (near or [type.id])[0]}
             found.append(Problem("claim.unknown", facts, _place(path)))
+
+
+def _reserved(path: Path) -> bool:
+    return path[-1] in NEVER or str(path[-1]).startswith("@") or (len(path) == 1 and path[0] in RESERVED)
 
 
 def _name(path: Path) -> str:

@@ -1,0 +1,235 @@
+"""City hall's job: prepare a card, offer it, and sign it for the keys that the wallet proves. Nothing is signed before.
+
+issuer.offer("residency", claims, by="clerk-1", at=at)      checks, allots, records, keeps the card under a code
+issuer.answer(request, at)                                  takes the code once, checks the proofs, signs the batch
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from types import MappingProxyType
+from typing import Any, Final
+
+from cityid import limits
+from cityid.cards import CardRequest, Cards, Offer, check_proofs, configuration, offer_id
+from cityid.credential import CertificateChain, CredentialType, DidUrl, Draft, KeyRef, StatusRef, Window
+from cityid.credential_type import Prepared
+from cityid.did.document import DidDocument
+from cityid.encoding import base64url, json, times
+from cityid.errors import CityIdError, Malformed, Misuse, Refused, Unavailable
+from cityid.formats import FORMATS, Format
+from cityid.keys import Algorithm, PublicKey, Signer, x509
+from cityid.register import Entry, Register, copies_of
+from cityid.sessions import Kind, Sessions, new_key
+
+__all__ = ["HOLDER_ALGORITHMS", "Issuer"]
+
+HOLDER_ALGORITHMS: Final = (Algorithm.ES256, Algorithm.EDDSA, Algorithm.ES384)
+"""What a holder's key may be; ES256 is what phones keep in hardware."""
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+_TAKEN: Final = {
+    "session.unknown": "offer.unknown", "session.spent": "offer.spent", "session.expired": "offer.expired",
+}  # fmt: skip
+
+Entropy = Callable[[int], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class _Card:
+    """A prepared card, as it waits under its code."""
+
+    number: str
+    by: str
+    type: str
+    format: str
+    copies: int
+    nonce: str
+    prepared: Prepared
+    status: tuple[StatusRef, ...]
+
+    def write(self) -> bytes:
+        return json.write({
+            "number": self.number, "by": self.by, "type": self.type, "format": self.format, "copies": self.copies,
+            "nonce": self.nonce, "claims": self.prepared.claims,
+            "start": times.numeric(self.prepared.start), "end": times.numeric(self.prepared.end),
+            "status": [{"kind": r.kind, "uri": r.uri, "index": r.index, "facts": dict(r.facts)} for r in self.status],
+        })  # fmt: skip
+
+    @classmethod
+    def read(cls, data: bytes) -> _Card:
+        fields = json.Fields(json.read(data))
+        window = [times.read_numeric(fields.integer(name)) for name in ("start", "end")]
+        status = [json.Fields(item) for item in fields.array("status")]
+        return cls(
+            fields.text("number"), fields.text("by"), fields.text("type"), fields.text("format"),
+            fields.integer("copies"), fields.text("nonce"), Prepared(fields.object("claims"), window[0], window[1]),
+            tuple(StatusRef(s.text("kind"), s.text("uri"), s.integer("index"), s.object("facts")) for s in status),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """City hall. `id` is its identifier (`iss`), `signed_by` how signatures name the key of `signer`.
+
+    `city` are its own facts for the cards (`authority`, `country`, `jurisdiction`); `timezone` says when its day begins.
+    `document` is the DID document that the city publishes; with it, a key that was rotated out signs nothing.
+    `publishes_status` says that the city publishes its status lists: without that, a type that requires a status is not
+    issued.
+    """
+
+    id: str
+    name: str
+    signed_by: KeyRef
+    signer: Signer
+    register: Register
+    sessions: Sessions
+    types: Mapping[str, CredentialType]
+    formats: Mapping[str, Format] = field(default_factory=lambda: FORMATS)
+    city: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    timezone: tzinfo = UTC
+    document: DidDocument | None = None
+    publishes_status: bool = False
+    algorithms: tuple[Algorithm, ...] = HOLDER_ALGORITHMS
+
+    def prepare(self, type: str, claims: Mapping[str, Any], *, at: datetime) -> Prepared:
+        """What the card would say, to be shown to the clerk before it is offered.
+
+        Raises:
+            Misuse: `issue.unknown_type`.
+            Malformed: `claim.*`.
+        """
+        return self._type(type).prepare(claims, at=at, timezone=self.timezone, city=self.city)
+
+    def offer(
+        self,
+        type: str,
+        claims: Mapping[str, Any],
+        *,
+        by: str,
+        at: datetime,
+        format: str = "dc+sd-jwt",
+        key: str = "",
+        entropy: Entropy = secrets.token_bytes,
+    ) -> Offer:
+        """Check `claims`, allot status entries, record the row and keep the prepared card under a single-use code;
+        nothing is signed and, where anything is wrong, nothing is written. `by` is the clerk; `key` makes the call
+        idempotent: the same key twice makes one card.
+
+        Raises:
+            Malformed: `claim.*`.
+            Misuse: `issue.unknown_type`, `issue.unknown_format`, `issue.wrong_signer`.
+            Refused: `issue.key_expired`, `issue.key_rotated`, `issue.repeated`.
+            Unavailable: `issue.status_not_published`, `store.*`.
+        """
+        kind = self._type(type)
+        if format not in self.formats or format not in kind.names:
+            raise Misuse("issue.unknown_format", type=type, format=format)
+        names = kind.names[format]
+        prepared = self.prepare(type, claims, at=at)
+        self._check_key(at)
+        if kind.status == "required" and not self.publishes_status:
+            raise Unavailable("issue.status_not_published", type=type)
+        code, nonce = new_key(entropy), new_key(entropy)
+        expires = times.read_numeric(times.numeric(at + limits.OFFER_AGE))
+        with self.register.batch(by, key or f"offer:{base64url.encode(entropy(18))}", at) as batch:
+            if batch.repeats:
+                raise Refused("issue.repeated", number=batch.rows[0].number)
+            refs = batch.allot(kind, kind.copies)
+            window = Window(prepared.start, prepared.end)
+            (row,) = batch.record([Entry(type, format, window, copies_of(refs, kind.copies), deadline=expires)])
+        card = _Card(row.number, by, type, format, kind.copies, nonce, prepared, tuple(refs))
+        try:
+            self.sessions.put(code, card.write(), expires, kind=Kind.OFFER)
+        except CityIdError:
+            # No code, no card: the row says so, or lapses at its deadline where not even that can be written.
+            with suppress(CityIdError), self.register.batch(by, f"withdraw:{row.number}", at) as batch:
+                batch.withdraw(row.number, "the offer could not be kept")
+            raise
+        return Offer(
+            self.id, self.name, type, format, str(names.get("vct") or names.get("doctype") or names["type"][-1]),
+            kind.copies, nonce, code, expires, self.algorithms,
+        )  # fmt: skip
+
+    def answer(self, request: CardRequest, *, at: datetime, entropy: Entropy = secrets.token_bytes) -> Cards:
+        """Take the code, check the proofs, sign a card for each key. A wrong request gives the code back until its
+        tries are used up (`cityid.sessions.TRIES`); a right one spends it.
+
+        Raises:
+            Refused: `offer.*`, `proof.*`, `request.other_card`, `jws.alg`, `signature.invalid`, `register.wrong_state`
+                (withdrawn), `issue.key_expired`, `issue.key_rotated`.
+            Malformed: as `cards.check_proofs`.
+            Unavailable: `keys.unavailable`, `store.*`; the code is given back.
+        """
+        if request.issuer != self.id:
+            raise Refused("offer.other_issuer", issuer=request.issuer)
+        try:
+            value = self.sessions.take(request.code, at, kind=Kind.OFFER)
+        except Refused as error:
+            raise Refused(_TAKEN.get(error.code, error.code)) from None
+        try:
+            card = _Card.read(value)
+            keys = self._check(request, card, at)
+        except (Malformed, Refused):
+            self.sessions.give_back(request.code, kind=Kind.OFFER, fault=True)
+            raise
+        try:
+            raw = self._sign(card, keys, at, entropy)
+            with self.register.batch(card.by, f"issue:{offer_id(request.code)}", at) as batch:
+                batch.issue(card.number, [key.thumbprint for key in keys])
+        except BaseException:
+            self.sessions.give_back(request.code, kind=Kind.OFFER)
+            raise
+        with suppress(Unavailable):  # what was taken stays taken; spending only erases it early
+            self.sessions.spend(request.code, kind=Kind.OFFER)
+        return Cards(self.id, request.configuration, offer_id(request.code), raw)
+
+    def _type(self, type: str) -> CredentialType:
+        if type not in self.types:
+            raise Misuse("issue.unknown_type", type=type)
+        return self.types[type]
+
+    def _check(self, request: CardRequest, card: _Card, at: datetime) -> tuple[PublicKey, ...]:
+        if request.configuration != configuration(card.type, card.format):
+            raise Refused("request.other_card", spec="OpenID4VCI §8.2", asked=request.configuration)
+        if card.prepared.end <= at:
+            raise Refused("offer.outdated")
+        keys = check_proofs(
+            request.proofs, issuer=self.id, nonce=card.nonce, copies=card.copies, algorithms=self.algorithms, at=at
+        )
+        if self.signer.public_key in keys:
+            raise Refused("proof.issuer_key")
+        return keys
+
+    def _sign(self, card: _Card, keys: tuple[PublicKey, ...], at: datetime, entropy: Entropy) -> tuple[bytes, ...]:
+        self._check_key(at)
+        window = Window(card.prepared.start, card.prepared.end)
+        form = self.formats[card.format]
+        cards: list[bytes] = []
+        for index, key in enumerate(keys):
+            draft = Draft(
+                self._type(card.type), self.id, self.signed_by, card.prepared.claims, key, window,
+                card.status[index : index + 1],
+            )  # fmt: skip
+            cards.append(form.issue(draft, self.signer, at=at, entropy=entropy).raw)
+        return tuple(cards)
+
+    def _check_key(self, at: datetime) -> None:
+        """The signing key is still the city's: what it signed otherwise, nobody would believe."""
+        place = self.signed_by.at
+        if isinstance(place, CertificateChain):
+            if x509.public_key(place.certificates[0]) != self.signer.public_key:
+                raise Misuse("issue.wrong_signer", thumbprint=self.signer.public_key.thumbprint)
+            for certificate in map(x509.read, place.certificates):
+                if not certificate.not_before <= at <= certificate.not_after:
+                    raise Refused("issue.key_expired", name=certificate.name, end=times.stamp(certificate.not_after))
+        elif self.document is not None and isinstance(place, DidUrl):
+            try:
+                published = self.document.key(place.fragment, self.signed_by.purpose)
+            except CityIdError:
+                raise Refused("issue.key_rotated", key=str(place)) from None
+            if published != self.signer.public_key:
+                raise Refused("issue.key_rotated", key=str(place))
