@@ -13,17 +13,17 @@ from cityid.credential import CertificateChain, Credential, Path
 from cityid.encoding import base64url, paths
 from cityid.errors import Malformed, Problem
 from cityid.query.select import (
+    FREE,
     NO_POSITIONS,
     Budget,
     Positions,
     Probe,
+    Test,
     TooMuchWork,
-    chosen,
     count_shown,
     keep,
-    probe,
+    opened,
     select,
-    wanted,
 )
 
 if TYPE_CHECKING:
@@ -83,6 +83,10 @@ class CredentialQuery:
     _one_of: bool = field(init=False, repr=False, compare=False)
     _probes: tuple[Probe, ...] = field(init=False, repr=False, compare=False)
     _sets: tuple[tuple[int, ...], ...] = field(init=False, repr=False, compare=False)
+    _always: tuple[Test, ...] = field(init=False, repr=False, compare=False)
+    _rest: tuple[tuple[int, Test], ...] = field(init=False, repr=False, compare=False)
+    _masks: tuple[int, ...] = field(init=False, repr=False, compare=False)
+    _costly: bool = field(init=False, repr=False, compare=False)
     _key_ids: frozenset[bytes] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -94,8 +98,17 @@ class CredentialQuery:
         object.__setattr__(self, "type_sets", type_sets)
         object.__setattr__(self, "type_keys", frozenset(min(names) for names in type_sets or ()))
         object.__setattr__(self, "_one_of", all(len(names) == 1 for names in type_sets or ()))
-        object.__setattr__(self, "_probes", tuple(probe(claim.path, claim.values) for claim in self.claims))
+        probes = tuple(Probe(claim.path, claim.values) for claim in self.claims)
+        object.__setattr__(self, "_probes", probes)
         object.__setattr__(self, "_sets", sets)
+        # What each claim set needs is looked at first, values before names, because most credentials fail there.
+        always = set(sets[0]).intersection(*sets)
+        rest = sorted(set(chain.from_iterable(sets)) - always)
+        always_first = sorted(always, key=lambda number: (probes[number].expected is None, number))
+        object.__setattr__(self, "_always", tuple(probes[number].holds for number in always_first))
+        object.__setattr__(self, "_rest", tuple((1 << number, probes[number].holds) for number in rest))
+        object.__setattr__(self, "_masks", tuple(sum(1 << number for number in set(names) - always) for names in sets))
+        object.__setattr__(self, "_costly", any(probe.costly for probe in probes))
         object.__setattr__(self, "_key_ids", frozenset(map(base64url.decode, chain.from_iterable(named))))
 
     # --- the holder's side ----------------------------------------------------------------------------------------
@@ -109,20 +122,39 @@ class CredentialQuery:
         `answers` decides `meta` in place of the rules of Annex B; with `at`, a credential outside its window does not
         match.
         """
-        if not self._admits(credential, answers, at):
-            return None
-        return next(self._answers(credential), None)
+        return next(iter(self.matches((credential,), answers=answers, at=at)), None)
+
+    def matches(
+        self, credentials: Iterable[Credential], *, answers: Answers | None = None, at: datetime | None = None
+    ) -> list[Match]:
+        """`match` for many credentials, in their order; those that do not match are left out."""
+        found: list[Match] = []
+        masks = self._masks
+        for credential in credentials:
+            if self._admits(credential, answers, at):
+                held = self._held(credential)
+                if held is not None:
+                    for place, mask in enumerate(masks):
+                        if mask & held == mask:
+                            found.append(Match(self, credential, place))
+                            break
+        return found
 
     def alternatives(
         self, credential: Credential, *, answers: Answers | None = None, at: datetime | None = None
     ) -> tuple[Match, ...]:
         """Every way in which `credential` can answer, one a claim set, in the order that the verifier prefers."""
-        return tuple(self._answers(credential)) if self._admits(credential, answers, at) else ()
+        held = self._held(credential) if self._admits(credential, answers, at) else None
+        if held is None:
+            return ()
+        return tuple(Match(self, credential, place) for place, mask in enumerate(self._masks) if mask & held == mask)
 
     def why_not(
         self, credential: Credential, *, answers: Answers | None = None, at: datetime | None = None
     ) -> tuple[Problem, ...]:
         """Why `credential` does not match; () if it does. Of several claim sets, the one that lacks least is told."""
+        if self.match(credential, answers=answers, at=at) is not None:
+            return ()
         return tuple(self._objections(credential, answers, at))
 
     # --- the verifier's side --------------------------------------------------------------------------------------
@@ -130,30 +162,29 @@ class CredentialQuery:
     def satisfied(self, credential: Credential, *, answers: Answers | None = None) -> tuple[Problem, ...]:
         """What a presented credential lacks of what was asked; () if nothing. The wallet is not believed: format,
         type, claims, values and authorities are all looked at again (OpenID4VP 1.0 §8.6)."""
-        if self.match(credential, answers=answers) is not None:
-            return ()
-        return tuple(self._objections(credential, answers, None))
+        return self.why_not(credential, answers=answers)
 
     def only(self, claims: Mapping[str, Any], positions: Positions = NO_POSITIONS) -> dict[str, Any]:
         """The claims that were asked for, and nothing else: names keep their nesting, arrays close up. Of several claim
         sets, the claims of the first that is there; {} where nothing was asked for or no set is there."""
         budget = Budget()
         try:
-            found = [
-                chosen(claims, claim.path, None if claim.values is None else wanted(claim.values), positions, budget)
-                for claim in self.claims
-            ]
+            for place in range(len(self._sets)):
+                found = [probe.find(claims, positions, budget) for probe in self.probes(place)]
+                if all(found):
+                    return keep(claims, found, positions)
         except TooMuchWork:
-            return {}
-        for numbers in self._sets:
-            if all(found[number] for number in numbers):
-                return keep(claims, [found[number] for number in numbers], positions)
+            pass
         return {}
 
     def extra(self, credential: Credential) -> int:
         """How many hideable claims a presented credential shows beyond those asked for."""
-        match = self.match(credential)
+        match = self.match(credential, answers=lambda *_: True)
         return 0 if match is None else len(credential.hidden) - len(match.disclose)
+
+    def probes(self, place: int) -> tuple[Probe, ...]:
+        """The compiled claims of one claim set."""
+        return tuple(self._probes[number] for number in self._sets[place])
 
     # --- judgement ------------------------------------------------------------------------------------------------
 
@@ -172,23 +203,20 @@ class CredentialQuery:
             and (not self.trusted_authorities or self._authority(credential) is None)
         )
 
-    def _answers(self, credential: Credential) -> Iterator[Match]:
-        probes, budget = self._probes, Budget()
-        known: dict[int, list[Path] | None] = {}
+    def _held(self, credential: Credential) -> int | None:
+        """Which of the claims that some claim sets need are there, as bits; None where one lacks that all need."""
+        budget = Budget() if self._costly else FREE
+        held = 0
         try:
-            for place, numbers in enumerate(self._sets):
-                disclose: list[Path] = []
-                for number in numbers:
-                    if number not in known:
-                        known[number] = probes[number](credential, budget)
-                    opened = known[number]
-                    if opened is None:
-                        break
-                    disclose += opened
-                else:
-                    yield Match(self, credential, frozenset(disclose), place if self.claim_sets else None)
+            for holds in self._always:
+                if not holds(credential, budget):
+                    return None
+            for bit, holds in self._rest:
+                if holds(credential, budget):
+                    held |= bit
         except TooMuchWork:
-            return
+            return None
+        return held
 
     def _objections(self, credential: Credential, answers: Answers | None, at: datetime | None) -> Iterator[Problem]:
         if credential.format != self.format:
@@ -216,7 +244,7 @@ class CredentialQuery:
         budget = Budget()
         problems: dict[int, Problem] = {}
         for number, claim in enumerate(self.claims):
-            if self._probes[number](credential, budget) is None:
+            if not self._probes[number].holds(credential, budget):
                 there = claim.values is not None and select(credential.claims, claim.path, credential.positions, budget)
                 code = "query.value_differs" if there else "query.claim_missing"
                 section = "§6.4.1" if there else "§7"
@@ -253,19 +281,30 @@ class CredentialQuery:
 
 
 class Match:
-    """How one credential answers one credential query: `disclose` are the hidden paths that must be opened and no
-    others, `claim_set` is the index of the claim set that is answered (None where the query has none)."""
+    """How one credential answers one credential query."""
 
-    __slots__ = ("claim_set", "credential", "disclose", "query")
+    __slots__ = ("_disclose", "_shown", "credential", "place", "query")
 
-    def __init__(
-        self, query: CredentialQuery, credential: Credential, disclose: frozenset[Path], claim_set: int | None
-    ) -> None:
-        # Written out, because a frozen dataclass takes four times as long and a wallet makes thousands a second.
+    def __init__(self, query: CredentialQuery, credential: Credential, place: int) -> None:
+        # Not a dataclass, and the rest is worked out when asked for: a wallet looks at thousands a second.
         self.query: Final = query
         self.credential: Final = credential
-        self.disclose: Final = disclose
-        self.claim_set: Final = claim_set
+        self.place: Final = place
+        """Which claim set is answered: 0 where the query has none."""
+        self._disclose: frozenset[Path] | None = None
+        self._shown: int | None = None
+
+    @property
+    def disclose(self) -> frozenset[Path]:
+        """The hidden paths that must be opened, and no others."""
+        if self._disclose is None:
+            self._disclose = opened(self.credential, self.query.probes(self.place))
+        return self._disclose
+
+    @property
+    def claim_set(self) -> int | None:
+        """The index of the claim set that is answered; None where the query has none."""
+        return self.place if self.query.claim_sets else None
 
     @property
     def id(self) -> str:
@@ -280,8 +319,10 @@ class Match:
     @property
     def shown(self) -> int:
         """How many single values the verifier will see: those opened and those that this credential always shows."""
-        credential = self.credential
-        return count_shown(credential.claims, credential.hidden - self.disclose, credential.positions)
+        if self._shown is None:
+            credential = self.credential
+            self._shown = count_shown(credential.claims, credential.hidden - self.disclose, credential.positions)
+        return self._shown
 
     def __repr__(self) -> str:
         return f"Match({self.query.id!r}, disclose={len(self.disclose)}, claim_set={self.claim_set})"

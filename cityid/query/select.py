@@ -17,13 +17,12 @@ Positions: TypeAlias = Mapping[Path, tuple[int, ...]]
 NO_POSITIONS: Final[Positions] = MappingProxyType({})
 Selection: TypeAlias = list[tuple[Path, Any]]
 """Selected elements: where each was issued, and its value."""
-Probe: TypeAlias = Callable[[Credential, "Budget"], "list[Path] | None"]
-"""Which hidden paths must be opened so that a claim is shown; None where the credential has no such claim."""
+
+Expected: TypeAlias = Mapping[type, frozenset[str | int | bool]]
 
 OBJECT: Final = (dict, MappingProxyType)
 ARRAY: Final = (list, tuple)
 _CONTAINER: Final = OBJECT + ARRAY
-_SCALARS: Final = frozenset({str, int, bool})
 
 
 class TooMuchWork(Exception):  # a signal inside cityid.query; it never leaves the package
@@ -44,14 +43,23 @@ class Budget:
             raise TooMuchWork
 
 
-def wanted(values: Iterable[str | int | bool]) -> frozenset[tuple[type, str | int | bool]]:
-    """`values` with their types, because `True == 1` in Python and not in JSON."""
-    return frozenset((type(value), value) for value in values)
+FREE: Final = Budget(0)
+"""For claims that cost nothing."""
+_PAID: Final = 1 << 62
+"""For what was matched before, within a budget."""
 
 
-def agrees(value: Any, values: frozenset[tuple[type, str | int | bool]]) -> bool:
-    """Type and value match exactly for one of `values` (OpenID4VP 1.0 §6.3)."""
-    return type(value) in _SCALARS and (type(value), value) in values
+def wanted(values: Iterable[str | int | bool]) -> Expected:
+    """`values` by their type, because `True == 1` in Python and not in JSON."""
+    expected: dict[type, set[str | int | bool]] = {}
+    for value in values:
+        expected.setdefault(type(value), set()).add(value)
+    return {kind: frozenset(found) for kind, found in expected.items()}
+
+
+def agrees(value: Any, expected: Expected) -> bool:
+    """Type and value match exactly for one of the values asked for (OpenID4VP 1.0 §6.3)."""
+    return type(value) in expected and value in expected[type(value)]
 
 
 def select(claims: Mapping[str, Any], path: Path, positions: Positions, budget: Budget) -> Selection:
@@ -87,76 +95,99 @@ def _members(value: Any, where: Path, positions: Positions) -> Iterable[tuple[st
     return zip(positions.get(where, range(len(value))), value, strict=True)
 
 
-def opened_below(where: Path, value: Any, hidden: frozenset[Path], positions: Positions, budget: Budget) -> list[Path]:
-    """The hidden paths inside `value`: a claim is selected together with its sub-claims (OpenID4VP 1.0 §7.3)."""
-    opened: list[Path] = []
-    todo: Selection = [(where, value)]
-    while todo:
-        where, value = todo.pop()
-        budget.spend(len(value))
-        for part, item in _members(value, where, positions):
-            inside = (*where, part)
-            if inside in hidden:
-                opened.append(inside)
-            if isinstance(item, _CONTAINER):
-                todo.append((inside, item))
-    return opened
+Test: TypeAlias = Callable[[Credential, Budget], bool]
 
 
-def probe(path: Path, values: tuple[str | int | bool, ...] | None) -> Probe:
-    """A compiled claim: paths of names only (nearly all) take a short cut to the same answer."""
-    expected = None if values is None else wanted(values)
-    if all(isinstance(part, str) for part in path):
-        return _probe_names(path, expected)
+class Probe:
+    """One claim of a query, compiled. `holds` tells whether a credential has the claim; `costly` whether that takes
+    more than following names, so that it must be paid from a budget."""
 
-    def general(credential: Credential, budget: Budget) -> list[Path] | None:
-        found = chosen(credential.claims, path, expected, credential.positions, budget)
-        if not found:
-            return None
-        hidden = credential.hidden
-        opened: set[Path] = set()
-        for where, value in found:
-            budget.spend(len(where))
-            opened.update(prefix for end in range(1, len(where) + 1) if (prefix := where[:end]) in hidden)
-            if isinstance(value, _CONTAINER):
-                opened.update(opened_below(where, value, hidden, credential.positions, budget))
-        return list(opened)
+    __slots__ = ("costly", "expected", "holds", "named", "path", "prefixes")
 
-    return general
+    def __init__(self, path: Path, values: tuple[str | int | bool, ...] | None) -> None:
+        self.path: Final = path
+        self.expected: Final = None if values is None else wanted(values)
+        self.prefixes: Final = tuple(path[:end] for end in range(1, len(path) + 1))
+        names = tuple(part for part in path if isinstance(part, str))
+        self.named: Final = len(names) == len(path)
+        self.costly = False
+        if self.named:
+            self.holds: Test = _names(names, self.expected)
+        elif values is None and len(path) == 2 and names and path[1] is None:
+            self.holds = _elements(names[0])
+        else:
+            self.costly = True
+            self.holds = self._found
 
+    def find(self, claims: Mapping[str, Any], positions: Positions, budget: Budget) -> Selection:
+        """What the claim selects, less elements whose value is not asked for: these count as absent (§6.4.1)."""
+        found = select(claims, self.path, positions, budget)
+        if self.expected is None:
+            return found
+        return [(where, value) for where, value in found if agrees(value, self.expected)]
 
-def chosen(
-    claims: Mapping[str, Any],
-    path: Path,
-    expected: frozenset[tuple[type, str | int | bool]] | None,
-    positions: Positions,
-    budget: Budget,
-) -> Selection:
-    """`select`, less the elements whose value is not asked for: these count as absent (OpenID4VP 1.0 §6.4.1)."""
-    found = select(claims, path, positions, budget)
-    if expected is None:
-        return found
-    return [(where, value) for where, value in found if agrees(value, expected)]
+    def _found(self, credential: Credential, budget: Budget) -> bool:
+        return bool(self.find(credential.claims, credential.positions, budget))
 
 
-def _probe_names(path: Path, expected: frozenset[tuple[type, str | int | bool]] | None) -> Probe:
-    prefixes = tuple(path[:end] for end in range(1, len(path) + 1))
+def _names(path: tuple[str, ...], expected: Expected | None) -> Test:
+    """The short cut for paths of names only, which nearly all are; the commonest lengths are written out."""
+    *outer, last = path
+    first = path[0]
 
-    def names(credential: Credential, budget: Budget) -> list[Path] | None:
+    def top(credential: Credential, budget: Budget) -> bool:
+        claims = credential.claims
+        return last in claims and (expected is None or agrees(claims[last], expected))
+
+    def second(credential: Credential, budget: Budget) -> bool:
+        value = credential.claims.get(first)
+        if not isinstance(value, OBJECT) or last not in value:
+            return False
+        return expected is None or agrees(value[last], expected)
+
+    def deep(credential: Credential, budget: Budget) -> bool:
         value: Any = credential.claims
-        for part in path:
+        for part in outer:
             if not isinstance(value, OBJECT) or part not in value:
-                return None
+                return False
             value = value[part]
-        if expected is not None and not agrees(value, expected):
-            return None
-        hidden = credential.hidden
-        opened = [prefix for prefix in prefixes if prefix in hidden]
-        if isinstance(value, _CONTAINER):
-            opened += opened_below(path, value, hidden, credential.positions, budget)
-        return opened
+        if not isinstance(value, OBJECT) or last not in value:
+            return False
+        return expected is None or agrees(value[last], expected)
 
-    return names
+    return deep if len(path) > 2 else second if outer else top
+
+
+def _elements(name: str) -> Test:
+    """The short cut for `["nationalities", null]` with any value."""
+
+    def some(credential: Credential, budget: Budget) -> bool:
+        value = credential.claims.get(name)
+        return isinstance(value, ARRAY) and len(value) > 0
+
+    return some
+
+
+def opened(credential: Credential, probes: Iterable[Probe]) -> frozenset[Path]:
+    """The hidden paths that must be opened to show what `probes` select: those around a selected element, and those
+    inside it, because a claim is selected together with its sub-claims (OpenID4VP 1.0 §7.3). `probes` must hold."""
+    hidden, positions, budget = credential.hidden, credential.positions, Budget(_PAID)
+    shown: set[Path] = set()
+    walked: set[Path] = set()
+    for probe in probes:
+        for where, value in probe.find(credential.claims, positions, budget):
+            prefixes = probe.prefixes if probe.named else (where[:end] for end in range(1, len(where) + 1))
+            shown.update(hidden.intersection(prefixes))
+            todo: Selection = [(where, value)]
+            while todo:
+                around, container = todo.pop()
+                if not isinstance(container, _CONTAINER) or around in walked:
+                    continue
+                walked.add(around)
+                inside = [((*around, part), item) for part, item in _members(container, around, positions)]
+                shown.update(path for path, _ in inside if path in hidden)
+                todo.extend(inside)
+    return frozenset(shown)
 
 
 def keep(claims: Mapping[str, Any], selections: Iterable[Selection], positions: Positions) -> dict[str, Any]:

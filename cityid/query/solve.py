@@ -30,23 +30,60 @@ class Choice:
     options: tuple[tuple[str, ...], ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Answerable:
-    """The query can be answered. `ids` are the credential queries of the least-disclosing answer, in the query's order;
-    none of them can be left out. `candidates` has, for each credential query that something matches, its matches with
-    the least-disclosing first. `choices` are the credential sets that can be met, the optional ones included."""
+    """The query can be answered. What there is to choose from is put in order when it is asked for:
 
-    ids: tuple[str, ...]
-    candidates: Mapping[str, tuple[Match, ...]]
-    choices: tuple[Choice, ...]
+    candidates of one credential query by the number of single values shown, then by the verifier's order of claim sets,
+    then by the wallet's order; options of a credential set by the number of values that their first candidates show,
+    then by the verifier's order.
+    """
+
+    __slots__ = ("_choices", "_found", "_ordered", "query")
+
+    def __init__(self, query: Query, found: Mapping[str, list[Match]]) -> None:
+        self.query: Final = query
+        self._found: Final = found
+        self._ordered: Mapping[str, tuple[Match, ...]] | None = None
+        self._choices: tuple[Choice, ...] | None = None
+
+    @property
+    def candidates(self) -> Mapping[str, tuple[Match, ...]]:
+        """For each credential query that something matches, its matches, the least-disclosing first."""
+        if self._ordered is None:
+            self._ordered = {
+                name: tuple(sorted(found, key=_order) if len(found) > 1 else found)
+                for name, found in self._found.items()
+            }
+        return self._ordered
+
+    @property
+    def choices(self) -> tuple[Choice, ...]:
+        """The credential sets that can be met, optional ones included."""
+        if self._choices is None:
+            self._choices = tuple(_choices(self.query.sets, self._cost()))
+        return self._choices
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The credential queries of the least-disclosing answer, in the query's order. None can be left out, and
+        optional sets are not among them."""
+        if not self.query.sets:
+            return tuple(known.id for known in self.query.credentials)
+        return _irreducible(self.query, self.choices, self._cost())
 
     @property
     def best(self) -> tuple[Match, ...]:
         """The least-disclosing answer: one match for each of `ids`."""
         return tuple(self.candidates[name][0] for name in self.ids)
 
+    def _cost(self) -> Mapping[str, int]:
+        return {name: found[0].shown for name, found in self.candidates.items()}
+
     def __bool__(self) -> Literal[True]:
         return True
+
+    def __repr__(self) -> str:
+        return f"Answerable({', '.join(f'{name}: {len(found)}' for name, found in self._found.items())})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,30 +130,30 @@ class Index:
 def options(
     query: Query, held: Iterable[Credential], *, answers: Answers | None = None, at: datetime | None = None
 ) -> Answerable | Unanswerable:
-    """What the holder of `held` can answer to `query`.
-
-    Order: candidates of one credential query by the number of single values shown, then by the verifier's order of
-    claim sets, then by the order of `held`; options of a credential set by the number of values that their best
-    candidates show, then by the verifier's order.
-    """
+    """What the holder of `held` can answer to `query`: all candidates, or why there is no answer."""
     if not isinstance(held, Index):
         held = tuple(held)
     pools = _pools(query, held) if answers is None else dict.fromkeys((known.id for known in query.credentials), held)
-    candidates = {
-        known.id: found for known in query.credentials if (found := _candidates(known, pools[known.id], answers, at))
-    }
-    cost = {name: found[0].shown for name, found in candidates.items()} if query.sets else {}
-    choices = tuple(_choices(query.sets, cost))
-    missing = tuple(choice.set for choice in choices if choice.required and not choice.options)
-    needed = [known.id for known in query.credentials if known.id not in candidates]
-    if missing or (needed and not query.sets):
-        if query.sets:
-            asked = {name for place in missing for option in query.sets[place].options for name in option}
-            needed = [name for name in needed if name in asked]
-        reasons = {known.id: _reasons(known, held, answers, at) for known in query.credentials if known.id in needed}
-        return Unanswerable(reasons, missing)
-    ids = _irreducible(query, choices, cost) if query.sets else tuple(known.id for known in query.credentials)
-    return Answerable(ids, candidates, tuple(choice for choice in choices if choice.options))
+    found: dict[str, list[Match]] = {}
+    for known in query.credentials:
+        matches = known.matches(pools[known.id], answers=answers, at=at)
+        if matches:
+            found[known.id] = matches
+    if query.sets:
+        unmet = tuple(
+            place
+            for place, known in enumerate(query.sets)
+            if known.required and not any(found.keys() >= set(option) for option in known.options)
+        )
+        if not unmet:
+            return Answerable(query, found)
+        needed = {name for place in unmet for option in query.sets[place].options for name in option}
+    else:
+        if len(found) == len(query.credentials):
+            return Answerable(query, found)
+        unmet, needed = (), {known.id for known in query.credentials}
+    lacking = [known for known in query.credentials if known.id in needed and known.id not in found]
+    return Unanswerable({known.id: _reasons(known, held, answers, at) for known in lacking}, unmet)
 
 
 def _pools(query: Query, held: Iterable[Credential]) -> Mapping[str, Iterable[Credential]]:
@@ -128,24 +165,16 @@ def _pools(query: Query, held: Iterable[Credential]) -> Mapping[str, Iterable[Cr
     return dict.fromkeys((known.id for known in query.credentials), near)
 
 
-def _candidates(
-    query: CredentialQuery, pool: Iterable[Credential], answers: Answers | None, at: datetime | None
-) -> tuple[Match, ...]:
-    found = [match for credential in pool if (match := query.match(credential, answers=answers, at=at)) is not None]
-    if len(found) > 1:
-        found.sort(key=_order)
-    return tuple(found)
-
-
 def _order(match: Match) -> tuple[int, int]:
-    return match.shown, match.claim_set or 0
+    return match.shown, match.place
 
 
 def _choices(sets: tuple[CredentialSet, ...], cost: Mapping[str, int]) -> Iterator[Choice]:
     for place, known in enumerate(sets):
         met = [option for option in known.options if cost.keys() >= set(option)]
-        met.sort(key=lambda option: sum(cost[name] for name in option))
-        yield Choice(place, known.required, tuple(met))
+        if met:
+            met.sort(key=lambda option: sum(cost[name] for name in option))
+            yield Choice(place, known.required, tuple(met))
 
 
 def _irreducible(query: Query, choices: tuple[Choice, ...], cost: Mapping[str, int]) -> tuple[str, ...]:
