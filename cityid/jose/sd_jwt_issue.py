@@ -23,7 +23,7 @@ from cityid.jose.sd_jwt import RESERVED, Path, Processed, SdJwt, pointer
 from cityid.keys import Signer
 
 UNHIDEABLE: Final = frozenset({"iss", "aud", "exp", "nbf", "cnf"})
-"""Claims that decide validity (RFC 9901 §9.7): neither they nor their parts are selectively disclosable, but for entries
+"""Claims that decide validity (RFC 9901 §9.7): neither they nor their parts are selectively disclosable, except entries
 of an `aud` array. Credential formats name more."""
 
 Step: TypeAlias = str | int | None
@@ -51,6 +51,7 @@ class Frame:
     root: _Node
     decoys: int
     hash: Hash
+    padded: bool = False
 
 
 def frame(
@@ -59,11 +60,13 @@ def frame(
     decoys: int = 0,
     hash: str = digests.DEFAULT,
     unhideable: Collection[str] = UNHIDEABLE,
+    padded: bool = False,
 ) -> Frame:
     """A frame in which each of `paths` can be hidden on its own: `("address",)`, `("address", "locality")` (hidden
     inside the hidden address), `("nationalities", None)` (each element), `("degrees", 0)`.
 
-    `decoys` are added to every object and array that hides something (RFC 9901 §4.2.5).
+    `decoys` are added to every object and array that hides something (RFC 9901 §4.2.5); with `padded`, a decoy also
+    stands for each hideable member that an object does not have, so the number of digests does not tell (§11.4).
 
     Raises:
         Misuse: `sd_jwt.unhideable`, `sd_jwt.frame_path`, `sd_jwt.frame_decoys`, `sd_jwt.frame_hash`.
@@ -74,11 +77,17 @@ def frame(
         raise Misuse("sd_jwt.frame_hash", spec="RFC 9901 §4.1.1", name=hash)
     wanted = set(paths)
     for path in wanted:
-        if not path or not isinstance(path[0], str) or not RESERVED.isdisjoint(path):
+        if not path or not isinstance(path[0], str) or not all(map(_is_step, path)):
             raise Misuse("sd_jwt.frame_path", path=pointer(path))
         if path[0] in unhideable and (path[0] != "aud" or len(path) == 1):
             raise Misuse("sd_jwt.unhideable", spec="RFC 9901 §9.7", path=pointer(path))
-    return Frame(_compile(wanted, ()), decoys, digests.HASHES[hash])
+    return Frame(_compile(wanted, ()), decoys, digests.HASHES[hash], padded)
+
+
+def _is_step(step: object) -> bool:
+    if type(step) is str:
+        return step not in RESERVED
+    return step is None or (type(step) is int and step >= 0)
 
 
 def _compile(paths: set[tuple[Step, ...]], at: tuple[Step, ...]) -> _Node:
@@ -105,11 +114,12 @@ its digest, the place there (-1: at the end), its path and that of the disclosur
 class _Pour:
     """One walk over the claims: builds the payload, with holes where digests will stand."""
 
-    __slots__ = ("carriers", "decoys", "decoys_each", "generations", "sorted")
+    __slots__ = ("carriers", "decoys", "decoys_each", "generations", "padded", "sorted")
 
-    def __init__(self, decoys: int) -> None:
+    def __init__(self, decoys: int, padded: bool) -> None:
         self.generations: list[list[_Pending]] = []
         self.decoys_each = decoys
+        self.padded = padded
         self.decoys: list[tuple[list[Any], bool]] = []
         self.sorted: list[list[str]] = []
         self.carriers: list[Path] = []
@@ -167,8 +177,9 @@ class _Pour:
             if inner > height:
                 height = inner
         if hide:
-            self.decoys += [(found, False)] * self.decoys_each
-            if hides or self.decoys_each:
+            absent = self.decoys_each + (len(hide) - hides if self.padded else 0)
+            self.decoys += [(found, False)] * absent
+            if hides or absent:
                 built["_sd"] = found
                 self.sorted.append(found)
                 self.carriers.append(path)
@@ -222,7 +233,7 @@ def issue(
         Misuse: `sd_jwt.entropy`, `jws.header_member`.
         Unavailable: `keys.unavailable`.
     """
-    pour = _Pour(frame.decoys)
+    pour = _Pour(frame.decoys, frame.padded)
     payload = pour.object(dict(claims), frame.root, (), None)[0]
     count = _count(pour)
     _add_decoys(pour, frame.hash, entropy)
@@ -287,9 +298,8 @@ def _disclosures(generation: list[_Pending], salts: list[bytes]) -> list[bytes]:
     ends: list[int] = []
     end = 0
     for (middle, value, *_), salt in zip(generation, salts, strict=False):
-        tail = (
-            middle + (_quote(value).encode("ascii") if type(value) is str and value.isascii() else _value(value)) + b"]"
-        )
+        plain = type(value) is str and value.isascii()
+        tail = middle + (_quote(value).encode("ascii") if plain else _value(value)) + b"]"
         length = 26 + len(tail)
         cut = length % 3
         parts += (b'["', salt[: 24 - cut], tail)
