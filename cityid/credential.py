@@ -17,8 +17,25 @@ from cityid.errors import Misuse
 from cityid.keys import PublicKey, Purpose
 
 __all__ = [
-    "CertificateChain", "Challenge", "Channel", "ClaimRule", "Credential", "CredentialType", "DcApi", "DidUrl", "Draft",
-    "KeyPlace", "KeyRef", "Keys", "Path", "Presentation", "Purpose", "Redirect", "StatusRef", "Unbound", "WebIssuer",
+    "CertificateChain",
+    "Challenge",
+    "Channel",
+    "ClaimRule",
+    "Credential",
+    "CredentialType",
+    "DcApi",
+    "DidUrl",
+    "Draft",
+    "KeyPlace",
+    "KeyRef",
+    "Keys",
+    "Path",
+    "Presentation",
+    "Purpose",
+    "Redirect",
+    "StatusRef",
+    "Unbound",
+    "WebIssuer",
     "Window",
 ]
 

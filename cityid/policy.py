@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final
@@ -102,16 +102,16 @@ def _ordered(low: Any, high: Any) -> bool:
 def _values(claims: Any, path: Path) -> list[Any]:
     found = [claims]
     for part in path:
-        below: list[Any] = []
-        for value in found:
-            if part is None and isinstance(value, list):
-                below.extend(value)
-            elif isinstance(part, str) and isinstance(value, Mapping) and part in value:
-                below.append(value[part])
-            elif isinstance(part, int) and isinstance(value, list) and part < len(value):
-                below.append(value[part])
-        found = below
+        found = [below for value in found for below in _below(value, part)]
     return found
+
+
+def _below(value: Any, part: str | int | None) -> list[Any]:
+    if isinstance(part, str):
+        return [value[part]] if isinstance(value, Mapping) and part in value else []
+    if not isinstance(value, list):
+        return []
+    return value if part is None else value[part : part + 1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +124,9 @@ class Policy:
     types: Mapping[str, CredentialType]
     conditions: Mapping[str, tuple[Condition, ...]]
     trust: TrustList
-    freshness: Freshness = Freshness()
+    freshness: Freshness = field(default_factory=Freshness)
     waive: frozenset[Step] = frozenset()
-    given: Mapping[str, str] = _NOTHING
+    given: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
 
     def with_given(self, given: Mapping[str, str]) -> Policy:
         """The policy with the values of this moment filled in, such as the plate at the kerb.

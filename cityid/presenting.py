@@ -1,8 +1,8 @@
 """Presenting: what could be shown, exactly; a person's yes; and only then a signature.
 
-    found = options(wallet, query, at)           # what each answer would show and what stays hidden
-    consent = Consent(found.best, at)            # made only from the person's yes
-    shown = present(consent, challenge, wallet, at)
+found = options(wallet, query, at)           # what each answer would show and what stays hidden
+consent = Consent(found.best, at)            # made only from the person's yes
+shown = present(consent, challenge, wallet, at)
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from cityid.query import read as read_query
 from cityid.wallet import Card, Copy, Wallet
 
 __all__ = [
-    "AskedFor", "Consent", "Nothing", "Option", "Options", "Shown", "leaves", "options", "present", "read_request", "sent",
+    "AskedFor", "Consent", "Nothing", "Option", "Options", "Shown", "leaves", "options", "present", "read_request",
+    "sent",
 ]  # fmt: skip
 
 _PROTOCOL: Final = frozenset({"iss", "iat", "nbf", "exp", "vct", "vct#integrity", "aka_vcts"})

@@ -14,7 +14,19 @@ from types import MappingProxyType
 from typing import Any, Final, Literal, NoReturn, TypeAlias
 
 from cityid import limits, status, trust
-from cityid.checks import NOT_REACHED, Accepted, Check, Outcome, Rejected, Step, Verdict, failed, passed, undecided, waived
+from cityid.checks import (
+    NOT_REACHED,
+    Accepted,
+    Check,
+    Outcome,
+    Rejected,
+    Step,
+    Verdict,
+    failed,
+    passed,
+    undecided,
+    waived,
+)
 from cityid.credential import Challenge, Credential, KeyRef, Presentation, Unbound
 from cityid.errors import Malformed, Misuse, Problem, Refused, Unavailable
 from cityid.formats import FORMATS, Format
@@ -33,7 +45,7 @@ _OK: Final = Outcome.PASSED
 @plan
 def verify(
     raw: bytes,
-    format: str,  # noqa: A002  # the field's own word
+    format: str,  # the field's own word
     challenge: Challenge | Unbound,
     policy: Policy,
     at: datetime,
@@ -103,9 +115,11 @@ def _judge(
         checks.append(waived(Step.STATUS))
     else:
         checks.append(
-            (yield from status.check(
-                credential.status, credential.signed_by[0], policy.trust, policy.freshness, at, required=required
-            ))
+            (
+                yield from status.check(
+                    credential.status, credential.signed_by[0], policy.trust, policy.freshness, at, required=required
+                )
+            )
         )
         if checks[-1].outcome is not _OK:
             return _rejected(checks)
@@ -127,9 +141,7 @@ def _trusted(credential: Credential, policy: Policy, at: datetime) -> Check:
     return check
 
 
-def _gather(
-    presentation: Presentation, policy: Policy, at: datetime, keys: dict[KeyRef, PublicKey]
-) -> Steps[Check]:
+def _gather(presentation: Presentation, policy: Policy, at: datetime, keys: dict[KeyRef, PublicKey]) -> Steps[Check]:
     """Fill `keys` with every key that the presentation needs."""
     for ref in (*presentation.credential.signed_by, *presentation.shown_by):
         try:
@@ -142,8 +154,8 @@ def _gather(
 
 
 def _valid(credential: Credential, at: datetime, *, short_lived: bool) -> Check:
-    """RFC 7519 §4.1.4-5 with a skew of `limits.SKEW`: from `start` inclusive until `end` exclusive. A credential without
-    a status must end, or nothing would ever take it back."""
+    """RFC 7519 §4.1.4-5 with a skew of `limits.SKEW`: from `start` inclusive until `end` exclusive. A credential
+    without a status must end, or nothing would ever take it back."""
     start, end = credential.window.start, credential.window.end
     if start is not None and end is not None and end <= start:
         return failed(Step.VALIDITY, "validity.reversed", spec="RFC 7519 §4.1.4")
@@ -203,8 +215,8 @@ class AnswerAccepted:
 
 @dataclass(frozen=True, slots=True)
 class AnswerRejected:
-    """No to a whole answer, or no answer (`undecided`). `problems` say what is wrong with the answer as a whole; `checks`
-    are those of each presentation by query id. There are no claims."""
+    """No to a whole answer, or no answer (`undecided`). `problems` say what is wrong with the answer as a whole;
+    `checks` are those of each presentation by query id. There are no claims."""
 
     problems: tuple[Problem, ...]
     checks: Mapping[str, tuple[tuple[Check, ...], ...]]

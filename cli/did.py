@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 import typer
 
 from . import talk
-from .state import STATE, Force, Json, Out, PassphraseFd, Record, Replay
+from .options import Force, Json, Out, PassphraseFd, Record, Replay
+from .state import STATE
 
 
 def register(app: typer.Typer) -> None:
@@ -94,5 +95,3 @@ def resolve(
             files.write(record, exchange.record(at, {"did": did}).write(), force=force, private=True)
             talk.say(f"Kept in {talk.clean(record)}.")
     talk.give(result if json_ else result["didDocument"])
-
-

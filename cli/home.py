@@ -60,7 +60,7 @@ def find(given: Path | None, role: str | None = None) -> Home:
 
 
 def maybe(given: Path | None) -> Home | None:
-    """The home to work in, where there is one: for commands that also work without. A home that was named must be there.
+    """The home to work in, where there is one: for commands that also work without. One that was named must be there.
 
     Raises:
         Misuse: as `find`.

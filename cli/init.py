@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from . import talk
-from .state import STATE, PassphraseFd
+from .options import PassphraseFd
+from .state import STATE
 
 Folder = Annotated[Path | None, typer.Argument(metavar="FOLDER", help="Where; --home or this folder by default.")]
 
@@ -53,9 +54,13 @@ def city(
     ] = "jwk",
     name: Annotated[str, typer.Option("--name", help="How people call the city.")] = "",
     country: Annotated[str, typer.Option("--country", metavar="XX", help="Two letters, for what cards say.")] = "",
-    jurisdiction: Annotated[str, typer.Option("--jurisdiction", metavar="XX-YY", help="ISO 3166-2, for what cards say.")] = "",
+    jurisdiction: Annotated[
+        str, typer.Option("--jurisdiction", metavar="XX-YY", help="ISO 3166-2, for what cards say.")
+    ] = "",
     timezone: Annotated[str, typer.Option("--timezone", help="Whose midnight ends a day.")] = "UTC",
-    algorithm: Annotated[str, typer.Option("--algorithm", help="Of the issuer's key: ES256, ES384, EdDSA, ML-DSA-44, ...")] = "ES256",
+    algorithm: Annotated[
+        str, typer.Option("--algorithm", help="Of the issuer's key: ES256, ES384, EdDSA, ML-DSA-44, ...")
+    ] = "ES256",
     keys: Annotated[str, typer.Option("--keys", help="Where keys are kept: file:NAME.")] = "file:keys.sealed",
     passphrase_fd: PassphraseFd = None,
 ) -> None:
@@ -129,13 +134,18 @@ def wallet(
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     WalletFile.create(place / "wallet.sqlite", passphrase)
     _keep(place, "wallet.toml", "# A wallet. Cards and keys lie encrypted in wallet.sqlite.\n")
-    talk.say(f"Made {talk.clean(place / 'wallet.toml')}. Without its passphrase nobody can open it, and nobody can help.")
+    talk.say(
+        f"Made {talk.clean(place / 'wallet.toml')}. Without its passphrase nobody can open it, and nobody can help."
+    )
 
 
 def service(
     folder: Folder = None,
     audience: Annotated[
-        str, typer.Option("--audience", metavar="NAME", help="What answers are bound to, such as x509_san_dns:library.example.")
+        str,
+        typer.Option(
+            "--audience", metavar="NAME", help="What answers are bound to, such as x509_san_dns:library.example."
+        ),
     ] = "",
     name: Annotated[str, typer.Option("--name", help="How people call the service.")] = "",
 ) -> None:

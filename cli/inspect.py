@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from . import talk
-from .state import Json
+from .options import Json
 
 
 def register(app: typer.Typer) -> None:

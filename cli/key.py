@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 import typer
 
 from . import talk
-from .state import STATE, Force, Json, Out, PassphraseFd
+from .options import Force, Json, PassphraseFd
+from .state import STATE
 
 Label = Annotated[str, typer.Argument(metavar="LABEL", help="What the key is called here.")]
 
@@ -24,7 +25,9 @@ def register(app: typer.Typer) -> None:
 
 def create(
     label: Label,
-    algorithm: Annotated[str, typer.Option("--algorithm", help="ES256, ES384, EdDSA, ES256K, ML-DSA-44, ML-DSA-65.")] = "ES256",
+    algorithm: Annotated[
+        str, typer.Option("--algorithm", help="ES256, ES384, EdDSA, ES256K, ML-DSA-44, ML-DSA-65.")
+    ] = "ES256",
     use: Annotated[str, typer.Option("--use", help="issuer, status, root, service: one key, one use.")] = "issuer",
     passphrase_fd: PassphraseFd = None,
     json_: Json = False,
@@ -63,7 +66,12 @@ def list_(passphrase_fd: PassphraseFd = None, json_: Json = False) -> None:
         ])  # fmt: skip
         return
     rows = [
-        (talk.clean(record.label or "-"), record.key.algorithm.value, ", ".join(sorted(record.uses)), record.key.thumbprint)
+        (
+            talk.clean(record.label or "-"),
+            record.key.algorithm.value,
+            ", ".join(sorted(record.uses)),
+            record.key.thumbprint,
+        )
         for record in records
     ]
     for line in talk.columns(rows):
@@ -91,16 +99,26 @@ def show(
 def certify(
     kind: Annotated[
         Literal["root", "issuer", "request"],
-        typer.Argument(metavar="root|issuer|request", help="A root of your own, a certificate under it, or a request (CSR)."),
+        typer.Argument(
+            metavar="root|issuer|request", help="A root of your own, a certificate under it, or a request (CSR)."
+        ),
     ],
     label: Label,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Where the PEM goes.")],
     name: Annotated[str, typer.Option("--name", help="The common name; the city's name by default.")] = "",
     country: Annotated[str, typer.Option("--country", metavar="XX", help="Two letters.")] = "",
-    root: Annotated[Path | None, typer.Option("--root", metavar="FILE", help="For an issuer: the root's certificate.")] = None,
-    root_key: Annotated[str, typer.Option("--root-key", metavar="LABEL", help="For an issuer: the root's key.")] = "root",
-    uri: Annotated[list[str] | None, typer.Option("--uri", help="A URI that names the issuer; may be repeated.")] = None,
-    dns: Annotated[list[str] | None, typer.Option("--dns", help="A host that names the issuer; may be repeated.")] = None,
+    root: Annotated[
+        Path | None, typer.Option("--root", metavar="FILE", help="For an issuer: the root's certificate.")
+    ] = None,
+    root_key: Annotated[
+        str, typer.Option("--root-key", metavar="LABEL", help="For an issuer: the root's key.")
+    ] = "root",
+    uri: Annotated[
+        list[str] | None, typer.Option("--uri", help="A URI that names the issuer; may be repeated.")
+    ] = None,
+    dns: Annotated[
+        list[str] | None, typer.Option("--dns", help="A host that names the issuer; may be repeated.")
+    ] = None,
     passphrase_fd: PassphraseFd = None,
     force: Force = False,
 ) -> None:
@@ -120,7 +138,9 @@ def certify(
     here = home.find(STATE.home, "city")
     ring = keys.opened(here, passphrase_fd)
     at = clock.now()
-    called = Name(name or here.text("name"), here.text("name"), country or str(here.config.get("facts", {}).get("country", "")))
+    called = Name(
+        name or here.text("name"), here.text("name"), country or str(here.config.get("facts", {}).get("country", ""))
+    )
     uris, hosts = uri or [], dns or []
     if kind == "root":
         known = [record for record in ring.records() if record.label == label]
@@ -142,7 +162,9 @@ def certify(
     files.write(output, text.encode("ascii"), force=force)
     talk.say(f"Written to {talk.clean(output)}.")
     if kind == "issuer":
-        talk.say('To issue with it: in city.toml, mechanism = "x5c" and certificates = "' + talk.clean(output.name) + '".')
+        talk.say(
+            'To issue with it: in city.toml, mechanism = "x5c" and certificates = "' + talk.clean(output.name) + '".'
+        )
 
 
 __all__ = ["register"]

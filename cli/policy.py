@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import talk
-from .state import STATE, Force, Json, Out
+from .options import Force, Json, Out
+from .state import STATE
 
 if TYPE_CHECKING:
     from cityid.policy import Condition, Policy
@@ -116,7 +117,9 @@ def _condition(condition: Condition) -> str:
     if condition.given:
         return f"{name} is the given {condition.given}"
     if condition.one_of:
-        return f"{name} is " + " or ".join("true" if v is True else "false" if v is False else str(v) for v in condition.one_of)
+        return f"{name} is " + " or ".join(
+            "true" if v is True else "false" if v is False else str(v) for v in condition.one_of
+        )
     bounds = [f"from {condition.least}"] if condition.least is not None else []
     bounds += [f"to {condition.most}"] if condition.most is not None else []
     return f"{name} {' '.join(bounds)}"

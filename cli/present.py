@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import talk
-from .state import STATE, Force, Json, Out, PassphraseFd, Yes
+from .options import Force, Json, Out, PassphraseFd, Yes
+from .state import STATE
 
 if TYPE_CHECKING:
     from cityid.presenting import AskedFor, Nothing, Option, Options
@@ -29,7 +30,8 @@ def present(
     ] = None,
     yes: Yes = False,
     again: Annotated[
-        bool, typer.Option("--again", help="Use a copy again where no unused one is left; services could compare notes.")
+        bool,
+        typer.Option("--again", help="Use a copy again where no unused one is left; services could compare notes."),
     ] = False,
     passphrase_fd: PassphraseFd = None,
     force: Force = False,
@@ -128,7 +130,9 @@ def _tell(asked: AskedFor, found: Options, chosen: tuple[Option, ...]) -> None:
             more = f" and {len(hidden) - 3} more" if len(hidden) > 3 else ""
             talk.say(f"    stays hidden     {', '.join(hidden[:3])}{more}")
         if not option.single_use:
-            talk.say(talk.bad("    LINKABLE   no unused copy is left: services could tell that it is you again (--again)"))
+            talk.say(
+                talk.bad("    LINKABLE   no unused copy is left: services could tell that it is you again (--again)")
+            )
     talk.say(f"  {count} {'claim leaves' if count == 1 else 'claims leave'} this wallet.")
 
 

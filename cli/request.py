@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from . import talk
-from .state import STATE, Force, Json, Out
+from .options import Force, Json, Out
+from .state import STATE
 
 
 def register(app: typer.Typer) -> None:
@@ -26,7 +27,8 @@ def request(
     json_: Json = False,
 ) -> None:
     """Ask for a presentation: makes a request with a fresh nonce, good for ten minutes and one answer."""
-    from cityid import limits, policy as policies
+    from cityid import limits
+    from cityid import policy as policies
     from cityid.edge import clock, files
     from cityid.encoding import json, times
     from cityid.formats import FORMATS
@@ -62,4 +64,7 @@ def request(
         talk.out(data.decode("utf-8").rstrip("\n"))
     if output is not None:
         minutes = int(limits.SESSION_AGE / timedelta(minutes=1))
-        talk.say(f"Request for {talk.clean(judge.purpose)} written to {talk.clean(output)}, good for {minutes} minutes and one answer.")
+        talk.say(
+            f"Request for {talk.clean(judge.purpose)} written to {talk.clean(output)}, "
+            f"good for {minutes} minutes and one answer."
+        )

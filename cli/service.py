@@ -29,7 +29,7 @@ def sessions(home: Home) -> SqliteSessions:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One question as it waits for its answer: everything that judging needs, with the very policy that was asked by."""
+    """One question as it waits for its answer: all that judging needs, with the very policy that was asked by."""
 
     audience: str
     nonce: str

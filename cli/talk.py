@@ -13,7 +13,7 @@ import os
 import sys
 import unicodedata
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 DONE, NO, WRONG, NO_ANSWER, PERSON_SAID_NO, FAULT, INTERRUPTED = 0, 1, 2, 3, 4, 70, 130
 
@@ -48,7 +48,9 @@ def clean(text: object, longest: int = _LONGEST) -> str:
             stacked = 0
         if (kind[0] == "C" and char not in _KEPT) or kind in ("Zl", "Zp") or stacked > _STACK:
             number = ord(char)
-            out.append(f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}")
+            out.append(
+                f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+            )
         else:
             out.append(char)
     line = "".join(out)
@@ -208,14 +210,15 @@ def as_json(found: Any) -> Mapping[str, Any]:
     return shown
 
 
-def fault(error_: BaseException, *, debug: bool) -> NoReturn:
+def fault(error_: BaseException, *, debug: bool) -> None:
     """A fault of ours: one line, and how to say more."""
     say(f"error: this is a fault of cityid ({type(error_).__name__})")
-    say("hint: report it with the output of the same command and --debug, after reading what that output says of people")
+    say(
+        "hint: report it with the output of the same command and --debug, after reading what that output says of people"
+    )
     if debug:
         import traceback
 
         # Without locals and without the exception's text: both may hold what must not be logged.
         for frame in traceback.extract_tb(error_.__traceback__):
             say(f"  {frame.filename}:{frame.lineno} in {frame.name}")
-    raise Stop(FAULT)

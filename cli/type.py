@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 import typer
 
 from . import talk
-from .state import STATE, Force, Json, Out
+from .options import Force, Json, Out
+from .state import STATE
 
 
 def register(app: typer.Typer) -> None:

@@ -14,15 +14,28 @@ from cityid.verifying import AnswerAccepted, AnswerRejected, AnswerVerdict, Aske
 
 from . import talk
 
-_NAMES = {Step.ISSUER_TRUSTED: "issuer trusted", Step.ISSUER_KEY: "issuer key", Step.ISSUER_SIGNATURE: "issuer signature",
-          Step.HOLDER_BINDING: "holder binding"}  # fmt: skip
+_NAMES = {
+    Step.ISSUER_TRUSTED: "issuer trusted",
+    Step.ISSUER_KEY: "issuer key",
+    Step.ISSUER_SIGNATURE: "issuer signature",
+    Step.HOLDER_BINDING: "holder binding",
+}
 _MARKS = {
-    Outcome.PASSED: "ok", Outcome.FAILED: "NO", Outcome.UNDECIDED: "??", Outcome.WAIVED: "--", Outcome.NOT_REACHED: "--",
-}  # fmt: skip
+    Outcome.PASSED: "ok",
+    Outcome.FAILED: "NO",
+    Outcome.UNDECIDED: "??",
+    Outcome.WAIVED: "--",
+    Outcome.NOT_REACHED: "--",
+}
 
 
 def show(
-    verdict: AnswerVerdict, asked: Asked | None, token: Mapping[str, Any], at: datetime, *, json_: bool,
+    verdict: AnswerVerdict,
+    asked: Asked | None,
+    token: Mapping[str, Any],
+    at: datetime,
+    *,
+    json_: bool,
     replayed: bool = False,
 ) -> int:
     """Show a verdict on an answer and give the exit status that says the same."""
@@ -152,7 +165,11 @@ def _title(seen: Credential | None, checks: tuple[Check, ...]) -> str:
 
 
 def _table(
-    checks: tuple[Check, ...], seen: Credential | None, asked: Asked | None, name: str, claims: Mapping[str, Any],
+    checks: tuple[Check, ...],
+    seen: Credential | None,
+    asked: Asked | None,
+    name: str,
+    claims: Mapping[str, Any],
     at: datetime,
 ) -> None:
     stopped = next((check.step for check in checks if check.outcome in (Outcome.FAILED, Outcome.UNDECIDED)), None)

@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import talk
-from .state import STATE, Force, Json, Record, Replay
+from .options import Force, Json, Record, Replay
+from .state import STATE
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from cityid.verifying import AnswerVerdict
-
-    from .service import Question
 
 
 def register(app: typer.Typer) -> None:
@@ -76,9 +73,7 @@ def _given(pairs: list[str]) -> dict[str, str]:
     return values
 
 
-def _one(
-    path: Path, session: str, given: dict[str, str], record: Path | None, *, force: bool, json_: bool
-) -> int:
+def _one(path: Path, session: str, given: dict[str, str], record: Path | None, *, force: bool, json_: bool) -> int:
     from cityid.edge import clock, files
     from cityid.edge.recorded import Recorder
     from cityid.encoding import json

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import talk
-from .state import STATE, Json, PassphraseFd
+from .options import Json, PassphraseFd
+from .state import STATE
 
 if TYPE_CHECKING:
     from cityid.wallet import Card

@@ -21,7 +21,7 @@ Json: TypeAlias = Any
 T = TypeVar("T")
 
 
-class _Stop(Exception):  # noqa: N818  # a signal between the scanner's hooks and read(); it never leaves this module
+class _Stop(Exception):  # a signal between the scanner's hooks and read(); it never leaves this module
     def __init__(self, problem: Malformed) -> None:
         self.problem = problem
 
@@ -113,7 +113,7 @@ def _slow(text: str, where: str) -> tuple[Json, int]:
     try:
         value, end = _SCAN(text, start)
     except StopIteration as stop:
-        raise Malformed("json.syntax", where=where, spec="RFC 8259 §2", offset=cast(int, stop.value)) from None
+        raise Malformed("json.syntax", where=where, spec="RFC 8259 §2", offset=cast("int", stop.value)) from None
     except _Stop as stop:
         problem = stop.problem.problem
         raise Malformed(problem.code, where=where, spec=problem.spec, **problem.facts) from None
@@ -170,7 +170,9 @@ def _count(value: Json, where: str) -> None:
         level = below
 
 
-def read_object(data: bytes | str, *, where: str = "", limit: int = limits.DOCUMENT, nodes: bool = True) -> dict[str, Json]:
+def read_object(
+    data: bytes | str, *, where: str = "", limit: int = limits.DOCUMENT, nodes: bool = True
+) -> dict[str, Json]:
     """`read`, and the value must be an object.
 
     Raises:
@@ -202,7 +204,13 @@ def write(value: Json) -> bytes:
 
 
 _KINDS: Final[Mapping[type, str]] = {
-    dict: "object", list: "array", str: "string", bool: "boolean", int: "number", float: "number", type(None): "null",
+    dict: "object",
+    list: "array",
+    str: "string",
+    bool: "boolean",
+    int: "number",
+    float: "number",
+    type(None): "null",
 }
 
 
@@ -214,9 +222,9 @@ def kind(value: Json) -> str:
 class Fields:
     """Typed access to one JSON object: ask for what must be there, and of which type.
 
-        fields = Fields(document, "$.cnf")
-        jwk = fields.object("jwk")
-        alg = fields.optional_text("alg")
+    fields = Fields(document, "$.cnf")
+    jwk = fields.object("jwk")
+    alg = fields.optional_text("alg")
     """
 
     __slots__ = ("value", "where")
@@ -243,16 +251,16 @@ class Fields:
         return value
 
     def text(self, name: str) -> str:
-        return cast(str, self._get(name, (str,), "string"))
+        return cast("str", self._get(name, (str,), "string"))
 
     def integer(self, name: str) -> int:
-        return cast(int, self._get(name, (int,), "integer"))
+        return cast("int", self._get(name, (int,), "integer"))
 
     def number(self, name: str) -> int | float:
         return cast("int | float", self._get(name, (int, float), "number"))
 
     def boolean(self, name: str) -> bool:
-        return cast(bool, self._get(name, (bool,), "boolean"))
+        return cast("bool", self._get(name, (bool,), "boolean"))
 
     def object(self, name: str) -> dict[str, Json]:
         return cast("dict[str, Json]", self._get(name, (dict,), "object"))
@@ -268,7 +276,9 @@ class Fields:
         items = self.array(name)
         for index, item in enumerate(items):
             if not isinstance(item, str):
-                raise Malformed("json.wrong_type", where=f"{self.at(name)}[{index}]", expected="string", found=kind(item))
+                raise Malformed(
+                    "json.wrong_type", where=f"{self.at(name)}[{index}]", expected="string", found=kind(item)
+                )
         return cast("list[str]", items)
 
     def optional_text(self, name: str) -> str | None:

@@ -28,8 +28,14 @@ def read_stamp(text: str, where: str = "") -> datetime:
     year, month, day, hour, minute, second, fraction, zone = found.groups()
     try:
         local = datetime(
-            int(year), int(month), int(day), int(hour), int(minute), int(second),
-            int((fraction or "0")[:6].ljust(6, "0")), tzinfo=UTC,
+            int(year),
+            int(month),
+            int(day),
+            int(hour),
+            int(minute),
+            int(second),
+            int((fraction or "0")[:6].ljust(6, "0")),
+            tzinfo=UTC,
         )
         if zone == "Z":
             return local

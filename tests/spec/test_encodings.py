@@ -76,7 +76,10 @@ class TestMultibase:
         for bad in ("z", "z0", "zI", "z6Mk\n", " z6Mk", "z6M k", "zé"):
             assert code(multibase.decode, bad) in {"multibase.alphabet", "multibase.base"}
         assert code(multibase.decode, "z" + "1" * limits.DID_KEY_MLDSA) == "multibase.too_long"
-        assert multibase.decode("z" + "1" * 8, "", ) == bytes(8)
+        assert multibase.decode(
+            "z" + "1" * 8,
+            "",
+        ) == bytes(8)
 
     def test_varint(self) -> None:
         for number in (0, 1, 0x7F, 0x80, 0xED, 0x1200, 0x3FFF):
@@ -104,11 +107,25 @@ class TestStamps:
     @pytest.mark.parametrize(
         "text",
         [
-            "2025-W01-1", "20250101T000000Z", "2025-01-01 00:00:00Z", "2025-01-01T00:00:00", "2025-01-01T00:00:00,5Z",
-            "2025-01-01T24:00:00Z", "2025-01-01T23:59:60Z", "0000-01-01T00:00:00Z", "10000-01-01T00:00:00Z",
-            "2025-01-01T00:00:00z", "2025-01-01T00:00:00+24:00", "2025-02-29T00:00:00Z", "2025-13-01T00:00:00Z",
-            "2025-01-01T00:00:00+14:01", "2025-01-01T00:00:00+01:60", "２025-01-01T00:00:00Z", "0001-01-01T00:00:00+01:00",
-            "2025-01-01T00:00Z", "2025-01-01T00:00:00Z\n",
+            "2025-W01-1",
+            "20250101T000000Z",
+            "2025-01-01 00:00:00Z",
+            "2025-01-01T00:00:00",
+            "2025-01-01T00:00:00,5Z",
+            "2025-01-01T24:00:00Z",
+            "2025-01-01T23:59:60Z",
+            "0000-01-01T00:00:00Z",
+            "10000-01-01T00:00:00Z",
+            "2025-01-01T00:00:00z",
+            "2025-01-01T00:00:00+24:00",
+            "2025-02-29T00:00:00Z",
+            "2025-13-01T00:00:00Z",
+            "2025-01-01T00:00:00+14:01",
+            "2025-01-01T00:00:00+01:60",
+            "２025-01-01T00:00:00Z",
+            "0001-01-01T00:00:00+01:00",
+            "2025-01-01T00:00Z",
+            "2025-01-01T00:00:00Z\n",
         ],
     )
     def test_refused(self, text: str) -> None:
@@ -161,7 +178,9 @@ class TestPaths:
         assert paths.read(text) == path
         assert paths.write(path) == text
 
-    @pytest.mark.parametrize("text", ["", ".", "a.", ".a", "a..b", "a[", "a]", "[0]", "a[-1]", "a[x]", "a[1]b", "a[0].", "a[9999999999]"])
+    @pytest.mark.parametrize(
+        "text", ["", ".", "a.", ".a", "a..b", "a[", "a]", "[0]", "a[-1]", "a[x]", "a[1]b", "a[0].", "a[9999999999]"]
+    )
     def test_refused(self, text: str) -> None:
         assert code(paths.read, text) == "path.syntax"
 
@@ -193,9 +212,14 @@ class TestJcs:
 
     @given(
         st.recursive(
-            st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(st.characters(exclude_categories=["Cs"])),
-            lambda inner: st.lists(inner, max_size=4)
-            | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner, max_size=4),
+            st.none()
+            | st.booleans()
+            | st.integers(-(2**53) + 1, 2**53 - 1)
+            | st.text(st.characters(exclude_categories=["Cs"])),
+            lambda inner: (
+                st.lists(inner, max_size=4)
+                | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner, max_size=4)
+            ),
             max_leaves=12,
         )
     )
@@ -210,8 +234,12 @@ class TestJcs:
         for _ in range(limits.DEPTH + 2):
             deep = [deep]
         for value, expected in (
-            (float("inf"), "json.not_finite"), (2**53, "json.integer_too_large"), ("\ud800", "json.surrogate"),
-            ({1: 2}, "json.not_json"), (b"x", "json.not_json"), (deep, "json.too_deep"),
+            (float("inf"), "json.not_finite"),
+            (2**53, "json.integer_too_large"),
+            ("\ud800", "json.surrogate"),
+            ({1: 2}, "json.not_json"),
+            (b"x", "json.not_json"),
+            (deep, "json.too_deep"),
         ):
             assert code(jcs.canonical, value) == expected
         assert jcs.canonical(2**53 - 1) == b"9007199254740991"

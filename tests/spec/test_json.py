@@ -35,7 +35,9 @@ class TestGrammar:
         assert json.read(text) == value
         assert json.read(text.decode()) == value
 
-    @pytest.mark.parametrize("text", [b"", b"  ", b"tru", b"[1,]", b"{'a':1}", b"[01]", b'{"a"}', b"[-]", b'"a\x01"', b"'"])
+    @pytest.mark.parametrize(
+        "text", [b"", b"  ", b"tru", b"[1,]", b"{'a':1}", b"[01]", b'{"a"}', b"[-]", b'"a\x01"', b"'"]
+    )
     def test_syntax(self, text: bytes) -> None:
         assert code(text) == "json.syntax"
 
@@ -151,7 +153,13 @@ class TestScanner:
 class TestObjectsOnly:
     def test_read_object(self) -> None:
         assert json.read_object(b'{"a":1}') == {"a": 1}
-        for text, found in ((b"[]", "array"), (b"1", "number"), (b"null", "null"), (b'"x"', "string"), (b"true", "boolean")):
+        for text, found in (
+            (b"[]", "array"),
+            (b"1", "number"),
+            (b"null", "null"),
+            (b'"x"', "string"),
+            (b"true", "boolean"),
+        ):
             with pytest.raises(Malformed) as refused:
                 json.read_object(text)
             assert refused.value.code == "json.not_an_object"
@@ -176,7 +184,13 @@ class TestWriting:
 
 class TestFields:
     document: dict[str, Any] = {
-        "text": "x", "integer": 1, "number": 1.5, "boolean": False, "object": {"a": 1}, "array": [1], "texts": ["a", "b"],
+        "text": "x",
+        "integer": 1,
+        "number": 1.5,
+        "boolean": False,
+        "object": {"a": 1},
+        "array": [1],
+        "texts": ["a", "b"],
     }
 
     def test_what_is_asked_for_is_given(self) -> None:
@@ -199,7 +213,15 @@ class TestFields:
             assert ask("x") is None
         assert fields.optional_array("x") is None
         assert fields.optional_texts("x") is None
-        for must in (fields.text, fields.integer, fields.number, fields.boolean, fields.object, fields.array, fields.texts):
+        for must in (
+            fields.text,
+            fields.integer,
+            fields.number,
+            fields.boolean,
+            fields.object,
+            fields.array,
+            fields.texts,
+        ):
             with pytest.raises(Malformed) as refused:
                 must("x")
             assert (refused.value.code, refused.value.problem.where) == ("json.missing", "$.x")
@@ -207,8 +229,18 @@ class TestFields:
     @pytest.mark.parametrize(
         ("ask", "value"),
         [
-            ("text", 1), ("text", None), ("integer", 1.0), ("integer", True), ("integer", "1"), ("number", True),
-            ("number", "1"), ("boolean", 1), ("boolean", "true"), ("object", []), ("array", {}), ("texts", "ab"),
+            ("text", 1),
+            ("text", None),
+            ("integer", 1.0),
+            ("integer", True),
+            ("integer", "1"),
+            ("number", True),
+            ("number", "1"),
+            ("boolean", 1),
+            ("boolean", "true"),
+            ("object", []),
+            ("array", {}),
+            ("texts", "ab"),
             ("texts", ["a", 1]),
         ],
     )

@@ -9,7 +9,16 @@ from datetime import UTC, datetime
 import pytest
 
 from cityid.checks import (
-    NOT_REACHED, PASSED, Accepted, Outcome, Rejected, Step, failed, passed, undecided, waived,
+    NOT_REACHED,
+    PASSED,
+    Accepted,
+    Outcome,
+    Rejected,
+    Step,
+    failed,
+    passed,
+    undecided,
+    waived,
 )
 from cityid.errors import Malformed, Misuse, Problem, Refused, Unavailable, one_line
 from cityid.plan import Plan, Request, Response, Steps, plan
@@ -145,7 +154,9 @@ class TestProblems:
             problem.facts["n"] = 2  # type: ignore[index]
 
     def test_fields_are_one_line(self) -> None:
-        problem = Problem("a.b", {"x": "a\nb\x1b[2J\u2028" + "y" * 600, "n": 10**400}, where="$.\r", private={"v": "\x00"})
+        problem = Problem(
+            "a.b", {"x": "a\nb\x1b[2J\u2028" + "y" * 600, "n": 10**400}, where="$.\r", private={"v": "\x00"}
+        )
         text = str(problem.facts["x"])
         assert text.startswith("a\\x0ab\\x1b[2J\\u2028")
         assert len(text) <= 500

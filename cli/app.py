@@ -1,0 +1,50 @@
+"""The command line as a tree of commands. Only the file of the wanted verb is loaded, and nothing of the library."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from . import talk
+from .state import STATE
+from .words import VERBS, wanted
+
+app = typer.Typer(
+    name="cityid",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+@app.callback()
+def _before(
+    home: Annotated[Path | None, typer.Option("--home", metavar="FOLDER", help="The home to work in.")] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Say more about a fault of ours.")] = False,
+) -> None:
+    STATE.home = home
+    STATE.debug = debug
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run one command line that has a verb; its exit status. Exceptions of the library pass through."""
+    verb = wanted(argv)
+    for name in (verb,) if verb in VERBS else VERBS:
+        import_module(f".{name}", __package__).register(app)
+    usage_error: type[Any] = typer.BadParameter.__mro__[1]
+    try:
+        app(list(argv), standalone_mode=False)
+    except typer.Exit as end:
+        return end.exit_code
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    except usage_error as error:
+        text = error.format_message().strip().rstrip(".")
+        talk.error(text[:1].lower() + text[1:], hint=f"see `cityid {verb} --help`" if verb in VERBS else "see `cityid`")
+        return talk.WRONG
+    return talk.DONE
