@@ -75,7 +75,7 @@ class _Card:
 class Issuer:
     """City hall. `id` is its identifier (`iss`), `signed_by` how signatures name the key of `signer`.
 
-    `city` are its own facts for the cards (`authority`, `country`, `jurisdiction`); `timezone` says when its day begins.
+    `city` are its own facts for cards (`authority`, `country`, `jurisdiction`); `timezone` says when its day begins.
     `document` is the DID document that the city publishes; with it, a key that was rotated out signs nothing.
     `publishes_status` says that the city publishes its status lists: without that, a type that requires a status is not
     issued.

@@ -92,7 +92,7 @@ class _SdJwtVc:
         if found is None:
             hideable = (path for path, rule in type.claims.items() if rule.hideable)
             unhideable = sd_jwt_issue.UNHIDEABLE | NEVER_HIDDEN
-            found = type, sd_jwt_issue.frame(hideable, decoys=type.decoys, unhideable=unhideable)
+            found = type, sd_jwt_issue.frame(hideable, decoys=type.decoys, unhideable=unhideable, padded=True)
             if len(self._frames) >= _FRAMES:
                 self._frames.clear()
             self._frames[id(type)] = found

@@ -66,7 +66,7 @@ def frame(
     inside the hidden address), `("nationalities", None)` (each element), `("degrees", 0)`.
 
     `decoys` are added to every object and array that hides something (RFC 9901 §4.2.5); with `padded`, a decoy also
-    stands for each hideable member that an object does not have, so the number of digests does not tell (§11.4).
+    stands for each hideable member that an object does not have, so that the number of digests does not tell which claims there are.
 
     Raises:
         Misuse: `sd_jwt.unhideable`, `sd_jwt.frame_path`, `sd_jwt.frame_decoys`, `sd_jwt.frame_hash`.
