@@ -65,8 +65,8 @@ def frame(
     """A frame in which each of `paths` can be hidden on its own: `("address",)`, `("address", "locality")` (hidden
     inside the hidden address), `("nationalities", None)` (each element), `("degrees", 0)`.
 
-    `decoys` are added to every object and array that hides something (RFC 9901 §4.2.5); with `padded`, a decoy also
-    stands for each hideable member that an object does not have, so that the number of digests does not tell which claims there are.
+    `decoys` are added to every object and array that hides something (RFC 9901 §4.2.5). With `padded`, a decoy also
+    stands for each hideable member that an object does not have: the number of digests is the same for everybody.
 
     Raises:
         Misuse: `sd_jwt.unhideable`, `sd_jwt.frame_path`, `sd_jwt.frame_decoys`, `sd_jwt.frame_hash`.
