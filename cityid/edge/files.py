@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cityid.credential_type import CredentialType
     from cityid.policy import Policy
 
-__all__ = ["beside", "load_policy", "read", "read_home_file", "types", "write"]
+__all__ = ["beside", "give_name", "load_policy", "read", "read_home_file", "types", "write"]
 
 _CHUNK: Final = 1 << 16
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -117,12 +117,12 @@ def write(path: str | Path, data: bytes, *, force: bool = False, private: bool =
                 os.fsync(number)
             if force:
                 temporary.replace(path)
+                _sync_folder(path.parent)
             else:
-                _name(temporary, path)
+                give_name(temporary, path)
         finally:
             with suppress(FileNotFoundError):
                 temporary.unlink()
-        _sync_folder(path.parent)
 
 
 def _check_target(path: Path, *, force: bool) -> None:
@@ -136,8 +136,8 @@ def _check_target(path: Path, *, force: bool) -> None:
         raise Misuse("file.exists", file=str(path))
 
 
-def _name(temporary: Path, path: Path) -> None:
-    """Give the finished file its name, which nobody may have taken in between."""
+def give_name(temporary: Path, path: Path) -> None:
+    """Give a finished file its name, durably; FileExistsError when somebody took it in between."""
     try:
         os.link(temporary, path, follow_symlinks=False)
     except OSError as error:
@@ -146,6 +146,9 @@ def _name(temporary: Path, path: Path) -> None:
         # A file system without hard links (a memory stick): claim the name first, then put the file in its place.
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
         temporary.replace(path)
+    else:
+        temporary.unlink()
+    _sync_folder(path.parent)
 
 
 def _sync_folder(folder: Path) -> None:

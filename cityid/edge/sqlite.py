@@ -196,10 +196,10 @@ def connect(uri: str) -> sqlite3.Connection:
 
 
 def _migrate(connection: sqlite3.Connection, store: str, application_id: int, migrations: Migrations) -> None:
-    if _versions(connection, store, application_id, migrations) == len(migrations):
+    if versions(connection, store, application_id, len(migrations)) == len(migrations):
         return
     with transaction(connection):
-        version = _versions(connection, store, application_id, migrations)
+        version = versions(connection, store, application_id, len(migrations))
         for group in migrations[version:]:
             for statement in group:
                 connection.execute(statement)
@@ -207,12 +207,18 @@ def _migrate(connection: sqlite3.Connection, store: str, application_id: int, mi
         connection.execute(f"PRAGMA user_version = {len(migrations)}")
 
 
-def _versions(connection: sqlite3.Connection, store: str, application_id: int, migrations: Migrations) -> int:
+def versions(connection: sqlite3.Connection, store: str, application_id: int, known: int) -> int:
+    """The version of the tables in a file of the right kind; 0 where there are none yet.
+
+    Raises:
+        Misuse: `store.wrong_kind`.
+        Unavailable: `store.newer`.
+    """
     (kind,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     if kind != application_id and (kind or tables):
         raise Misuse("store.wrong_kind", path=store)
-    if version > len(migrations):
-        raise Unavailable("store.newer", path=store, version=version, known=len(migrations))
+    if version > known:
+        raise Unavailable("store.newer", path=store, version=version, known=known)
     return int(version)

@@ -1,0 +1,279 @@
+"""Sealed records in one SQLite file: what a wallet is made of.
+
+Each record is sealed on its own (XChaCha20-Poly1305, a fresh random nonce at every save), with its place, state and
+version bound in, and padded, so that names and kinds of cards do not show by content or length. A sealed sum over all
+records makes a missing, added or older record as visible as a changed one. What shows is how many records of which sort
+there are, and which copies were used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import sqlite3
+import struct
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from pathlib import Path
+from typing import Final
+
+from cityid.edge import files, sealed
+from cityid.edge.private_file import make_directory
+from cityid.edge.sqlite import Database, check, told, versions
+from cityid.errors import Misuse, Unavailable
+
+KIND: Final = "wallet"
+_APPLICATION: Final = 0x63695761  # "ciWa"
+_MIGRATIONS: Final = (
+    (
+        "CREATE TABLE header (id INTEGER PRIMARY KEY CHECK (id = 1), header BLOB NOT NULL, total BLOB NOT NULL)",
+        """CREATE TABLE records (
+            seq INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, sort INTEGER NOT NULL, parent BLOB NOT NULL,
+            state INTEGER NOT NULL, version INTEGER NOT NULL, sealed BLOB NOT NULL
+        )""",
+        "CREATE INDEX records_sort ON records(sort, parent, state)",
+    ),
+)
+_SCHEMA: Final = {statement for group in _MIGRATIONS for statement in group}
+ID: Final = 16
+NOBODY: Final = bytes(ID)
+"""The parent of a record that has none."""
+BLOCK: Final = 256
+"""Records are padded to multiples of this many bytes."""
+_SUM: Final = 1 << 256
+_COLUMNS: Final = "seq, id, sort, parent, state, version, sealed"
+
+
+class Sort(IntEnum):
+    KEY = 1
+    CARD = 2
+    COPY = 3
+    OFFER = 4
+    SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One row. `state` counts uses (of a copy), `version` its saves."""
+
+    seq: int
+    id: bytes
+    sort: int
+    parent: bytes
+    state: int
+    version: int
+    sealed: bytes
+
+    def place(self) -> bytes:
+        """What its sealing authenticates."""
+        return struct.pack(">B16s16sQQ", self.sort, self.id, self.parent, self.state, self.version)
+
+
+class Records:
+    """The records of one open file. Raises as `cityid.edge.sqlite.Database`."""
+
+    def __init__(self, path: Path, key: bytes, entropy: sealed.Entropy) -> None:
+        self._key = hashlib.blake2b(b"records", key=key, digest_size=32).digest()
+        self._mac_key = hashlib.blake2b(b"sum", key=key, digest_size=32).digest()
+        self._name_key = hashlib.blake2b(b"names", key=key, digest_size=32).digest()
+        self.entropy = entropy
+        self._path = path
+        self._database: Database | None = None
+
+    @classmethod
+    def create(cls, path: Path, passphrase: str | bytes, entropy: sealed.Entropy = secrets.token_bytes) -> Records:
+        """A new file, which appears under its name when it is complete.
+
+        Raises:
+            Misuse: `store.exists`; `passphrase.*`.
+        """
+        make_directory(path.parent)
+        if path.is_symlink() or path.exists():
+            raise Misuse("store.exists", path=str(path))
+        header, key = sealed.create(KIND, passphrase, entropy=entropy)
+        unfinished = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+        made = cls(unfinished, key, entropy)
+        try:
+            with closing(Database(unfinished, KIND, _APPLICATION, _MIGRATIONS)) as database, database.write() as rows:
+                rows.execute("INSERT INTO header VALUES (1, ?, ?)", (header.write(), made.seal_total(0, 0)))
+            try:
+                files.give_name(unfinished, path)
+            except FileExistsError:
+                raise Misuse("store.exists", path=str(path)) from None
+        finally:
+            for name in (unfinished, *(Path(f"{unfinished}{end}") for end in ("-wal", "-shm", "-journal"))):
+                with suppress(FileNotFoundError):
+                    name.unlink()
+        return cls.open(path, key, entropy)
+
+    @classmethod
+    def unlock(cls, path: Path, passphrase: str | bytes, entropy: sealed.Entropy = secrets.token_bytes) -> Records:
+        """Open a file. Nothing is derived from a header that is weak, costly or damaged.
+
+        Raises:
+            Refused: `passphrase.wrong`.
+            Misuse: `store.wrong_kind`, `store.permissions`, `passphrase.*`.
+            Malformed: `store.costly_kdf`.
+            Unavailable: `store.missing`, `store.damaged`, `store.newer`, `store.weak_kdf` and the other `store.*`.
+        """
+        check(path)
+        with _looking(path) as rows:
+            header = sealed.read_header(_header(rows)[0], KIND)
+        return cls.open(path, sealed.unlock(header, passphrase), entropy)
+
+    @classmethod
+    def open(cls, path: Path, key: bytes, entropy: sealed.Entropy) -> Records:
+        """Look at all of the file before the first byte of it may change."""
+        opened = cls(path, key, entropy)
+        with _looking(path) as rows:
+            opened._check_all(rows)
+        opened._database = Database(path, KIND, _APPLICATION, _MIGRATIONS)
+        return opened
+
+    @property
+    def database(self) -> Database:
+        if self._database is None:
+            raise Misuse("wallet.closed")
+        return self._database
+
+    def close(self) -> None:
+        if self._database is not None:
+            self._database.close()
+        self._database = None
+        self._key = self._mac_key = self._name_key = b""
+
+    def name(self, sort: Sort, text: str) -> bytes:
+        """The id of a record that is found by a text: opaque without the key."""
+        named = hashlib.blake2b(bytes([sort]) + text.encode("utf-8", "surrogatepass"), key=self._name_key)
+        return named.digest()[:ID]
+
+    def content(self, record: Record) -> bytes:
+        """What is sealed in a record.
+
+        Raises:
+            Unavailable: `store.damaged`.
+        """
+        padded = sealed.open_sealed(self._key, record.sealed, record.place(), kind=KIND)
+        return padded[4 : 4 + int.from_bytes(padded[:4], "big")]
+
+    def find(self, id: bytes) -> Record | None:
+        found = self.select("id = ?", (id,))
+        return found[0] if found else None
+
+    def select(self, where: str, values: tuple[object, ...], rows: sqlite3.Connection | None = None) -> list[Record]:
+        """The records that `where` (our own SQL) picks, in its order or by age."""
+        ordered = where if "ORDER BY" in where else f"{where} ORDER BY seq"
+        query = f"SELECT {_COLUMNS} FROM records WHERE {ordered}"  # noqa: S608
+        if rows is not None:
+            return [Record(*row) for row in rows.execute(query, values)]
+        with self.database.read() as rows:
+            return [Record(*row) for row in rows.execute(query, values)]
+
+    @contextmanager
+    def change(self) -> Iterator[Change]:
+        """One transaction on records and their sum."""
+        with self.database.write() as rows:
+            change = Change(self, rows, *self.open_total(_header(rows)[1]))
+            yield change
+            rows.execute("UPDATE header SET total = ?", (self.seal_total(change.count, change.total),))
+
+    def seal(self, record: Record, content: bytes) -> Record:
+        padded = len(content).to_bytes(4, "big") + content
+        padded += bytes(-len(padded) % BLOCK)
+        return replace(record, sealed=sealed.seal(self._key, padded, record.place(), self.entropy))
+
+    def digest(self, record: Record) -> int:
+        mac = hashlib.blake2b(key=self._mac_key, digest_size=32)
+        mac.update(record.place() + struct.pack(">Q", record.seq))
+        mac.update(record.sealed)
+        return int.from_bytes(mac.digest(), "big")
+
+    def seal_total(self, count: int, total: int) -> bytes:
+        content = count.to_bytes(8, "big") + total.to_bytes(32, "big")
+        return sealed.seal(self._key, content, b"total", self.entropy)
+
+    def open_total(self, total: bytes) -> tuple[int, int]:
+        content = sealed.open_sealed(self._key, total, b"total", kind=KIND)
+        return int.from_bytes(content[:8], "big"), int.from_bytes(content[8:], "big")
+
+    def _check_all(self, rows: sqlite3.Connection) -> None:
+        count = total = 0
+        try:
+            if rows.execute("PRAGMA integrity_check(1)").fetchall() != [("ok",)]:
+                raise Unavailable("store.damaged", kind=KIND)
+            for row in rows.execute(f"SELECT {_COLUMNS} FROM records"):  # noqa: S608
+                count += 1
+                total += self.digest(Record(*row))
+        except (struct.error, TypeError):
+            raise Unavailable("store.damaged", kind=KIND) from None
+        if (count, total % _SUM) != self.open_total(_header(rows)[1]):
+            raise Unavailable("store.damaged", kind=KIND)
+
+
+class Change:
+    """Changes to records, inside a transaction."""
+
+    def __init__(self, records: Records, rows: sqlite3.Connection, count: int, total: int) -> None:
+        self._records = records
+        self._rows = rows
+        self.count = count
+        self.total = total
+
+    def select(self, where: str, values: tuple[object, ...]) -> list[Record]:
+        return self._records.select(where, values, self._rows)
+
+    def add(self, sort: Sort, content: bytes, *, id: bytes = b"", parent: bytes = NOBODY) -> Record:
+        """Raises sqlite3.IntegrityError for an id that is there already: look first."""
+        new = Record(0, id or self._records.entropy(ID), sort, parent, 0, 1, b"")
+        new = self._records.seal(new, content)
+        done = self._rows.execute(
+            "INSERT INTO records (id, sort, parent, state, version, sealed) VALUES (?, ?, ?, ?, ?, ?)",
+            (new.id, new.sort, new.parent, new.state, new.version, new.sealed),
+        )
+        new = replace(new, seq=int(done.lastrowid or 0))
+        self._count(1, self._records.digest(new))
+        return new
+
+    def use(self, record: Record) -> Record:
+        """Count one use: the record is saved again in its new state."""
+        content = self._records.content(record)
+        new = self._records.seal(replace(record, state=record.state + 1, version=record.version + 1), content)
+        self._rows.execute(
+            "UPDATE records SET state = ?, version = ?, sealed = ? WHERE seq = ?",
+            (new.state, new.version, new.sealed, new.seq),
+        )
+        self._count(0, self._records.digest(new) - self._records.digest(record))
+        return new
+
+    def remove(self, record: Record) -> None:
+        self._rows.execute("DELETE FROM records WHERE seq = ?", (record.seq,))
+        self._count(-1, -self._records.digest(record))
+
+    def _count(self, count: int, total: int) -> None:
+        self.count += count
+        self.total = (self.total + total) % _SUM
+
+
+@contextmanager
+def _looking(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that cannot change the file, which has the tables of a wallet and nothing else: a trigger that
+    somebody added would act inside our transactions."""
+    with (
+        told(str(path), KIND),
+        closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)) as rows,
+    ):
+        rows.execute("PRAGMA trusted_schema = OFF")
+        if versions(rows, str(path), _APPLICATION, len(_MIGRATIONS)) == len(_MIGRATIONS):
+            there = rows.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
+            if {sql for (sql,) in there} != _SCHEMA or len(there) != len(_SCHEMA):
+                raise Unavailable("store.damaged", kind=KIND)
+        yield rows
+
+
+def _header(rows: sqlite3.Connection) -> tuple[bytes, bytes]:
+    found = rows.execute("SELECT header, total FROM header WHERE id = 1").fetchone()
+    if found is None or not all(isinstance(value, bytes) for value in found):
+        raise Unavailable("store.damaged", kind=KIND)
+    return found[0], found[1]
