@@ -49,6 +49,8 @@ def present(
 
     if yes and not show:
         raise Misuse("present.yes_without_show")
+    if output is not None:
+        files.check_free(output, force=force)
     asked = read_request(files.read(request, limits.DOCUMENT))
     wallet = purse.opened(home.find(STATE.home, "wallet"), passphrase_fd)
     at = clock.now()

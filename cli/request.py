@@ -37,6 +37,9 @@ def request(
     from . import home, kinds, service
 
     here = home.find(STATE.home, "service")
+    for path in (output, session):
+        if path is not None:
+            files.check_free(path, force=force)
     text = files.read(policy, limits.DOCUMENT)
     kept: dict[str, bytes] = {}
     types, sources = kinds.known(here)

@@ -125,6 +125,21 @@ def write(path: str | Path, data: bytes, *, force: bool = False, private: bool =
                 temporary.unlink()
 
 
+def check_free(path: str | Path, *, force: bool = False) -> None:
+    """Could `write` write here? Asked before something is done that cannot be undone.
+
+    Raises:
+        Misuse: `file.exists`, `file.not_regular`, `file.not_found`, `file.not_allowed`.
+    """
+    path = Path(path)
+    with _told(path):
+        _check_target(path, force=force)
+        if not path.parent.is_dir():
+            raise Misuse("file.not_found", file=str(path.parent))
+        if not os.access(path.parent, os.W_OK):
+            raise Misuse("file.not_allowed", file=str(path.parent))
+
+
 def _check_target(path: Path, *, force: bool) -> None:
     try:
         found = path.lstat()

@@ -1,0 +1,96 @@
+"""`cityid accept`: take an offered credential into the wallet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from . import talk
+from .options import Force, Json, Out, PassphraseFd, Yes
+from .state import STATE
+
+if TYPE_CHECKING:
+    from .home import Home
+
+
+def register(app: typer.Typer) -> None:
+    app.command("accept")(accept)
+
+
+def accept(
+    offer: Annotated[
+        str, typer.Argument(metavar="OFFER", help="An offer (file or link), or the cards that came back.")
+    ],
+    output: Out = None,
+    yes: Yes = False,
+    passphrase_fd: PassphraseFd = None,
+    force: Force = False,
+    json_: Json = False,
+) -> None:
+    """Take an offered card: first answer the offer with keys of your own, then take in the cards that city hall signed.
+
+    Cards are verified before they are stored: issuer, key, signature, type, and that they are bound to your keys.
+    """
+    from cityid.cards import CARDS_SIZE
+    from cityid.edge import files
+
+    from . import home
+
+    here = home.find(STATE.home, "wallet")
+    if offer.startswith("openid-credential-offer:"):
+        data = offer.encode("utf-8", "surrogatepass")
+    else:
+        data = files.read(Path(offer), CARDS_SIZE)
+    if data.lstrip().startswith(b"{") and b'"credentials"' in data:
+        _take(here, data, passphrase_fd, json_=json_)
+    else:
+        _begin(here, data, output, passphrase_fd, yes=yes, force=force, json_=json_)
+
+
+def _begin(
+    here: Home, data: bytes, output: Path | None, passphrase_fd: int | None, *, yes: bool, force: bool, json_: bool
+) -> None:
+    from cityid.accepting import begin
+    from cityid.cards import Offer
+    from cityid.edge import clock, files
+    from cityid.errors import Refused
+
+    from . import purse, trust
+
+    offer = Offer.read(data)
+    trusted = trust.load(here)
+    names = {entry.subject: entry.name for entry in trusted.entries}
+    if offer.issuer not in names and not any(entry.mechanism == "x5c" for entry in trusted.entries):
+        raise Refused("accept.unknown_issuer", issuer=offer.issuer, type=offer.type)
+    if output is not None:
+        files.check_free(output, force=force)
+    # The offer's own words for its issuer are nobody's proof: only the trust list names people.
+    talk.say(f"{talk.named(names.get(offer.issuer, ''), offer.issuer)} offers: {talk.clean(offer.type)}")
+    if not yes:
+        talk.agree("Answer with keys of this wallet?", flag="--yes")
+    wallet = purse.opened(here, passphrase_fd)
+    request = begin(offer, wallet, clock.now()).write() + b"\n"
+    if output is None or json_:
+        talk.out(request.decode("utf-8").rstrip("\n"))
+    if output is not None:
+        files.write(output, request, force=force, private=True)
+        talk.say(f"{offer.copies} keys made and proved; request written to {talk.clean(output)}. Give it to city hall.")
+
+
+def _take(here: Home, data: bytes, passphrase_fd: int | None, *, json_: bool) -> None:
+    from cityid.accepting import accept as take
+    from cityid.cards import Cards
+    from cityid.edge import clock
+
+    from . import purse, service, trust
+
+    cards = Cards.read(data)
+    wallet = purse.opened(here, passphrase_fd)
+    card = take(cards, wallet, trust.load(here), clock.now()).run(service.network())
+    if json_:
+        talk.give({"card": card.id, "type": card.type, "issuer": card.issuer, "copies": card.copies_total})
+        return
+    end = f", valid until {card.window.end:%d %b %Y %H:%M} UTC" if card.window.end else ""
+    talk.out(f"Added {talk.clean(card.type)} ({card.copies_total} single-use copies){end}.")

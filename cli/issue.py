@@ -1,0 +1,311 @@
+"""`cityid issue`: prepare a credential for a resident, then sign it for the wallet's keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from . import talk
+from .options import Force, Json, PassphraseFd, Yes
+from .state import STATE
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from cityid.errors import Problem
+    from cityid.issuing import Issuer
+
+    from .home import Home
+
+
+def register(app: typer.Typer) -> None:
+    app.command("issue")(issue)
+
+
+def issue(
+    type_: Annotated[str | None, typer.Argument(metavar="TYPE", help="The credential type.")] = None,
+    claims: Annotated[
+        Path | None,
+        typer.Option("--claims", metavar="FILE", help="One person's claims, as JSON; - reads standard input."),
+    ] = None,
+    answer: Annotated[
+        Path | None, typer.Option("--answer", metavar="FILE", help="The wallet's request: sign the cards it asks for.")
+    ] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="FILE", help="Many people's claims, a row each (CSV or JSON Lines)."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where the result goes; a folder with --from.")
+    ] = None,
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="The clerk, as the register remembers it.")] = "clerk",
+    yes: Yes = False,
+    passphrase_fd: PassphraseFd = None,
+    force: Force = False,
+    json_: Json = False,
+) -> None:
+    """Issue a card in two steps: offer it (nothing is signed), then sign it for the keys that the wallet proves.
+
+    cityid issue TYPE --claims FILE -o OFFER; the wallet answers with `cityid accept`; cityid issue --answer REQUEST -o CARDS
+    """
+    from cityid.errors import Misuse
+
+    given = [
+        name for name, value in (("--claims", claims), ("--answer", answer), ("--from", table)) if value is not None
+    ]
+    if len(given) != 1:
+        raise Misuse("issue.one_way", given=", ".join(given) or "none")
+    if (type_ is None) is (answer is None):
+        raise Misuse("issue.type_named", way=given[0])
+    from . import home
+
+    here = home.find(STATE.home, "city")
+    if answer is not None:
+        _answer(here, answer, output, passphrase_fd, force=force)
+    elif claims is not None:
+        _one(here, str(type_), claims, output, by, passphrase_fd, yes=yes, force=force, json_=json_)
+    elif table is not None:
+        if output is None:
+            raise Misuse("issue.no_folder")
+        raise talk.Stop(_many(here, str(type_), table, output, by, passphrase_fd, json_=json_))
+
+
+def _issuer(here: Home, passphrase_fd: int | None) -> Issuer:
+    """The city of a home, with its key at hand."""
+    from zoneinfo import ZoneInfo
+
+    from cityid.did.document import read_document
+    from cityid.edge import clock, files
+    from cityid.edge.database import SqliteRegister, SqliteSessions
+    from cityid.edge.software_keys import Use
+    from cityid.errors import CityIdError, Misuse
+    from cityid.issuing import Issuer
+
+    from . import keys, kinds
+
+    issuer, signed_by = keys.signs_as(here)
+    types, _ = kinds.known(here)
+    document = None
+    published = here.path("did.json")
+    if published.exists() and here.config.get("mechanism", "did") == "did":
+        try:
+            document = read_document(files.read_home_file(published), issuer)
+        except CityIdError as error:
+            raise Misuse("issue.document", file=str(published), reason=error.code) from None
+    ring = keys.opened(here, passphrase_fd)
+    signer = ring.signer_for(ring.find(here.text("issuer_key")).key, Use.ISSUER, clock.now())
+    facts = here.config.get("facts", {})
+    return Issuer(
+        issuer,
+        here.text("name"),
+        signed_by,
+        signer,
+        SqliteRegister(here.path("register.sqlite")),
+        SqliteSessions(here.path("offers.sqlite")),
+        types,
+        city={name: str(value) for name, value in facts.items()},
+        timezone=ZoneInfo(here.text("timezone")),
+        document=document,
+    )
+
+
+def _free(path: Path | None, *, force: bool) -> None:
+    """Nothing is offered or signed for a file that could not be written afterwards."""
+    from cityid.edge import files
+
+    if path is not None:
+        files.check_free(path, force=force)
+
+
+def _one(
+    here: Home,
+    kind: str,
+    path: Path,
+    output: Path | None,
+    by: str,
+    passphrase_fd: int | None,
+    *,
+    yes: bool,
+    force: bool,
+    json_: bool,
+) -> None:
+    from cityid import limits
+    from cityid.edge import clock, files
+    from cityid.encoding import json
+
+    _free(output, force=force)
+    claims = json.read_object(files.read(path, limits.DOCUMENT))
+    at = clock.now()
+    issuer = _issuer(here, passphrase_fd)
+    _show(issuer, kind, claims, at)
+    if not yes:
+        talk.agree("Offer this card?", flag="--yes")
+    offer = issuer.offer(kind, claims, by=by, at=at)
+    if output is not None:
+        files.write(output, offer.write() + b"\n", force=force, private=True)
+        talk.say(
+            f"Offer written to {talk.clean(output)}, good for 10 minutes and one wallet. Whoever has it can take the card."
+        )
+    if json_:
+        talk.give({"offer": json.read(offer.write()), "link": offer.link(), "expires": offer.expires})
+    elif output is None:
+        talk.say("Offer for the resident (valid 10 minutes, usable once):")
+        talk.out(offer.link())
+
+
+def _show(issuer: Issuer, kind: str, claims: Mapping[str, Any], at: datetime) -> None:
+    from cityid.credential_type import text_in
+    from cityid.encoding import paths
+
+    prepared = issuer.prepare(kind, claims, at=at)
+    type_ = issuer.types[kind]
+    talk.say(
+        f"{talk.clean(text_in(type_.title))} ({kind}), valid {prepared.start:%d %b %Y %H:%M} - {prepared.end:%d %b %Y %H:%M} UTC"
+    )
+    rows = []
+    for path, rule in type_.claims.items():
+        value: Any = prepared.claims
+        for part in path:
+            value = value.get(part) if isinstance(value, Mapping) and isinstance(part, str) else None
+        if value is None or isinstance(value, Mapping):
+            continue
+        text = "true" if value is True else "false" if value is False else talk.clean(value)
+        rows.append((f"  {talk.clean(paths.write(path))}", text, "can be hidden" if rule.hideable else "always shown"))
+    for line in talk.columns(rows):
+        talk.say(line)
+
+
+def _answer(here: Home, path: Path, output: Path | None, passphrase_fd: int | None, *, force: bool) -> None:
+    from cityid import limits
+    from cityid.cards import CardRequest
+    from cityid.edge import clock, files
+
+    _free(output, force=force)
+    request = CardRequest.read(files.read(path, limits.DOCUMENT))
+    cards = _issuer(here, passphrase_fd).answer(request, at=clock.now())
+    data = cards.write() + b"\n"
+    if output is None:
+        talk.out(data.decode("utf-8").rstrip("\n"))
+        return
+    files.write(output, data, force=force, private=True)
+    talk.say(f"{len(cards.credentials)} signed copies written to {talk.clean(output)}. They hold personal data.")
+
+
+# -- many, from a file --
+
+
+def _many(here: Home, kind: str, table: Path, folder: Path, by: str, passphrase_fd: int | None, *, json_: bool) -> int:
+    """Check every row, then offer the good ones; the others are listed in `refused.csv`, with row, column and rule."""
+    from cityid.credential_type import from_row
+    from cityid.edge import clock, files
+    from cityid.errors import Misuse
+
+    if folder.exists() and any(folder.iterdir()):
+        raise Misuse("issue.folder_not_empty", folder=str(folder))
+    issuer = _issuer(here, passphrase_fd)
+    if kind not in issuer.types:
+        raise Misuse("issue.unknown_type", type=kind)
+    type_ = issuer.types[kind]
+    columns = _columns(issuer)
+    at = clock.now()
+    good: list[tuple[int, dict[str, Any]]] = []
+    bad: list[tuple[int, Problem]] = []
+    for number, row in _rows(table):
+        claims = from_row(type_, row, ignore=columns) if table.suffix != ".jsonl" else dict(row)
+        if not claims:
+            continue
+        problems = type_.problems(claims, at=at, timezone=issuer.timezone)
+        bad.extend((number, problem) for problem in problems)
+        if not problems:
+            good.append((number, claims))
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for number, claims in good:
+        offer = issuer.offer(kind, claims, by=by, at=at)
+        files.write(folder / f"line-{number:06d}.offer", offer.write() + b"\n", private=True)
+    if bad:
+        files.write(folder / "refused.csv", _refused(bad), private=True)
+    if json_:
+        talk.give({"offers": len(good), "refused": [{"line": n, **talk.as_json(p)} for n, p in bad]})
+    talk.say(
+        f"{len(good)} offers written to {talk.clean(folder)}/, good for 10 minutes. They are as good as the cards."
+    )
+    if bad:
+        lines = len({number for number, _ in bad})
+        talk.say(f"{lines} refused, listed in {talk.clean(folder / 'refused.csv')}")
+        _tell(bad)
+    return talk.NO if bad else talk.DONE
+
+
+def _columns(issuer: Issuer) -> frozenset[str]:
+    """Columns that belong to some type of this city: one table may serve several."""
+    from cityid.credential_type import columns
+
+    return frozenset(name for other in issuer.types.values() for name in columns(other))
+
+
+def _rows(table: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """The rows of a CSV file (its first line names the columns) or of JSON Lines, with the line each stands in."""
+    import csv
+    import io
+
+    from cityid.edge import files
+    from cityid.encoding import json
+    from cityid.errors import Malformed
+
+    data = files.read(table, 256 << 20)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Malformed("json.not_utf8", where=str(table), offset=error.start) from None
+    if table.suffix == ".jsonl":
+        for number, line in enumerate(text.splitlines(), 1):
+            if line.strip():
+                yield number, json.read_object(line, where=f"line {number}")
+        return
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True, restkey="")
+    names = reader.fieldnames or []
+    if len(set(names)) != len(names) or "" in names:
+        raise Malformed("table.columns", where=str(table))
+    try:
+        for row in reader:
+            if "" in row or None in row.values():
+                raise Malformed("table.row", where=f"line {reader.line_num}")
+            yield reader.line_num, row
+    except csv.Error:
+        raise Malformed("table.row", where=f"line {reader.line_num}") from None
+
+
+def _refused(bad: list[tuple[int, Problem]]) -> bytes:
+    import csv
+    import io
+
+    from cityid.edge.messages import explain
+
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(("line", "column", "rule", "what"))
+    for number, problem in bad:
+        told = explain(problem, private=True)
+        writer.writerow((number, _safe(problem.where.removeprefix("$.")), problem.code, _safe(told.text)))
+    return out.getvalue().encode("utf-8")
+
+
+def _safe(cell: str) -> str:
+    # A spreadsheet takes these for a formula.
+    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t") else cell
+
+
+def _tell(bad: list[tuple[int, Problem]]) -> None:
+    from cityid.edge.messages import explain
+
+    rows = [
+        (f"  line {number}", talk.clean(explain(problem, private=True).text), f"({talk.clean(problem.code)})")
+        for number, problem in bad[:20]
+    ]
+    for line in talk.columns(rows):
+        talk.say(line)
+    if len(bad) > 20:
+        talk.say(f"  and {len(bad) - 20} more")
