@@ -41,7 +41,8 @@ def lint(query: Query, describe: Describe | None = None) -> tuple[Problem, ...]:
     Claims count as asked together where one answer may need them all: in one claim set, or in credential queries of one
     option. Codes: `query.over_asking_*`.
     """
-    return tuple(dict.fromkeys(chain(_each(query, describe), _together(query, describe))))
+    found = chain(_each(query, describe), _together(query, describe))
+    return tuple({(problem.code, *problem.facts.values()): problem for problem in found}.values())
 
 
 def _each(query: Query, describe: Describe | None) -> Iterator[Problem]:

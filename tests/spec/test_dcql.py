@@ -1,0 +1,736 @@
+"""OpenID4VP 1.0 §6 and §7 (DCQL), the parts of §8.1 and §8.6 that judge answers, and Annex B as far as `meta` goes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from cityid import query
+from cityid.credential import CertificateChain, Credential, DidUrl, KeyRef, Path, Window
+from cityid.errors import Malformed, Problem
+from cityid.keys import Algorithm, PublicKey
+from cityid.query import Answerable, CredentialQuery, Index, Query, Unanswerable, read
+
+HOLDER = PublicKey(Algorithm.EDDSA, bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"))
+ALWAYS = Window()
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+VCT = "https://id.lindau.example/vct/residency/1"
+RESIDENCY: dict[str, Any] = {
+    "vct": VCT,
+    "family_name": "Öztürk",
+    "age_over_18": True,
+    "resident_since_year": 2011,
+    "address": {"locality": "Lindau", "street_address": "Hafenweg 3"},
+    "nationalities": ["DE", "TR"],
+    "degrees": [{"type": "BSc", "year": 2001}, {"type": "MSc"}],
+    "nothing": None,
+    "half": 0.5,
+}
+HIDDEN: frozenset[Path] = frozenset(
+    {
+        ("family_name",), ("age_over_18",), ("resident_since_year",), ("address",), ("address", "locality"),
+        ("address", "street_address"), ("nationalities", 0), ("nationalities", 1), ("degrees", 0),
+        ("degrees", 0, "type"),
+        ("degrees", 1), ("nothing",), ("half",),
+    }
+)  # fmt: skip
+
+
+def held(
+    claims: Mapping[str, Any] = RESIDENCY,
+    *,
+    hidden: frozenset[Path] = HIDDEN,
+    types: tuple[str, ...] = (VCT,),
+    format: str = "dc+sd-jwt",
+    holder: PublicKey | None = HOLDER,
+    window: Window = ALWAYS,
+    signed_by: tuple[KeyRef, ...] = (),
+    positions: Mapping[Path, tuple[int, ...]] = MappingProxyType({}),
+) -> Credential:
+    return Credential(format, "did:web:x", types, claims, hidden, holder, window, (), signed_by, b"", positions)
+
+
+def ask(*claims: Any, **more: Any) -> dict[str, Any]:
+    """A credential query; a claim is its path (a list), or the whole claim (a dict)."""
+    asked: dict[str, Any] = {"id": "c", "format": "dc+sd-jwt", "meta": {"vct_values": [VCT]}} | more
+    if claims:
+        asked["claims"] = [claim if isinstance(claim, dict) else {"path": claim} for claim in claims]
+    return asked
+
+
+def one(*claims: Any, **more: Any) -> CredentialQuery:
+    return read({"credentials": [ask(*claims, **more)]}).credentials[0]
+
+
+def several(sets: list[Any] | None = None, **claims: Any) -> Query:
+    """One credential query for each name, asking one claim; `sets` are credential sets."""
+    dcql: dict[str, Any] = {"credentials": [ask([claim], id=name) for name, claim in claims.items()]}
+    return read(dcql | ({} if sets is None else {"credential_sets": sets}))
+
+
+def codes(problems: tuple[Problem, ...]) -> list[str]:
+    return [problem.code for problem in problems]
+
+
+def refused(dcql: Any) -> Problem:
+    with pytest.raises(Malformed) as raised:
+        read(dcql)
+    return raised.value.problem
+
+
+def without(value: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {key: item for key, item in value.items() if key != name}
+
+
+@pytest.mark.spec("OpenID4VP 1.0 §6")
+class TestQuery:
+    def test_text_and_object_are_read_alike_and_unknown_members_are_ignored(self) -> None:
+        dcql = {"credentials": [ask(["a"], new=1)], "newer": {}}
+        assert read(json.dumps(dcql).encode()) == read(dcql) == read({"credentials": [ask(["a"])]})
+        assert read(dcql).raw == dcql
+
+    def test_what_is_read_is_written(self) -> None:
+        dcql = {
+            "credentials": [
+                ask(
+                    {"id": "a", "path": ["x", None, 0], "values": ["s", 1, True]},
+                    {"id": "b", "path": ["y"], "intent_to_retain": False},
+                    claim_sets=[["a", "b"], ["b"]],
+                    multiple=True,
+                    require_cryptographic_holder_binding=False,
+                    trusted_authorities=[{"type": "aki", "values": ["s9tIpPmhxdiuNkHMEWNpYim8S8Y"]}],
+                ),
+                ask(id="d"),
+            ],
+            "credential_sets": [{"options": [["c"], ["c", "d"]]}, {"options": [["d"]], "required": False}],
+        }
+        assert read(dcql).to_json() == dcql
+
+    def test_a_credential_query_is_found_by_id(self) -> None:
+        asked = several(a="x", b="y")
+        assert asked.credential("b") is asked.credentials[1]
+        assert asked.credential("c") is None
+
+    @pytest.mark.parametrize(
+        ("dcql", "code", "where"),
+        [
+            ({}, "json.missing", "$.credentials"),
+            ({"credentials": []}, "query.empty", "$.credentials"),
+            ({"credentials": {}}, "json.wrong_type", "$.credentials"),
+            ({"credentials": ["c"]}, "json.not_an_object", "$.credentials[0]"),
+            ({"credentials": [ask()], "credential_sets": []}, "query.empty", "$.credential_sets"),
+            ({"credentials": [ask()] * 2}, "query.id_twice", "$.credentials[1].id"),
+            (b"[]", "json.not_an_object", "$"),
+            (b"{", "json.syntax", "$"),
+        ],
+    )
+    def test_the_top_level_is_exact(self, dcql: Any, code: str, where: str) -> None:
+        problem = refused(dcql)
+        assert (problem.code, problem.where) == (code, where)
+
+    def test_a_place_may_be_given(self) -> None:
+        with pytest.raises(Malformed) as raised:
+            read({}, "$.dcql_query")
+        assert raised.value.problem.where == "$.dcql_query.credentials"
+
+
+@pytest.mark.spec("OpenID4VP 1.0 §6.1")
+class TestCredentialQuery:
+    @pytest.mark.parametrize("name", ["id", "format", "meta"])
+    def test_required_members(self, name: str) -> None:
+        assert refused({"credentials": [without(ask(), name)]}).code == "json.missing"
+
+    @pytest.mark.parametrize("name", ["", "a b", "a.b", "ä", "a\n"])
+    def test_an_id_has_its_own_characters(self, name: str) -> None:
+        assert refused({"credentials": [ask(id=name)]}).code == "query.id"
+        assert one(id="aZ_9-").id == "aZ_9-"
+
+    @pytest.mark.parametrize(
+        ("member", "value"),
+        [
+            ("multiple", "true"), ("multiple", None), ("require_cryptographic_holder_binding", 1), ("format", 1),
+            ("meta", []), ("claims", {}), ("trusted_authorities", {}), ("id", 7),
+        ],
+    )  # fmt: skip
+    def test_types_are_exact(self, member: str, value: Any) -> None:
+        assert refused({"credentials": [ask(**{member: value})]}).code == "json.wrong_type"
+
+    def test_defaults(self) -> None:
+        asked = one()
+        assert (asked.multiple, asked.holder_binding, asked.claims, asked.claim_sets) == (False, True, (), ())
+        assert one(multiple=True).multiple
+        assert not one(require_cryptographic_holder_binding=False).holder_binding
+        assert one(require_cryptographic_holder_binding=True).holder_binding
+
+    @pytest.mark.parametrize("member", ["claims", "trusted_authorities"])
+    def test_arrays_are_not_empty(self, member: str) -> None:
+        assert refused({"credentials": [ask(**{member: []})]}).code == "query.empty"
+
+    def test_claim_sets_need_claims_with_ids(self) -> None:
+        a = {"id": "a", "path": ["a"]}
+        assert refused({"credentials": [ask(claim_sets=[["a"]])]}).code == "query.claim_sets_alone"
+        problem = refused({"credentials": [ask(a, ["b"], claim_sets=[["a"]])]})
+        assert (problem.code, problem.where) == ("query.claim_without_id", "$.credentials[0].claims[1]")
+        assert one(a, claim_sets=[["a"]]).claim_sets == (("a",),)
+        assert one(a, claim_sets=[["a", "a"]]).claim_sets == (("a",),)
+
+    @pytest.mark.parametrize(
+        ("claim_sets", "code", "where"),
+        [
+            ([], "query.empty", ""), ([[]], "query.empty", "[0]"), ([["a"], ["b"]], "query.unknown_claim", "[1][0]"),
+            ([[1]], "json.wrong_type", "[0][0]"), (["a"], "json.wrong_type", "[0]"),
+        ],
+    )  # fmt: skip
+    def test_claim_sets_are_exact(self, claim_sets: Any, code: str, where: str) -> None:
+        problem = refused({"credentials": [ask({"id": "a", "path": ["a"]}, claim_sets=claim_sets)]})
+        assert (problem.code, problem.where.rstrip(".")) == (code, f"$.credentials[0].claim_sets{where}")
+
+    def test_format_type_key_and_window_must_fit(self) -> None:
+        asked = one()
+        assert asked.match(held()) is not None
+        assert asked.why_not(held()) == asked.satisfied(held()) == ()
+        for credential, code in (
+            (held(format="mso_mdoc"), "query.wrong_format"),
+            (held(types=(VCT + "0",)), "query.wrong_type"),
+            (held(types=()), "query.wrong_type"),
+            (held(holder=None), "query.no_holder_key"),
+        ):
+            assert asked.match(credential) is None
+            assert asked.alternatives(credential) == ()
+            assert codes(asked.why_not(credential)) == codes(asked.satisfied(credential)) == [code]
+        assert one(require_cryptographic_holder_binding=False).match(held(holder=None)) is not None
+
+    def test_a_format_may_decide_meta_itself(self) -> None:
+        foreign = one(format="vc+other", meta={"any": 1})
+        credential = held(format="vc+other")
+        assert foreign.match(credential) is None
+        assert codes(foreign.why_not(credential)) == ["query.wrong_type"]
+        assert foreign.match(credential, answers=lambda found, meta: meta["any"] == 1) is not None
+        assert codes(one().why_not(held(), answers=lambda *_: False)) == ["query.wrong_type"]
+        assert foreign.match(held(), answers=lambda *_: True) is None
+        whole = read({"credentials": [foreign.to_json()]})
+        assert isinstance(whole.options([credential], answers=lambda *_: True), Answerable)
+        assert isinstance(whole.options([credential]), Unanswerable)
+
+    def test_a_credential_outside_its_window_is_not_offered(self) -> None:
+        second = timedelta(seconds=1)
+        for window, fits in (
+            (Window(NOW, NOW + second), True),
+            (Window(NOW + second, None), False),
+            (Window(None, NOW), False),
+            (Window(None, NOW + second), True),
+        ):
+            match = one().match(held(window=window), at=NOW)
+            assert (match is not None) is fits
+            assert codes(one().why_not(held(window=window), at=NOW)) == ([] if fits else ["query.out_of_window"])
+        assert one().match(held(window=Window(None, NOW))) is not None
+
+
+@pytest.mark.spec("OpenID4VP 1.0 §6.1.1")
+class TestTrustedAuthorities:
+    @pytest.mark.parametrize(
+        ("entry", "code"),
+        [
+            ("aki", "json.not_an_object"), ({"values": ["x"]}, "json.missing"), ({"type": "aki"}, "json.missing"),
+            ({"type": "aki", "values": []}, "query.empty"), ({"type": "aki", "values": [1]}, "json.wrong_type"),
+            ({"type": 1, "values": ["x"]}, "json.wrong_type"),
+            ({"type": "aki", "values": ["a+b="]}, "base64url.alphabet"),
+        ],
+    )  # fmt: skip
+    def test_entries_are_exact(self, entry: Any, code: str) -> None:
+        assert refused({"credentials": [ask(trusted_authorities=[entry])]}).code == code
+
+    def test_other_types_are_kept(self) -> None:
+        asked = one(trusted_authorities=[{"type": "other", "values": ["a+b="]}])
+        assert asked.trusted_authorities == (query.TrustedAuthority("other", ("a+b=",)),)
+
+    def test_aki_compares_with_any_certificate_of_the_chain(self, chain: tuple[CertificateChain, str, str]) -> None:
+        certificates, issuer, other = chain
+        mine = held(signed_by=(KeyRef(certificates),))
+        fits = one(trusted_authorities=[{"type": "aki", "values": [other, issuer]}])
+        assert fits.match(mine) is not None
+        for values, credential in (
+            ([other], mine),
+            ([issuer], held(signed_by=(KeyRef(DidUrl("did:web:x", "1")),))),
+            ([issuer], held(signed_by=(KeyRef(CertificateChain((b"no certificate",))),))),
+            ([issuer], held()),
+        ):
+            asked = one(trusted_authorities=[{"type": "aki", "values": values}])
+            assert asked.match(credential) is None
+            assert codes(asked.why_not(credential)) == ["query.authority_differs"]
+        either = [{"type": "etsi_tl", "values": ["https://x.example"]}, {"type": "aki", "values": [issuer]}]
+        assert one(trusted_authorities=either).match(mine) is not None
+
+    @pytest.mark.parametrize("kind", ["etsi_tl", "openid_federation", "something_else"])
+    def test_what_cannot_be_decided_here_does_not_match(self, kind: str) -> None:
+        asked = one(trusted_authorities=[{"type": kind, "values": ["https://lotl.example.com"]}])
+        (problem,) = asked.why_not(held())
+        assert (problem.code, problem.facts["type"]) == ("query.authority_undecidable", kind)
+
+
+@pytest.fixture(scope="module")
+def chain() -> tuple[CertificateChain, str, str]:
+    """A chain, the key identifier of its authority as base64url, and another."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    from cityid.encoding import base64url
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Lindau")])
+    found: list[bytes] = []
+    for identifier in (None, b"authority"):
+        made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+        made = made.serial_number(7).not_valid_before(NOW).not_valid_after(NOW + timedelta(days=1))
+        if identifier is not None:
+            made = made.add_extension(x509.AuthorityKeyIdentifier(identifier, None, None), critical=False)
+        found.append(made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER))
+    return CertificateChain(tuple(found)), base64url.encode(b"authority"), base64url.encode(b"authoritz")
+
+
+@pytest.mark.spec("OpenID4VP 1.0 §6.2")
+class TestCredentialSets:
+    @pytest.mark.parametrize(
+        ("entry", "code"),
+        [
+            ([], "json.not_an_object"), ({}, "json.missing"), ({"options": []}, "query.empty"),
+            ({"options": [[]]}, "query.empty"), ({"options": ["a"]}, "json.wrong_type"),
+            ({"options": [["z"]]}, "query.unknown_credential"), ({"options": [[1]]}, "json.wrong_type"),
+            ({"options": [["a"]], "required": "yes"}, "json.wrong_type"),
+        ],
+    )  # fmt: skip
+    def test_entries_are_exact(self, entry: Any, code: str) -> None:
+        assert refused({"credentials": [ask(id="a")], "credential_sets": [entry]}).code == code
+        fine = {"options": [["a", "a"]], "required": False}
+        assert read({"credentials": [ask(id="a")], "credential_sets": [fine]}).sets == (
+            query.CredentialSet((("a",),), required=False),
+        )
+
+
+@pytest.mark.spec("OpenID4VP 1.0 §6.3")
+class TestClaimsQuery:
+    @pytest.mark.parametrize(
+        ("claim", "code"),
+        [
+            ("a", "json.not_an_object"), ({}, "json.missing"), ({"path": []}, "query.empty"),
+            ({"path": "a"}, "json.wrong_type"), ({"path": [-1]}, "query.path_part"),
+            ({"path": [1.0]}, "query.path_part"),
+            ({"path": [True]}, "query.path_part"), ({"path": [[]]}, "query.path_part"),
+            ({"path": [{}]}, "query.path_part"),
+            ({"path": ["a"], "values": []}, "query.empty"), ({"path": ["a"], "values": "x"}, "json.wrong_type"),
+            ({"path": ["a"], "values": [None]}, "query.value_type"),
+            ({"path": ["a"], "values": [1.5]}, "query.value_type"),
+            ({"path": ["a"], "values": [{}]}, "query.value_type"), ({"path": ["a"], "id": "ö"}, "query.id"),
+            ({"path": ["a"], "id": ""}, "query.id"), ({"path": ["a"], "intent_to_retain": 1}, "json.wrong_type"),
+        ],
+    )  # fmt: skip
+    def test_entries_are_exact(self, claim: Any, code: str) -> None:
+        assert refused({"credentials": [ask(claims=[claim])]}).code == code
+        assert one({"path": ["a", 0, None], "values": ["", 0, False]}).claims[0].values == ("", 0, False)
+
+    def test_ids_and_paths_are_unique(self) -> None:
+        twice = [{"id": "a", "path": ["x"]}, {"id": "a", "path": ["y"]}]
+        problem = refused({"credentials": [ask(*twice)]})
+        assert (problem.code, problem.where) == ("query.id_twice", "$.credentials[0].claims[1].id")
+        problem = refused({"credentials": [ask(["x", None], ["x", 0], ["x", None])]})
+        assert (problem.code, problem.facts["path"]) == ("query.claim_twice", "x[]")
+        assert refused({"credentials": [ask(["x"], {"path": ["x"], "values": [1]})]}).code == "query.claim_twice"
+        assert len(one(["x"], ["y"]).claims) == 2
+
+    @pytest.mark.parametrize(
+        ("path", "values", "fits"),
+        [
+            (["family_name"], ["Öztürk"], True), (["family_name"], ["öztürk", "Ozturk"], False),
+            (["age_over_18"], [True], True), (["age_over_18"], [1, "true"], False),
+            (["resident_since_year"], [2010, 2011], True), (["resident_since_year"], ["2011"], False),
+            (["nothing"], [False, ""], False), (["half"], [1], False), (["address"], ["Lindau"], False),
+            (["address", "locality"], ["Lindau"], True), (["address", "locality"], ["Bregenz"], False),
+            (["degrees", 0, "year"], [2001], True), (["degrees", 0, "year"], [True], False),
+            (["nationalities", None], ["TR"], True), (["nationalities", None], ["NL"], False),
+            (["nationalities", 1], ["DE"], False),
+        ],
+    )  # fmt: skip
+    def test_type_and_value_match_exactly(self, path: list[Any], values: list[Any], fits: bool) -> None:
+        asked = one({"path": path, "values": values})
+        assert (asked.match(held()) is not None) is fits
+        assert codes(asked.satisfied(held())) == ([] if fits else ["query.value_differs"])
+
+    def test_true_is_not_one(self) -> None:
+        assert one({"path": ["n"], "values": [True]}).match(held({"n": 1})) is None
+        assert one({"path": ["n"], "values": [1]}).match(held({"n": True})) is None
+        assert one({"path": ["n"], "values": [1]}).match(held({"n": 1.0})) is None
+        assert one({"path": ["n"], "values": [1]}).match(held({"n": 1})) is not None
+
+    def test_a_problem_names_the_claim_and_no_value(self) -> None:
+        (problem,) = one({"path": ["address", "locality"], "values": ["Bregenz"]}).why_not(held())
+        assert dict(problem.facts) == {"path": "address.locality"}
+
+
+@pytest.mark.spec("OpenID4VP 1.0 §6.4.1")
+class TestSelectingClaims:
+    @pytest.mark.parametrize(
+        ("claims", "disclose"),
+        [
+            ([], []),
+            ([["vct"]], []),
+            ([["family_name"]], [("family_name",)]),
+            ([["address", "locality"]], [("address",), ("address", "locality")]),
+            ([["address"]], [("address",), ("address", "locality"), ("address", "street_address")]),
+            ([["nationalities", 1]], [("nationalities", 1)]),
+            ([["nationalities", None]], [("nationalities", 0), ("nationalities", 1)]),
+            ([["nationalities"]], [("nationalities", 0), ("nationalities", 1)]),
+            ([{"path": ["nationalities", None], "values": ["TR"]}], [("nationalities", 1)]),
+            ([["degrees", None, "type"]], [("degrees", 0), ("degrees", 0, "type"), ("degrees", 1)]),
+            ([["degrees", None, "year"]], [("degrees", 0)]),
+            ([["degrees"]], [("degrees", 0), ("degrees", 0, "type"), ("degrees", 1)]),
+            ([["degrees", 0], ["degrees", 0, "type"]], [("degrees", 0), ("degrees", 0, "type")]),
+        ],
+    )
+    def test_what_is_opened_is_what_was_asked(self, claims: list[Any], disclose: list[Path]) -> None:
+        match = one(*claims).match(held())
+        assert match is not None
+        assert match.disclose == frozenset(disclose) == match.disclose
+        assert match.claim_set is None
+
+    def test_all_claims_or_none(self) -> None:
+        asked = one(["family_name"], ["shoe_size"], ["hat_size"])
+        assert asked.match(held()) is None
+        assert [problem.facts["path"] for problem in asked.why_not(held())] == ["shoe_size", "hat_size"]
+        assert codes(asked.why_not(held())) == ["query.claim_missing"] * 2
+
+    def test_the_first_claim_set_that_can_be_satisfied(self) -> None:
+        claims = [{"id": name, "path": [name]} for name in ("family_name", "age_over_18", "shoe_size", "hat_size")]
+        asked = one(*claims, claim_sets=[["age_over_18", "shoe_size"], ["family_name"], ["age_over_18", "family_name"]])
+        match = asked.match(held())
+        assert match is not None
+        assert (match.claim_set, match.disclose) == (1, {("family_name",)})
+        assert [found.claim_set for found in asked.alternatives(held())] == [1, 2]
+        lacking = one(*claims, claim_sets=[["shoe_size", "hat_size"], ["family_name", "hat_size"]])
+        assert lacking.match(held()) is None
+        assert lacking.alternatives(held()) == ()
+        assert [problem.facts["path"] for problem in lacking.why_not(held())] == ["hat_size"]
+
+    def test_a_claim_of_every_claim_set_that_is_missing_rules_all_out(self) -> None:
+        claims = [{"id": name, "path": [name]} for name in ("shoe_size", "age_over_18", "family_name")]
+        asked = one(*claims, claim_sets=[["shoe_size", "age_over_18"], ["shoe_size", "family_name"]])
+        assert asked.match(held()) is None
+        assert asked.alternatives(held()) == ()
+
+    def test_a_match_tells_what_will_be_seen(self) -> None:
+        claims = {"vct": VCT, "a": 1, "o": {"x": 1, "y": 2}, "l": [1, 2]}
+        hidden: frozenset[Path] = frozenset({("a",), ("o",), ("o", "y"), ("l", 1)})
+        match = one(["o", "x"]).match(held(claims, hidden=hidden))
+        assert match is not None
+        assert match.id == "c"
+        assert match.claims == {"o": {"x": 1}}
+        assert match.shown == 3 == match.shown  # vct, o.x and l[0]
+        assert repr(match) == "Match('c', disclose=1, claim_set=None)"
+
+
+@pytest.mark.spec("OpenID4VP 1.0 §6.4.2")
+class TestSelectingCredentials:
+    def test_without_sets_all_are_needed(self) -> None:
+        asked = several(a="family_name", b="age_over_18")
+        answer = asked.options([held()])
+        assert isinstance(answer, Answerable)
+        assert answer
+        assert answer.ids == ("a", "b")
+        assert [match.id for match in answer.best] == ["a", "b"]
+        assert answer.choices == ()
+        assert repr(answer) == "Answerable(a: 1, b: 1)"
+        lacking = several(a="family_name", b="shoe_size").options([held()])
+        assert isinstance(lacking, Unanswerable)
+        assert not lacking
+        assert codes(lacking.reasons["b"]) == ["query.claim_missing"]
+        assert (list(lacking.reasons), lacking.sets) == (["b"], ())
+
+    def test_each_required_set_needs_one_option_and_optional_sets_none(self) -> None:
+        sets: list[Any] = [{"options": [["x"], ["a", "b"]]}, {"options": [["x"], ["c"]], "required": False}]
+        answer = several(sets, x="shoe_size", a="family_name", b="age_over_18", c="half").options([held()])
+        assert isinstance(answer, Answerable)
+        assert answer.ids == ("a", "b")
+        assert answer.choices == (query.Choice(0, True, (("a", "b"),)), query.Choice(1, False, (("c",),)))
+        answer = several([sets[1], {"options": [["a"]]}], x="shoe_size", a="family_name", c="hat_size").options(
+            [held()]
+        )
+        assert isinstance(answer, Answerable)
+        assert answer.choices == (query.Choice(1, True, (("a",),)),)
+
+    def test_a_required_set_that_cannot_be_met_means_nothing_is_shown(self) -> None:
+        sets = [{"options": [["a", "x"], ["y"]]}, {"options": [["a"]]}, {"options": [["z"]], "required": False}]
+        answer = several(sets, a="family_name", x="shoe_size", y="hat_size", z="glove_size").options([held()])
+        assert isinstance(answer, Unanswerable)
+        assert (list(answer.reasons), answer.sets) == (["x", "y"], (0,))
+
+    def test_the_least_disclosing_option_comes_first_and_no_id_is_needless(self) -> None:
+        asked = read(
+            {
+                "credentials": [ask(["address"], id="whole"), ask(["address", "locality"], id="town"), ask(id="bare")],
+                "credential_sets": [{"options": [["whole"], ["town"]]}, {"options": [["whole"]]}],
+            }
+        )
+        answer = asked.options([held()])
+        assert isinstance(answer, Answerable)
+        assert answer.choices[0].options == (("town",), ("whole",))
+        assert answer.ids == ("whole",)
+        free = read(asked.to_json() | {"credential_sets": [{"options": [["whole"], ["town"]]}]}).options([held()])
+        assert isinstance(free, Answerable)
+        assert free.ids == ("town",)
+
+    def test_equal_options_keep_the_order_of_the_verifier(self) -> None:
+        answer = several([{"options": [["b"], ["a"]]}], a="family_name", b="age_over_18").options([held()])
+        assert isinstance(answer, Answerable)
+        assert answer.choices[0].options == (("b",), ("a",))
+        assert answer.ids == ("b",)
+
+    def test_candidates_come_least_disclosing_first(self) -> None:
+        asked = several(a="family_name")
+        open_ = held(hidden=frozenset())
+        lean = held({"family_name": "Öztürk", "pin": 4711}, hidden=frozenset({("family_name",), ("pin",)}))
+        answer = asked.options(card for card in (open_, held(), lean))
+        assert isinstance(answer, Answerable)
+        assert [match.credential for match in answer.candidates["a"]] == [lean, held(), open_]
+        assert answer.candidates is answer.candidates
+        assert answer.choices is answer.choices
+
+    def test_equal_candidates_prefer_the_earlier_claim_set_then_the_wallet(self) -> None:
+        both = held({"a": 1, "b": 2}, hidden=frozenset({("a",), ("b",)}))
+        later = held({"b": 2}, hidden=frozenset({("b",)}))
+        asked = ask({"id": "a", "path": ["a"]}, {"id": "b", "path": ["b"]}, claim_sets=[["a"], ["b"]])
+        answer = read({"credentials": [asked]}).options([later, both, both])
+        assert isinstance(answer, Answerable)
+        assert [match.claim_set for match in answer.candidates["c"]] == [0, 0, 1]
+
+    def test_the_closest_credential_tells_why(self) -> None:
+        far = held({"vct": VCT})
+        asked = read({"credentials": [ask(["family_name"], ["shoe_size"])]})
+        for wallet in ([far, held()], [held(), far], [held(types=("other",)), *[far] * 5, held()]):
+            answer = asked.options(wallet)
+            assert isinstance(answer, Unanswerable)
+            assert [problem.facts["path"] for problem in answer.reasons["c"]] == ["shoe_size"]
+        for wallet in ([], [held(types=("other",)), held(format="mso_mdoc")]):
+            answer = asked.options(wallet)
+            assert isinstance(answer, Unanswerable)
+            assert codes(answer.reasons["c"]) == ["query.nothing_held"]
+        late = asked.options([*[far] * 20, held()])
+        assert isinstance(late, Unanswerable)
+        assert len(late.reasons["c"]) == 2
+
+    def test_time_is_heeded(self) -> None:
+        old = held(window=Window(None, NOW))
+        assert isinstance(several(a="family_name").options([old]), Answerable)
+        answer = several(a="family_name").options([old], at=NOW)
+        assert isinstance(answer, Unanswerable)
+        assert codes(answer.reasons["a"]) == ["query.out_of_window"]
+
+
+class TestIndex:
+    def test_an_index_answers_as_its_wallet_does(self) -> None:
+        wallet = [held(), held(types=("other",)), held(types=(VCT, "other")), held(format="mso_mdoc")]
+        index = Index(wallet)
+        assert (list(index), len(index)) == (wallet, 4)
+        for types in ([VCT], ["other"], [VCT, "other"], ["none"]):
+            asked = read({"credentials": [ask(["family_name"], meta={"vct_values": types})]})
+            plain, indexed = asked.options(wallet), asked.options(index)
+            assert type(plain) is type(indexed)
+            if isinstance(plain, Answerable) and isinstance(indexed, Answerable):
+                assert len(indexed.candidates["c"]) == len(plain.candidates["c"])
+        assert isinstance(asked.options(index, answers=lambda *_: True), Answerable)
+
+
+@pytest.mark.spec("OpenID4VP 1.0 §7.1")
+class TestClaimsPathPointer:
+    @pytest.mark.parametrize(
+        ("path", "kept"),
+        [
+            (["address", "locality"], {"address": {"locality": "Lindau"}}),
+            (["nationalities", 0], {"nationalities": ["DE"]}),
+            (["nationalities", None], {"nationalities": ["DE", "TR"]}),
+            (["degrees", None, "year"], {"degrees": [{"year": 2001}]}),
+            (["degrees", 1], {"degrees": [{"type": "MSc"}]}),
+            (["degrees", None, "type"], {"degrees": [{"type": "BSc"}, {"type": "MSc"}]}),
+            (["nothing"], {"nothing": None}),
+            (["address", "nowhere"], {}), (["nationalities", 2], {}), (["nationalities", 10**9], {}),
+            (["family_name", "x"], {}), (["family_name", None], {}), (["family_name", 0], {}), (["address", 0], {}),
+            (["address", None], {}), (["nationalities", "0"], {}), (["degrees", 0, "type", "x"], {}), ([0], {}),
+            ([None], {}),
+            (["address", "locality", "x"], {}), (["nowhere", "x"], {}), (["degrees", None, None], {}),
+            (["nowhere", "x", "y"], {}), (["vct", "x", "y"], {}), (["vct", "x"], {}), (["nowhere", None], {}),
+        ],
+    )  # fmt: skip
+    def test_processing(self, path: list[Any], kept: dict[str, Any]) -> None:
+        asked = one(path)
+        assert asked.only(RESIDENCY) == kept
+        assert (asked.match(held()) is not None) is bool(kept)
+        assert codes(asked.why_not(held())) == ([] if kept else ["query.claim_missing"])
+
+    def test_an_empty_array_selects_nothing(self) -> None:
+        assert one(["l", None]).match(held({"l": []})) is None
+        assert one(["l", None]).match(held({"l": [0]})) is not None
+        assert one(["l", None, 0]).match(held({"l": [[]]})) is None
+
+    def test_a_wrong_container_anywhere_aborts(self) -> None:
+        assert one(["l", None, "a"]).match(held({"l": [{"a": 1}, 2]})) is None
+        assert one(["l", None, "a"]).match(held({"l": [{"a": 1}, {"b": 2}]})) is not None
+
+    def test_an_index_is_the_issued_one_on_both_sides(self) -> None:
+        shown = held(
+            {"nationalities": ["TR"]}, positions={("nationalities",): (1,)}, hidden=frozenset({("nationalities", 1)})
+        )
+        assert one(["nationalities", 1]).satisfied(shown) == ()
+        assert one(["nationalities", 1]).only(shown.claims, shown.positions) == {"nationalities": ["TR"]}
+        assert codes(one(["nationalities", 0]).satisfied(shown)) == ["query.claim_missing"]
+        match = one(["nationalities", None]).match(shown)
+        assert match is not None
+        assert match.disclose == {("nationalities", 1)}
+
+    def test_positions_hold_at_every_depth(self) -> None:
+        claims = {"l": [{"m": ["a", "b"], "n": 1}]}
+        positions: dict[Path, tuple[int, ...]] = {("l",): (3,), ("l", 3, "m"): (1, 4)}
+        shown = held(claims, positions=positions, hidden=frozenset({("l", 3), ("l", 3, "m", 4)}))
+        asked = one(["l", 3, "m", 4])
+        assert asked.only(claims, positions) == {"l": [{"m": ["b"]}]}
+        match = asked.match(shown)
+        assert match is not None
+        assert (match.disclose, match.shown) == ({("l", 3), ("l", 3, "m", 4)}, 3)
+        whole = one(["l"]).match(shown)
+        assert whole is not None
+        assert whole.disclose == shown.hidden
+
+
+@pytest.mark.spec("OpenID4VP 1.0 §7.2")
+class TestMdocPaths:
+    @pytest.mark.parametrize("path", [["ns"], ["ns", "e", "x"], ["ns", None], ["ns", 0], [0, "e"]])
+    def test_exactly_two_strings(self, path: list[Any]) -> None:
+        meta = {"doctype_value": "d"}
+        assert refused({"credentials": [ask(path, format="mso_mdoc", meta=meta)]}).code == "query.path_not_mdoc"
+        asked = one(["ns", "e"], format="mso_mdoc", meta=meta)
+        card = held(
+            {"ns": {"e": 1, "f": 2}}, hidden=frozenset({("ns", "e"), ("ns", "f")}), types=("d",), format="mso_mdoc"
+        )
+        match = asked.match(card)
+        assert match is not None
+        assert match.disclose == {("ns", "e")}
+        assert match.claims == {"ns": {"e": 1}}
+
+
+@pytest.mark.spec("OpenID4VP 1.0 Annex B")
+class TestMeta:
+    @pytest.mark.parametrize(
+        ("format", "meta", "code"),
+        [
+            ("dc+sd-jwt", {}, "json.missing"), ("dc+sd-jwt", {"vct_values": []}, "query.empty"),
+            ("dc+sd-jwt", {"vct_values": "x"}, "json.wrong_type"),
+            ("dc+sd-jwt", {"vct_values": [1]}, "json.wrong_type"),
+            ("mso_mdoc", {}, "json.missing"), ("mso_mdoc", {"doctype_value": ["d"]}, "json.wrong_type"),
+            ("ldp_vc", {}, "json.missing"), ("ldp_vc", {"type_values": []}, "query.empty"),
+            ("ldp_vc", {"type_values": ["x"]}, "json.wrong_type"),
+            ("jwt_vc_json", {"type_values": [[]]}, "query.empty"),
+            ("jwt_vc_json", {"type_values": [[1]]}, "json.wrong_type"),
+        ],
+    )  # fmt: skip
+    def test_each_format_requires_its_member(self, format: str, meta: Any, code: str) -> None:
+        assert refused({"credentials": [ask(format=format, meta=meta)]}).code == code
+
+    def test_formats_that_are_not_known_are_kept_and_match_nothing(self) -> None:
+        assert one(format="x", meta={}).match(held(format="x")) is None
+
+    @pytest.mark.parametrize(
+        ("types", "fits"),
+        [(("A",), False), (("A", "B"), True), (("C",), True), (("B", "D", "A"), True), (("D",), False), ((), False)],
+    )
+    def test_w3c_types_must_all_be_there_for_one_alternative(self, types: tuple[str, ...], fits: bool) -> None:
+        asked = one(format="ldp_vc", meta={"type_values": [["A", "B"], ["C"]]})
+        assert asked.admits_type(types) is fits
+        assert (asked.match(held(types=types, format="ldp_vc")) is not None) is fits
+        both = read({"credentials": [asked.to_json()]})
+        for wallet in ([held(types=types, format="ldp_vc")], Index([held(types=types, format="ldp_vc")])):
+            assert bool(both.options(wallet)) is fits
+
+    def test_any_vct_will_do(self) -> None:
+        asked = one(meta={"vct_values": ["a", "b"]})
+        assert [asked.match(held(types=types)) is not None for types in (("b",), ("c", "a"), ("c",))] == [
+            True,
+            True,
+            False,
+        ]
+
+
+@pytest.mark.spec("OpenID4VP 1.0 §8.1, §8.6")
+class TestVerifying:
+    def test_unasked_claims_are_dropped_and_counted(self) -> None:
+        asked = one(["address", "locality"], ["degrees", 0], ["degrees", None, "type"])
+        assert asked.only(RESIDENCY) == {
+            "address": {"locality": "Lindau"},
+            "degrees": [{"type": "BSc", "year": 2001}, {"type": "MSc"}],
+        }
+        assert asked.extra(held()) == len(HIDDEN) - 5
+        exact = held(
+            hidden=frozenset(
+                {("address",), ("address", "locality"), ("degrees", 0), ("degrees", 0, "type"), ("degrees", 1)}
+            )
+        )
+        assert asked.extra(exact) == 0
+        assert asked.extra(held({})) == 0
+        assert one().only(RESIDENCY) == {}
+
+    def test_whole_objects_win_over_their_parts_in_either_order(self) -> None:
+        for paths in ((["address"], ["address", "locality"]), (["address", "locality"], ["address"])):
+            assert one(*paths).only(RESIDENCY) == {"address": RESIDENCY["address"]}
+
+    def test_elements_that_were_not_asked_for_by_value_are_dropped(self) -> None:
+        asked = one({"path": ["nationalities", None], "values": ["TR", "NL"]})
+        assert asked.only(RESIDENCY) == {"nationalities": ["TR"]}
+
+    def test_only_one_claim_set_is_kept(self) -> None:
+        claims = [{"id": name, "path": [name]} for name in ("shoe_size", "age_over_18", "family_name")]
+        asked = one(*claims, claim_sets=[["shoe_size"], ["age_over_18"], ["family_name"]])
+        assert asked.satisfied(held()) == ()
+        assert asked.only(RESIDENCY) == {"age_over_18": True}
+        assert asked.only({}) == {}
+
+    @pytest.mark.parametrize(
+        ("presented", "found"),
+        [
+            ({"a": 1, "b": 1}, []),
+            ({"a": 1, "b": 2}, []),
+            ({"a": 2, "b": 1}, ["query.answer_several"]),
+            ({"a": 0, "b": 1}, ["query.answer_empty", "query.answer_missing"]),
+            ({"b": 1}, ["query.answer_missing"]),
+            ({"a": 1, "b": 1, "z": 1}, ["query.answer_unknown_id"]),
+            ({}, ["query.answer_missing", "query.answer_missing"]),
+        ],
+    )
+    def test_without_sets(self, presented: dict[str, int], found: list[str]) -> None:
+        asked = read({"credentials": [ask(id="a"), ask(id="b", multiple=True)]})
+        assert codes(asked.judge(presented)) == found
+
+    @pytest.mark.parametrize(
+        ("presented", "accepted", "found"),
+        [
+            ({"a": 1}, None, []),
+            ({"b": 1, "c": 1}, None, []),
+            ({"a": 1, "d": 1}, None, []),
+            ({"b": 1}, None, ["query.answer_set_unmet", "query.answer_unasked"]),
+            ({"a": 1, "b": 1}, None, ["query.answer_unasked"]),
+            ({"a": 1, "e": 1}, None, ["query.answer_unasked"]),
+            ({"d": 1}, None, ["query.answer_set_unmet"]),
+            ({"a": 1, "d": 1}, {"a": 1}, []),
+            ({"a": 1, "d": 1}, {"d": 1, "a": 0}, ["query.answer_set_unmet"]),
+            ({"a": 1, "b": 1, "c": 1}, {"a": 1, "b": 1}, []),
+            ({"a": 1, "z": 1}, None, ["query.answer_unknown_id"]),
+        ],
+    )
+    def test_with_sets(self, presented: dict[str, int], accepted: dict[str, int] | None, found: list[str]) -> None:
+        sets: list[Any] = [{"options": [["a"], ["b", "c"]]}, {"options": [["d"]], "required": False}]
+        asked = several(sets, a="x", b="x", c="x", d="x", e="x")
+        problems = asked.judge(presented, accepted)
+        assert codes(problems) == found
+        if "query.answer_set_unmet" in found:
+            assert problems[0].facts["set"] == 0
