@@ -1,0 +1,503 @@
+"""Keys: RFC 7517, 7518, 7638, 8037, 8812, 9864 (JWK), RFC 9052/9053, 9679 (COSE_Key), Multikey, RFC 7748, RFC 6979."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import base58
+import pytest
+from jwcrypto.jwk import JWK  # an oracle
+
+from cityid.edge.key_import import read_jwk
+from cityid.edge.signers import SoftwareAgreement, SoftwareSigner, load
+from cityid.edge.software_keys import MemoryKeyring
+from cityid.encoding import base64url, multibase
+from cityid.errors import Malformed, Misuse, Refused
+from cityid.keys import Algorithm, KeyAgreement, Keyring, PublicKey, Signer, cose_key, jwk, multikey
+from cityid.keys.algorithms import ORDERS, RAW_LENGTH
+from tests import vectors
+
+SIGNING = [algorithm for algorithm in Algorithm if algorithm.signs]
+AGREEING = [algorithm for algorithm in Algorithm if not algorithm.signs]
+CURVES = [Algorithm.ES256, Algorithm.ES384, Algorithm.ES256K]
+ED25519 = {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
+
+
+def key_of(algorithm: Algorithm) -> PublicKey:
+    return load(algorithm, b"\1" * (48 if algorithm is Algorithm.ES384 else 32)).public_key
+
+
+def code(call: Any, *args: Any, **named: Any) -> str:
+    with pytest.raises((Malformed, Refused, Misuse)) as refusal:
+        call(*args, **named)
+    return refusal.value.code
+
+
+def refused(key: dict[str, Any], **changes: Any) -> str:
+    return code(jwk.read, key | changes)
+
+
+class TestAlgorithm:
+    def test_who_signs(self) -> None:
+        assert set(AGREEING) == {Algorithm.X25519, Algorithm.ECDH_P256}
+
+    @pytest.mark.parametrize("algorithm", AGREEING)
+    def test_agreement_keys_verify_nothing(self, algorithm: Algorithm) -> None:
+        assert code(key_of(algorithm).verify, bytes(64), b"") == "keys.wrong_kind"
+
+    @pytest.mark.parametrize("algorithm", SIGNING)
+    def test_signatures(self, algorithm: Algorithm) -> None:
+        keyring = MemoryKeyring()
+        signer = keyring.signer(keyring.create(algorithm))
+        signature = signer.sign(b"message")
+        signer.public_key.verify(signature, b"message")
+        assert code(signer.public_key.verify, signature, b"massage") == "signature.invalid"
+        assert code(signer.public_key.verify, signature + b"\0", b"message") == "signature.invalid"
+        assert code(signer.public_key.verify, signature[:-1], b"message") == "signature.invalid"
+        other = keyring.create(algorithm)
+        assert code(other.verify, signature, b"message") == "signature.invalid"
+
+    @pytest.mark.parametrize("algorithm", CURVES)
+    def test_short_integers(self, algorithm: Algorithm) -> None:
+        """r or s with leading zero bytes takes the slow way to DER; some thousand signatures have each shape."""
+        signer = load(algorithm, b"\1" * (48 if algorithm is Algorithm.ES384 else 32))
+        assert isinstance(signer, SoftwareSigner)
+        half = RAW_LENGTH[algorithm] // 2
+        shapes = set()
+        for number in range(600 if algorithm is Algorithm.ES256 else 300):
+            message = number.to_bytes(2, "big")
+            signature = signer.sign(message)
+            assert len(signature) == 2 * half
+            signer.public_key.verify(signature, message)
+            shapes.add(tuple(0 if not part else 1 if part < 0x80 else 2 for part in (signature[0], signature[half])))
+        assert {(1, 1), (1, 2), (2, 1), (2, 2)} <= shapes
+        if algorithm is Algorithm.ES256:
+            assert any(0 in shape for shape in shapes)
+
+    @pytest.mark.parametrize("algorithm", CURVES)
+    def test_integers_out_of_range(self, algorithm: Algorithm) -> None:
+        """r and s are 1 to n-1 (SEC 1 §4.1.4), whatever the rest says."""
+        half = RAW_LENGTH[algorithm] // 2
+        signer = load(algorithm, b"\1" * half)
+        assert isinstance(signer, SoftwareSigner)
+        signature = signer.sign(b"m")
+        signer.public_key.verify(signature, b"m")
+        r, s = signature[:half], signature[half:]
+        order, zero, most = ORDERS[algorithm].to_bytes(half, "big"), bytes(half), b"\xff" * half
+        for bad in (zero, order, most):
+            assert code(signer.public_key.verify, bad + s, b"m") == "signature.invalid"
+            assert code(signer.public_key.verify, r + bad, b"m") == "signature.invalid"
+        assert code(signer.public_key.verify, zero + zero, b"m") == "signature.invalid"
+
+    def test_equal_keys_are_equal_values(self) -> None:
+        first, second = key_of(Algorithm.ES256), jwk.read(jwk.write(key_of(Algorithm.ES256)))
+        assert first == second
+        assert len({first, second}) == 1
+
+    def test_lengths_are_facts(self) -> None:
+        with pytest.raises(Malformed) as refusal:
+            PublicKey(Algorithm.EDDSA, bytes(31))
+        assert dict(refusal.value.problem.facts) == {"algorithm": "EdDSA", "expected": 32, "length": 31}
+
+
+@pytest.mark.spec("RFC 6979 §A.2.5")
+class TestDeterministicEcdsa:
+    def test_p256_sample(self) -> None:
+        secret = bytes.fromhex("C9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721")
+        signer = load(Algorithm.ES256, secret)
+        assert isinstance(signer, SoftwareSigner)
+        assert signer.sign(b"sample").hex().upper() == (
+            "EFD48B2AACB6A8FD1140DD9CD45E81D69D2C877B56AAF991C34D0EA84EAF3716"
+            "F7CB1C942D657C41D436C7A1B6E29F65F3E900DBB9AFF4064DC4AB2F843ACDA8"
+        )
+
+
+@pytest.mark.spec("RFC 7748")
+class TestX25519:
+    def test_official(self) -> None:
+        text = (vectors.vectors("rfc-keys") / "rfc7748.txt").read_text()
+        records: list[dict[str, str]] = [{}]
+        for line in text.splitlines():
+            if "=" in line and not line.startswith("#"):
+                name, value = (part.strip() for part in line.split("=", 1))
+                if name in records[-1]:
+                    records.append({})
+                records[-1][name] = value
+        records = [record for record in records if record]
+        ran = 0
+        for record in records:
+            fields = {name.lower(): bytes.fromhex(value) for name, value in record.items() if name.lower() != "count"}
+            mine, peer, expected = self.parts(fields)
+            key = load(Algorithm.X25519, mine)
+            assert isinstance(key, SoftwareAgreement)
+            assert key.shared(PublicKey(Algorithm.X25519, peer)) == expected
+            ran += 1
+        assert ran == len(records) > 0
+
+    @staticmethod
+    def parts(fields: dict[str, bytes]) -> tuple[bytes, bytes, bytes]:
+        values = list(fields.values())
+        assert len(values) == 3, fields.keys()
+        return values[0], values[1], values[2]
+
+    def test_hkdf_is_listed(self) -> None:
+        """Run nowhere: HKDF is used as `cryptography` has it, with no code of ours around it."""
+        names = {path.name for path in vectors.vectors("rfc-keys").glob("*.txt")}
+        assert names == {"rfc7748.txt", "rfc-5869-HKDF-SHA256.txt"}
+
+    @pytest.mark.parametrize("algorithm", AGREEING)
+    def test_both_sides_agree(self, algorithm: Algorithm) -> None:
+        keyring = MemoryKeyring()
+        one, two = (keyring.agreement(keyring.create(algorithm)) for _ in range(2))
+        assert one.shared(two.public_key) == two.shared(one.public_key)
+        assert isinstance(one, KeyAgreement)
+
+    def test_kinds_do_not_mix(self) -> None:
+        keyring = MemoryKeyring()
+        mine = keyring.agreement(keyring.create(Algorithm.X25519))
+        assert code(mine.shared, keyring.create(Algorithm.ECDH_P256)) == "keys.wrong_kind"
+        assert code(keyring.agreement, keyring.create(Algorithm.ES256)) == "keys.wrong_kind"
+        assert code(keyring.signer, mine.public_key) == "keys.wrong_kind"
+        assert isinstance(keyring, Keyring)
+        assert isinstance(keyring.signer(keyring.create(Algorithm.ES256)), Signer)
+
+
+@pytest.mark.spec("RFC 7517, 7518 §6.2, 8037, 8812")
+class TestJwk:
+    @pytest.mark.parametrize("algorithm", SIGNING)
+    def test_round_trip(self, algorithm: Algorithm) -> None:
+        key = key_of(algorithm)
+        assert jwk.read(jwk.write(key)) == key
+        for name in jwk.names(key):
+            full = jwk.write(key) | {"alg": name, "use": "sig", "key_ops": ["verify"], "kid": "1"}
+            assert jwk.read(full) == key
+
+    @pytest.mark.parametrize("algorithm", AGREEING)
+    def test_agreement(self, algorithm: Algorithm) -> None:
+        key = key_of(algorithm)
+        for extra in ({}, {"use": "enc"}, {"key_ops": []}, {"key_ops": ["deriveBits"]}, {"alg": "ECDH-ES"}):
+            assert jwk.read(jwk.write(key) | extra, agreement=True) == key
+        assert jwk.read(jwk.write(key) | {"use": "enc"}, agreement=None) == key
+        assert refused(jwk.write(key), use="enc") == "key.use"
+        for change, expected in (
+            ({"use": "sig"}, "key.use"),
+            ({"key_ops": ["verify"]}, "key.operations"),
+            ({"alg": "ES256"}, "key.algorithm_mismatch"),
+        ):
+            assert code(jwk.read, jwk.write(key) | change, agreement=True) == expected
+
+    def test_either(self) -> None:
+        assert jwk.read(jwk.write(key_of(Algorithm.X25519)), agreement=None) == key_of(Algorithm.X25519)
+        assert jwk.read(jwk.write(key_of(Algorithm.ES256)), agreement=None) == key_of(Algorithm.ES256)
+        assert jwk.read(ED25519, agreement=None) == jwk.read(ED25519)
+        assert refused(jwk.write(key_of(Algorithm.X25519))) == "key.unsupported"
+
+    def test_rfc7517_a1(self) -> None:
+        """The first key of RFC 7517 §A.1, for signatures with its use changed from enc."""
+        key = {
+            "kty": "EC",
+            "crv": "P-256",
+            "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+            "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
+        }
+        assert jwk.read(key).algorithm is Algorithm.ES256
+        assert jwk.write(jwk.read(key)) == key
+        assert refused(key, use="enc") == "key.use"
+
+    @pytest.mark.parametrize("algorithm", CURVES)
+    def test_coordinates(self, algorithm: Algorithm) -> None:
+        good = jwk.write(key_of(algorithm))
+        for member in ("x", "y"):
+            raw = base64url.decode(good[member])
+            for changed in (raw[1:], b"\0" + raw, b""):
+                assert refused(good, **{member: base64url.encode(changed)}) == "key.coordinate"
+            assert refused({name: value for name, value in good.items() if name != member}) == "json.missing"
+            assert refused(good, **{member: 1}) == "json.wrong_type"
+        flipped = bytearray(base64url.decode(good["y"]))
+        flipped[-1] ^= 1
+        assert refused(good, y=base64url.encode(bytes(flipped))) == "key.not_on_curve"
+
+    def test_not_offered(self) -> None:
+        for key in (
+            {"kty": "RSA", "n": "AQAB", "e": "AQAB"},
+            {"kty": "OKP", "crv": "Ed448", "x": "AA"},
+            {"kty": "EC", "crv": "P-521", "x": "AA", "y": "AA"},
+            {"kty": "oct"},
+        ):
+            assert refused(key) == "key.unsupported"
+
+    def test_where(self) -> None:
+        with pytest.raises(Malformed) as refusal:
+            jwk.read(ED25519 | {"x": base64url.encode(bytes(31))}, "$.cnf.jwk")
+        assert refusal.value.problem.where == "$.cnf.jwk"
+
+    @pytest.mark.parametrize(
+        "operations", [["sign"], ["encrypt"], ["sign", "verify"], ["verify", "verify"], [], ["verify", "deriveKey"]]
+    )
+    def test_operations(self, operations: list[str]) -> None:
+        assert jwk.read(ED25519 | {"key_ops": ["verify"]})
+        assert refused(ED25519, key_ops=operations) == "key.operations"
+
+    def test_cookbook(self) -> None:
+        """RFC 7520 §3: P-521, and symmetric keys: no key of ours among them, and each says why."""
+        folder = vectors.vectors("jose") / "cookbook" / "jwk"
+        expected = {
+            "3_1.ec_public_key.json": "key.unsupported",
+            "3_2.ec_private_key.json": "key.private",
+            "3_5.symmetric_key_mac_computation.json": "key.private",
+            "3_6.symmetric_key_encryption.json": "key.private",
+        }
+        assert {path.name for path in folder.glob("*.json")} == set(expected)
+        for name, told in expected.items():
+            assert code(jwk.read, vectors.load(folder / name)) == told
+
+    def test_cookbook_curve25519(self) -> None:
+        folder = vectors.vectors("jose") / "cookbook" / "curve25519"
+        signing = vectors.load(folder / "jws.json")["input"]["key"]
+        algorithm, secret = read_jwk(signing)
+        assert load(algorithm, secret).public_key == jwk.read({name: signing[name] for name in ("kty", "crv", "x")})
+        exchange = vectors.load(folder / "ecdh-es.json")
+        bob = load(*read_jwk(exchange["input"]["key"], agreement=True))
+        # The cookbook's own epk has halves that do not belong together; the x it sent is the right one.
+        printed, sent = exchange["encrypting_key"]["epk"], exchange["encrypting_content"]["protected"]["epk"]
+        assert code(read_jwk, printed, agreement=True) == "key.halves_differ"
+        ephemeral = load(*read_jwk(printed | sent, agreement=True))
+        assert isinstance(bob, SoftwareAgreement)
+        assert isinstance(ephemeral, SoftwareAgreement)
+        assert bob.shared(ephemeral.public_key) == ephemeral.shared(bob.public_key)
+        assert {path.name for path in folder.glob("*.json")} == {"jws.json", "ecdh-es.json"}
+
+
+@pytest.mark.spec("RFC 7638")
+class TestThumbprint:
+    def test_rfc8037_a3(self) -> None:
+        assert jwk.thumbprint(jwk.read(ED25519)) == "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
+
+    @pytest.mark.parametrize("algorithm", [name for name in Algorithm if not name.value.startswith("ML")])
+    def test_another_implementation(self, algorithm: Algorithm) -> None:
+        key = key_of(algorithm)
+        assert key.thumbprint == JWK(**jwk.write(key)).thumbprint()
+
+    def test_other_members_do_not_count(self) -> None:
+        full = ED25519 | {"kid": "1", "use": "sig", "alg": "EdDSA"}
+        assert jwk.read(full).thumbprint == jwk.read(ED25519).thumbprint
+
+
+@pytest.mark.spec("RFC 9864")
+class TestFullySpecified:
+    def test_ed25519_has_two_names(self) -> None:
+        key = jwk.read(ED25519)
+        assert jwk.names(key) == ("EdDSA", "Ed25519")
+        assert jwk.name(key) == "EdDSA"
+        assert jwk.read(ED25519 | {"alg": "Ed25519"}) == jwk.read(ED25519 | {"alg": "EdDSA"}) == key
+        assert refused(ED25519, alg="Ed448") == "key.algorithm_mismatch"
+
+    def test_others_have_one(self) -> None:
+        for algorithm in set(SIGNING) - {Algorithm.EDDSA}:
+            assert jwk.names(key_of(algorithm)) == (algorithm.value,) == (jwk.name(key_of(algorithm)),)
+        assert jwk.names(key_of(Algorithm.X25519)) == ()
+
+    def test_cose(self) -> None:
+        key = jwk.read(ED25519)
+        for alg in (-8, -19):
+            assert cose_key.read({**cose_key.write(key), 3: alg}) == key
+
+
+@pytest.mark.spec("RFC 7517 §5")
+class TestJwkSet:
+    def test_by_kid(self) -> None:
+        found = jwk.read_set({"keys": [jwk.write(key_of(name)) | {"kid": name.value} for name in CURVES]})
+        assert dict(found) == {name.value: key_of(name) for name in CURVES}
+
+    def test_passed_over(self) -> None:
+        others = [
+            {"kty": "oct", "kid": "a", "k": "AA"},
+            {"kty": "RSA", "kid": "b", "n": "AQAB", "e": "AQAB"},
+            jwk.write(key_of(Algorithm.ES256)) | {"kid": "c", "use": "enc"},
+            jwk.write(key_of(Algorithm.ES256)) | {"kid": "d", "key_ops": ["encrypt"]},
+        ]
+        assert jwk.read_set({"keys": [*others, ED25519 | {"kid": "e"}]}) == {"e": jwk.read(ED25519)}
+        assert jwk.read_set({"keys": others}) == {}
+
+    def test_agreement(self) -> None:
+        key = key_of(Algorithm.X25519)
+        both = {"keys": [jwk.write(key) | {"kid": "x", "use": "enc"}, ED25519 | {"kid": "e"}]}
+        assert jwk.read_set(both, agreement=True) == {"x": key}
+
+    def test_nameless(self) -> None:
+        assert jwk.read_set({"keys": [ED25519]}) == {"": jwk.read(ED25519)}
+        other = jwk.write(key_of(Algorithm.ES256))
+        for keys in ([ED25519, other], [ED25519 | {"kid": "1"}, other], [ED25519, other | {"kid": "1"}]):
+            assert code(jwk.read_set, {"keys": keys}) == "key.no_kid"
+
+    def test_bad_keys_condemn_the_set(self) -> None:
+        bad = ED25519 | {"kid": "1", "x": base64url.encode(bytes(31))}
+        with pytest.raises(Malformed) as refusal:
+            jwk.read_set({"keys": [jwk.write(key_of(Algorithm.ES256)) | {"kid": "0"}, bad]}, "$.jwks")
+        assert refusal.value.code == "key.length"
+        assert refusal.value.problem.where == "$.jwks.keys[1]"
+        assert code(jwk.read_set, {"keys": {}}) == "json.wrong_type"
+        assert code(jwk.read_set, {"keys": ["key"]}) == "json.not_an_object"
+
+
+class TestMultikey:
+    """CID 1.0 §2.2.2 and did:key v0.9."""
+
+    CASES = (
+        (Algorithm.EDDSA, "ed01", "z6Mk"),
+        (Algorithm.ES256K, "e701", "zQ3s"),
+        (Algorithm.ES256, "8024", "zDn"),
+        (Algorithm.ES384, "8124", "z82"),
+        (Algorithm.X25519, "ec01", "z6LS"),
+        (Algorithm.ECDH_P256, "8024", "zDn"),
+    )
+
+    @pytest.mark.parametrize(("algorithm", "codec", "start"), CASES)
+    def test_codes(self, algorithm: Algorithm, codec: str, start: str) -> None:
+        key = key_of(algorithm)
+        text = multikey.write(key)
+        assert text.startswith(start)
+        assert base58.b58decode(text[1:])[:2].hex() == codec
+        assert multikey.read(text, agreement=not algorithm.signs) == key
+
+    def test_agreement(self) -> None:
+        p256 = multikey.write(key_of(Algorithm.ES256))
+        x25519 = multikey.write(key_of(Algorithm.X25519))
+        assert multikey.read(p256, agreement=None) == key_of(Algorithm.ES256)
+        assert multikey.read(x25519, agreement=None) == key_of(Algorithm.X25519)
+        assert code(multikey.read, x25519) == "key.unsupported"
+        assert code(multikey.read, multikey.write(jwk.read(ED25519)), agreement=True) == "key.unsupported"
+
+    def test_official_did_keys(self) -> None:
+        """The Multikeys of the did:key examples that name a kind of ours read, and write back the same."""
+        import re
+
+        text = (vectors.vectors("did-key") / "did-key-spec-examples.json").read_text()
+        read = 0
+        for name in set(re.findall(r"did:key:(z[1-9A-HJ-NP-Za-km-z]+)", text)):
+            try:
+                key = multikey.read(name, agreement=None)
+            except Malformed as refusal:
+                assert refusal.code in {"key.unsupported", "multibase.too_long", "key.length", "key.not_on_curve"}
+                continue
+            assert multikey.write(key) == name
+            read += 1
+        assert read >= 4
+
+    @staticmethod
+    def encoded(codec: bytes, raw: bytes) -> str:
+        return multibase.encode(codec + raw)
+
+    def test_refused(self) -> None:
+        point = multikey.compress(key_of(Algorithm.ES256))
+        good = b"\x80\x24"
+        assert multikey.read(self.encoded(good, point)) == key_of(Algorithm.ES256)
+        x_off_curve = next(
+            bytes([2]) + number.to_bytes(32, "big") for number in range(1, 20) if not self.on_curve(number)
+        )
+        for codec, raw, expected in (
+            (good, point[:-1], "key.length"),
+            (good, point + b"\0", "key.length"),
+            (good, key_of(Algorithm.ES256).raw, "key.length"),
+            (good, b"\x04" + point[1:], "key.point_form"),
+            (good, b"\x06" + point[1:], "key.point_form"),
+            (good, b"\x00" + point[1:], "key.point_form"),
+            (good, x_off_curve, "key.not_on_curve"),
+            (b"\x80\xa4\x00", point, "multibase.varint"),  # 0x1200 in three bytes
+            (b"\xed\x81\x00", key_of(Algorithm.EDDSA).raw, "multibase.varint"),
+            (b"\xed\x01", key_of(Algorithm.EDDSA).raw[:-1], "key.length"),
+            (b"\xeb\x01", bytes(96), "key.unsupported"),
+            (b"\x85\x24", bytes(64), "key.unsupported"),
+        ):
+            assert code(multikey.read, self.encoded(codec, raw), "$.k") == expected
+
+    @staticmethod
+    def on_curve(number: int) -> bool:
+        try:
+            multikey.expand(Algorithm.ES256, b"\2" + number.to_bytes(32, "big"), "")
+        except Malformed:
+            return False
+        return True
+
+    @pytest.mark.parametrize("codec", ["8026", "8126", "8226", "8626", "8726", "8826", "8e26", "9026"])
+    def test_secrets(self, codec: str) -> None:
+        assert code(multikey.read, self.encoded(bytes.fromhex(codec), bytes(32))) == "key.private"
+
+    @pytest.mark.parametrize("codec", ["8c26", "8d26", "9d26"])
+    def test_neighbours_are_no_secrets(self, codec: str) -> None:
+        assert code(multikey.read, self.encoded(bytes.fromhex(codec), bytes(32))) == "key.unsupported"
+
+    def test_length_comes_first(self) -> None:
+        assert code(multikey.read, "z6Mk" + "1" * 509) == "multibase.too_long"
+        assert code(multikey.read, "z6Mk" + "1" * 508) != "multibase.too_long"
+        assert multikey.limit("z4sd") == multikey.limit("z5Fb") == 3072
+        assert multikey.limit("z6Mk") == multikey.limit("z5fh") == 512
+
+
+@pytest.mark.spec("RFC 9052 §7, 9053 §7, 9679")
+class TestCoseKey:
+    @pytest.mark.parametrize("algorithm", list(Algorithm))
+    def test_round_trip(self, algorithm: Algorithm) -> None:
+        key = key_of(algorithm)
+        assert cose_key.read(cose_key.write(key), agreement=not algorithm.signs) == key
+
+    def test_rfc9679_example(self) -> None:
+        key = {
+            1: 2,
+            -1: 1,
+            -2: bytes.fromhex("65eda5a12577c2bae829437fe338701a10aaa375e1bb5b5de108de439c08551d"),
+            -3: bytes.fromhex("1e52ed75701163f7f9e40ddf9f341b3dc9ba860af7e0ca7ca7e9eecd0084d19c"),
+        }
+        assert cose_key.thumbprint(cose_key.read(key)).hex() == (
+            "496bd8afadf307e5b08c64b0421bf9dc01528a344a43bda88fadd1669da253ec"
+        )
+
+    def test_thumbprint_of_okp(self) -> None:
+        key = jwk.read(ED25519)
+        assert cose_key.thumbprint(key) == hashlib.sha256(b"\xa3\x01\x01\x20\x06\x21\x58\x20" + key.raw).digest()
+
+    def test_sign_bit(self) -> None:
+        """RFC 9053 §7.1.1: y may be a bool, the parity of the point's y."""
+        for algorithm in CURVES:
+            key = key_of(algorithm)
+            full: dict[int, Any] = dict(cose_key.write(key))
+            parity = bool(key.raw[-1] & 1)
+            assert cose_key.read(full | {-3: parity}) == key
+            assert cose_key.read(full | {-3: not parity}) != key
+
+    @pytest.mark.parametrize(
+        ("change", "expected"),
+        [
+            ({1: None}, "key.cose_member"),
+            ({1: True}, "key.cose_member"),
+            ({1: 3}, "key.unsupported"),
+            ({1: 4, -1: b"secret"}, "key.private"),
+            ({-4: bytes(32)}, "key.private"),
+            ({-1: 3}, "key.unsupported"),
+            ({-1: "P-256"}, "key.cose_member"),
+            ({3: -35}, "key.algorithm_mismatch"),
+            ({3: "ES256"}, "key.algorithm_mismatch"),
+            ({4: [1]}, "key.operations"),
+            ({4: [1, 2]}, "key.operations"),
+            ({4: 2}, "key.operations"),
+            ({4: [True]}, "key.operations"),
+            ({-2: "text"}, "key.cose_member"),
+            ({-2: bytes(31)}, "key.coordinate"),
+            ({-3: bytes(33)}, "key.coordinate"),
+            ({-3: None}, "key.cose_member"),
+            ({-3: bytes(32)}, "key.not_on_curve"),
+        ],
+    )
+    def test_refused(self, change: dict[int, Any], expected: str) -> None:
+        good: dict[int, Any] = dict(cose_key.write(key_of(Algorithm.ES256)))
+        assert cose_key.read(good | {3: -7, 4: [2], 2: b"kid"}) == cose_key.read(good | {3: -9})
+        assert code(cose_key.read, good | change) == expected
+
+    def test_agreement(self) -> None:
+        good: dict[int, Any] = dict(cose_key.write(key_of(Algorithm.X25519)))
+        assert cose_key.read(good | {4: [7, 8], 3: -25}, agreement=True) == key_of(Algorithm.X25519)
+        assert code(cose_key.read, good | {4: [2]}, agreement=True) == "key.operations"
+        assert code(cose_key.read, good) == "key.unsupported"
+        ml_dsa: dict[int, Any] = dict(cose_key.write(key_of(Algorithm.ML_DSA_44)))
+        assert code(cose_key.read, ml_dsa, agreement=True) == "key.unsupported"
