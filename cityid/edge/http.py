@@ -314,7 +314,8 @@ def explained(deadline: Deadline) -> Iterator[None]:
     except (core.TimeoutException, TimeoutError):
         raise deadline.passed() from None
     except (core.NetworkError, OSError) as error:
-        cause = error if isinstance(error, ssl.SSLError) else error.__cause__
+        # The engine wraps what the system raised, and drops it as __cause__.
+        cause = error if isinstance(error, ssl.SSLError) else next(iter(error.args), None)
         if isinstance(cause, ssl.SSLError):
             reason = getattr(cause, "verify_message", None) or cause.reason or "handshake failed"
             raise Unavailable("net.tls", host=host, reason=str(reason)) from None

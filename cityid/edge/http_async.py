@@ -11,6 +11,34 @@ from cityid.edge.http import Body, Deadline, Rules, engine, explained, follow, t
 from cityid.plan import Request, Response
 
 
+class _Stream:
+    """A connection on which no single wait is longer than what is left of the whole."""
+
+    def __init__(self, stream: Any, deadline: Deadline) -> None:
+        self._stream, self._deadline = stream, deadline
+
+    async def read(self, max_bytes: int, **_: Any) -> bytes:
+        return bytes(await self._stream.read(max_bytes, self._deadline.left()))
+
+    async def write(self, buffer: bytes, **_: Any) -> None:
+        await self._stream.write(buffer, self._deadline.left())
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def start_tls(self, ssl_context: Any, server_hostname: str | None = None, **_: Any) -> _Stream:
+        try:
+            inside = await self._stream.start_tls(ssl_context, server_hostname, self._deadline.left())
+        except asyncio.CancelledError:
+            # The engine closes after errors, and this is none.
+            await self._stream.aclose()
+            raise
+        return _Stream(inside, self._deadline)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
 class _Network:
     def __init__(self, rules: Rules, deadline: Deadline) -> None:
         self._rules, self._deadline = rules, deadline
@@ -27,10 +55,13 @@ class _Network:
         until = Deadline(host, timedelta(seconds=deadline.left(rules.connect)))
         for address in addresses[:-1]:
             try:
-                return await core.AnyIOBackend().connect_tcp(address, port, until.left())
+                return await self._connect(address, port, until.left())
             except core.NetworkError:
                 continue
-        return await core.AnyIOBackend().connect_tcp(addresses[-1], port, until.left())
+        return await self._connect(addresses[-1], port, until.left())
+
+    async def _connect(self, address: str, port: int, seconds: float) -> _Stream:
+        return _Stream(await engine().AnyIOBackend().connect_tcp(address, port, seconds), self._deadline)
 
 
 class AsyncHttp(Rules):
@@ -60,7 +91,6 @@ class AsyncHttp(Rules):
         network = _Network(self, deadline)
         with explained(deadline):
             async with (
-                asyncio.timeout(deadline.left()),
                 core.AsyncConnectionPool(ssl_context=self.tls(), network_backend=network) as pool,
                 pool.stream(request.method, url, headers=headers, content=content) as answer,
             ):
