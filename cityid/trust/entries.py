@@ -220,24 +220,21 @@ class TrustList:
             ]
         return "none" if grants and all(grant.entry.status == "none" for grant in grants) else "required"
 
-    def pinned_key(self, ref: KeyRef) -> PublicKey | None:
+    def pinned_key(self, place: DidUrl | WebIssuer, purpose: Purpose) -> PublicKey | None:
         """The key of an issuer whose keys the list pins; None where they are to be fetched.
 
         Raises:
             Refused: `did.*` as `DidDocument.key`, `trust.no_such_key`: a pin is never answered from elsewhere.
             Malformed: `key.*`.
         """
-        place = ref.at
         found = self._keys.get(place)
-        if found is not None and ref.purpose is Purpose.ASSERTION:
+        if found is not None and purpose is Purpose.ASSERTION:
             return found
         if isinstance(place, DidUrl):
             entry = self._documents.get(place.did)
-            return None if entry is None or entry.document is None else entry.document.key(place.fragment, ref.purpose)
-        if isinstance(place, WebIssuer):
-            entry = self._documents.get(place.issuer)
-            return None if entry is None or entry.keys is None else pick(entry.keys, place)
-        return None
+            return None if entry is None or entry.document is None else entry.document.key(place.fragment, purpose)
+        entry = self._documents.get(place.issuer)
+        return None if entry is None or entry.keys is None else pick(entry.keys, place)
 
 
 def pick(keys: Mapping[str, PublicKey], place: WebIssuer) -> PublicKey:

@@ -38,7 +38,7 @@ def key(ref: KeyRef, trust: TrustList | None = None, at: datetime | None = None)
         if trust is None or at is None:
             raise Misuse("trust.chain_unjudged")
         return validated(place, trust.roots, at).public_key
-    pinned = None if trust is None else trust.pinned_key(ref)
+    pinned = None if trust is None else trust.pinned_key(place, ref.purpose)
     if pinned is not None:
         return pinned
     if isinstance(place, DidUrl):

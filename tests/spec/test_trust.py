@@ -598,7 +598,8 @@ class TestFile:
         assert (third.web, third.mechanism) == ("https://id.wangen.example", "web")
         assert [item.subject for item in trusted.entries] == [DID, WEB, "https://id.wangen.example"]
         assert trust.key(did_ref(), trusted).run(offline) == ISSUER.public_key
-        assert trust.key(KeyRef(WebIssuer("https://id.wangen.example", "issuer-1")), trusted).run(offline)
+        wangen = KeyRef(WebIssuer("https://id.wangen.example", "issuer-1"))
+        assert trust.key(wangen, trusted).run(offline) == ISSUER.public_key
         assert outcome(trusted.check(did_ref(), DID, (VCT,), NOW)) == "passed"
         assert trusted.title == "trust/region.toml"
 
