@@ -23,6 +23,7 @@ Path: TypeAlias = tuple[str | int, ...]
 
 RESERVED: Final = frozenset({"_sd", "_sd_alg", "..."})
 """Names that belong to the mechanism (RFC 9901 §4.1)."""
+_MEMBERS: Final = ("disclosures", "kb_jwt")
 _ABSENT: Final = object()
 _ONLY_TEXT: Final = frozenset({str})
 
@@ -110,7 +111,8 @@ def _read_binding(text: bytes, where: str) -> KeyBinding:
 def read_json(data: bytes | str | dict[str, Any], *, typ: Typ, where: str = "sd_jwt") -> SdJwt:
     """An SD-JWT or SD-JWT+KB in the flattened or general JSON serialisation (RFC 9901 §8), processed.
 
-    With several signatures the first is the token's: it alone may carry disclosures, and it alone is judged.
+    With several signatures the first is the token's: it alone may carry disclosures, and it alone is judged. The place
+    that drafts gave to `disclosures` and `kb_jwt`, beside `payload`, is read too, but not both places.
 
     Raises:
         Malformed: `sd_jwt.*`, `jws.*`, `base64url.*`, `json.*`.
@@ -121,7 +123,13 @@ def read_json(data: bytes | str | dict[str, Any], *, typ: Typ, where: str = "sd_
         place = f"{where}.signatures[{index}]"
         _refuse_disclosures(json.Fields(other, place).optional_object("header") or {}, f"{place}.header")
     _refuse_disclosures(signed.header, f"{where}.protected")
-    header = json.Fields(dict(signed.unprotected), f"{where}.header")
+    members = dict(signed.unprotected)
+    for name in _MEMBERS:
+        if name in document:
+            if name in members:
+                raise Malformed("sd_jwt.misplaced", where=where, spec="RFC 9901 §8.1", name=name)
+            members[name] = document[name]
+    header = json.Fields(members, f"{where}.header")
     texts = header.optional_texts("disclosures") or []
     if len(texts) > limits.DISCLOSURES:
         raise Malformed("sd_jwt.disclosures", where=where, limit=limits.DISCLOSURES)
@@ -133,7 +141,7 @@ def read_json(data: bytes | str | dict[str, Any], *, typ: Typ, where: str = "sd_
 
 
 def _refuse_disclosures(header: Mapping[str, Any], where: str) -> None:
-    for name in ("disclosures", "kb_jwt"):
+    for name in _MEMBERS:
         if name in header:
             raise Malformed("sd_jwt.misplaced", where=where, spec="RFC 9901 §8.1", name=name)
 

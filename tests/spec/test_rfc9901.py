@@ -396,11 +396,9 @@ class TestSection42Issuing:
         assert code(sd_jwt_issue.issue, more, frame, ISSUER, header=HEADER) == "sd_jwt.disclosures"
 
     def test_no_more_digests_than_we_would_read(self) -> None:
-        frame = sd_jwt_issue.frame([("a",)], decoys=limits.DIGESTS - 1)
-        made = sd_jwt_issue.issue({"a": 1}, frame, ISSUER, header=HEADER)
-        assert payload(made.prefix.decode()) == {"a": 1}
-        frame = sd_jwt_issue.frame([("a",)], decoys=limits.DIGESTS)
-        assert code(sd_jwt_issue.issue, {"a": 1}, frame, ISSUER, header=HEADER) == "sd_jwt.digest_count"
+        for decoys, expected in ((limits.DIGESTS - 1, "jws.too_large"), (limits.DIGESTS, "sd_jwt.digest_count")):
+            frame = sd_jwt_issue.frame([("a",)], decoys=decoys)
+            assert code(sd_jwt_issue.issue, {"a": 1}, frame, ISSUER, header=HEADER) == expected
 
     def test_no_deeper_than_we_would_read(self) -> None:
         def chain(length: int) -> tuple[dict[str, Any], list[tuple[str, ...]]]:
@@ -539,7 +537,7 @@ class TestSection71Processing:
         assert payload(token(body, second)) == {"a": 2}
 
     def test_nothing_of_the_mechanism_is_left(self) -> None:
-        text = disclosure("s", "b", {"_sd": ["decoy"], "c": [{"...": "decoy"}]})
+        text = disclosure("s", "b", {"_sd": ["decoy"], "c": [{"...": "decoy1"}]})
         body = {"_sd_alg": "sha-256", "_sd": [digest(text), "decoy2"], "a": {"_sd": ["decoy3"]}}
         assert payload(token(body, text)) == {"a": {}, "b": {"c": []}}
 
@@ -549,13 +547,12 @@ class TestSection71Processing:
             (b64('["s","a",NaN]'), "json.not_finite"),
             (b64('["s","a",1] x'), "json.trailing"),
             (b64(b"\xff"), "json.not_utf8"),
-            (b64('["s","a",1]') + "=", "base64url.length"),
-            (b64('["s","a",1 ]') + "==", "base64url.alphabet"),
+            (b64('["s","a",1]') + "=", "base64url.alphabet"),
+            (b64('["s","a",11]') + "A", "base64url.length"),
             ("WyJzIiwiYSIsMTF+", "base64url.alphabet"),
             ("WyJzIiwiYSIsMV1", "base64url.tail"),
         ):
-            if "~" not in text:
-                assert refusal(token({"_sd": [digest(text)]}, text)) == expected
+            assert refusal(token({"_sd": [digest(text)]}, text)) == expected
 
     def test_the_number_of_disclosures(self) -> None:
         texts = [disclosure("s", f"a{n}", n) for n in range(limits.DISCLOSURES + 1)]
@@ -814,6 +811,16 @@ class TestSection8Json:
         document["signatures"].append("x")
         assert code(sd_jwt.read_json, document, typ=TYP) == "json.not_an_object"
 
+    @pytest.mark.parametrize("name", ["disclosures", "kb_jwt"])
+    def test_the_place_that_drafts_gave(self, name: str) -> None:
+        shown = sd_jwt.read(bound(token(self.BODY, self.TEXT)), typ=TYP)
+        document = sd_jwt.flattened(shown)
+        document[name] = document["header"].pop(name)
+        assert sd_jwt.read_json(document, typ=TYP).payload == shown.payload
+        assert sd_jwt.read_json(document, typ=TYP).binding == shown.binding
+        document["header"][name] = document[name]
+        assert code(sd_jwt.read_json, document, typ=TYP) == "sd_jwt.misplaced"
+
     def test_other_unprotected_members_decide_nothing(self) -> None:
         document = sd_jwt.flattened(self._card())
         document["header"]["kid"] = "https://evil.example"
@@ -908,7 +915,7 @@ class TestPrintedExamples:
             run = run or 1
             whole = token(case["sdJwtPayload"], *[item["disclosure"] for item in case["disclosures"]])
             found = sd_jwt.read(whole, typ=TYP)
-            assert case["inputClaims"].items() <= found.payload.items()
+            assert case["inputClaims"] == {name: found.payload[name] for name in case["inputClaims"]}
             assert len(found.processed.hidden) == len(case["disclosures"])
         assert run == EXAMPLES[name]
 
@@ -929,8 +936,16 @@ class TestPrintedExamples:
         key = sd_jwt.holder_key(found.payload)
         key_binding.check(found.binding, found.prefix, key, **named, nonce=claims["nonce"])
         assert code(key_binding.check, found.binding, found.prefix, key, **named, nonce="other") == "binding.nonce"
-        cut = found.prefix[: found.prefix.rindex(b"~", 0, -1) + 1]
-        assert code(key_binding.check, found.binding, cut, key, **named, nonce=claims["nonce"]) == "binding.sd_hash"
+        more = found.prefix + b"WyJzIiwxXQ~"
+        assert code(key_binding.check, found.binding, more, key, **named, nonce=claims["nonce"]) == "binding.sd_hash"
+
+
+JSON_CASES = {"examples/json_serialization_flattened", "testcases/json_serialization_flattened"}
+"""Cases that the reference implementation writes in the form of an older draft."""
+
+
+def _texts(found: sd_jwt.SdJwt) -> list[str]:
+    return [text.decode() for text in found.disclosures]
 
 
 class _Sd:
@@ -1001,13 +1016,25 @@ class TestReferenceImplementation:
         issued, shown = self._read(made["sd_jwt_issuance"]), self._read(made["sd_jwt_presentation"])
         for found in (issued, shown):
             jws.check(found.jws, issuer)
-        assert made["user_claims"].items() <= issued.payload.items()
+        assert made["user_claims"] == {name: issued.payload[name] for name in made["user_claims"]}
         assert shown.payload == made["verified_contents"]
         assert issued.processed.hidden.items() >= shown.processed.hidden.items()
         # theirs issued, we show the same
         chosen = sd_jwt.select(issued, tuple(shown.processed.hidden))
         assert sd_jwt.read(chosen, typ=None).payload == made["verified_contents"]
-        if "kb_jwt_payload" in made:
+        if made["sd_jwt_presentation"].startswith("{"):
+            # sd-jwt 0.10.4 hashes the issuance as JSON text; §8.1 hashes the compact form, so its binding is refused
+            assert case in JSON_CASES
+            claims = made["kb_jwt_payload"]
+            assert claims["sd_hash"] == digest("~".join([made["sd_jwt_issuance"], *_texts(shown), ""]))
+            named: dict[str, Any] = {"audience": claims["aud"], "nonce": claims["nonce"], "hash": shown.processed.hash}
+            named["at"] = datetime.fromtimestamp(claims["iat"], UTC)
+            key = sd_jwt.holder_key(shown.payload)
+            assert code(key_binding.check, shown.binding, shown.prefix, key, **named) == "binding.sd_hash"
+            kb = key_binding.bind(shown.prefix, HOLDER, **named)
+            rebound = sd_jwt.read_json(sd_jwt.flattened(shown, kb), typ=None)
+            key_binding.check(rebound.binding, rebound.prefix, HOLDER.public_key, **named)
+        elif "kb_jwt_payload" in made:
             TestPrintedExamples._check_binding(shown, made["kb_jwt_payload"])
         else:
             assert shown.binding is None
@@ -1035,4 +1062,4 @@ class TestReferenceImplementation:
         assert payload(sd_jwt.select(again, wanted).decode()) == made["verified_contents"]
         expected = specification.get("expect_verified_user_claims")
         if expected is not None:
-            assert expected.items() <= made["verified_contents"].items()
+            assert expected == {name: made["verified_contents"][name] for name in expected}
