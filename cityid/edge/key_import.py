@@ -18,7 +18,7 @@ from cityid.keys.algorithms import Algorithm
 
 _ONE_PEM: Final = re.compile(
     rb"\s*-----BEGIN (?P<label>[A-Z ]{0,20}PRIVATE KEY)-----\r?\n"
-    rb"[A-Za-z0-9+/=\r\n:, -]+?\r?\n-----END (?P=label)-----\s*"
+    rb"(?:(?!-----)[A-Za-z0-9+/=\r\n:, -])+\n-----END (?P=label)-----\s*"
 )
 PEM: Final = 16 << 10
 """Bytes of a PEM file."""
@@ -49,7 +49,7 @@ def read_pem(data: bytes, passphrase: bytes | None = None, *, agreement: bool = 
 
     Raises:
         Malformed: `key.pem` (no key, several, or text around it), `key.pem_unreadable` (DER with trailing bytes, halves
-            that differ, explicit curve parameters), `key.unsupported`.
+            that differ), `key.unsupported`.
         Refused: `passphrase.needed`, `passphrase.wrong`.
     """
     from cryptography.exceptions import UnsupportedAlgorithm

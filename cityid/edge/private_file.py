@@ -38,13 +38,15 @@ def read(path: Path) -> bytes:
         raise Unavailable("store.missing", path=str(path)) from None
     except OSError as error:
         raise _trouble(error, path) from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         _check(descriptor, path)
         _check_directory(path)
-        try:
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
             data = file.read(LIMIT + 1)
-        except OSError as error:
-            raise _trouble(error, path) from None
+    except OSError as error:
+        raise _trouble(error, path) from None
+    finally:
+        os.close(descriptor)
     if len(data) > LIMIT:
         raise Unavailable("store.too_large", path=str(path), limit=LIMIT)
     return data

@@ -142,6 +142,10 @@ def public_key(der: bytes) -> PublicKey:
         raise Malformed("x509.key", spec="RFC 5480 §2.1.1", reason=type(error).__name__) from None
     if algorithm is None or not isinstance(loaded, ec.EllipticCurvePublicKey):
         raise Malformed("x509.key", spec="RFC 5480 §2.1.1", reason=type(loaded).__name__)
+    # cryptography also takes parameters spelled out, and compressed points; the one form of RFC 5480 is what it writes.
+    spelled = loaded.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    if spelled not in certificate.loaded.tbs_certificate_bytes:
+        raise Malformed("x509.key", spec="RFC 5480 §2.1.1", reason="explicit parameters")
     raw = loaded.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
     return made(algorithm, raw, "")
 

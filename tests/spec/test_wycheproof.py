@@ -75,8 +75,11 @@ def accepts(key: PublicKey, signature: bytes, message: bytes) -> bool:
 
 def judge(name: str, outcomes: list[tuple[dict[str, Any], bool]]) -> None:
     """Valid passed, invalid failed; some of each, so that neither answer can be given blindly."""
-    wrong = [test["tcId"] for test, passed in outcomes if test["result"] != "acceptable"
-             and passed is not (test["result"] == "valid")]
+    wrong = [
+        test["tcId"]
+        for test, passed in outcomes
+        if test["result"] != "acceptable" and passed is not (test["result"] == "valid")
+    ]
     assert not wrong, (name, wrong)
     assert len({passed for _, passed in outcomes}) == 2
 
@@ -170,8 +173,15 @@ def test_x25519_jwk() -> None:
     judge("x25519_jwk", outcomes)
 
 
-X25519_REFUSED = {"key.length", "key.unsupported", "json.missing", "base64url.length", "base64url.alphabet",
-                  "key.coordinate", "key.halves_differ"}
+X25519_REFUSED = {
+    "key.length",
+    "key.unsupported",
+    "json.missing",
+    "base64url.length",
+    "base64url.alphabet",
+    "key.coordinate",
+    "key.halves_differ",
+}
 
 
 def test_ecdh_points() -> None:

@@ -39,7 +39,13 @@ def signer(algorithm: Algorithm = Algorithm.ES256) -> SoftwareSigner:
 ROOT_KEY, LEAF_KEY = signer(), signer()
 ROOT = certify_root(ROOT_KEY, Name("Lindau Root", "Lindau", "DE"), at=AT)
 LEAF = certify_issuer(
-    LEAF_KEY.public_key, Name("Residents' Office"), root=ROOT, signer=ROOT_KEY, at=AT, uris=[ISSUER], dns=["city.example"]
+    LEAF_KEY.public_key,
+    Name("Residents' Office"),
+    root=ROOT,
+    signer=ROOT_KEY,
+    at=AT,
+    uris=[ISSUER],
+    dns=["city.example"],
 )
 
 
@@ -67,9 +73,13 @@ class Maker:
         if ca is not None:
             builder = builder.add_extension(lib.BasicConstraints(ca, path_length if ca else None), critical=True)
         if signs is not None:
-            usage = lib.KeyUsage(signs and not ca, False, not signs and not ca, False, False, bool(ca), bool(ca), False, False)
+            usage = lib.KeyUsage(
+                signs and not ca, False, not signs and not ca, False, False, bool(ca), bool(ca), False, False
+            )
             builder = builder.add_extension(usage, critical=True)
-        builder = builder.add_extension(lib.SubjectKeyIdentifier.from_public_key(subject.key.public_key()), critical=False)
+        builder = builder.add_extension(
+            lib.SubjectKeyIdentifier.from_public_key(subject.key.public_key()), critical=False
+        )
         authority = lib.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
         builder = builder.add_extension(authority, critical=False)
         for extension, critical in extra:
@@ -95,8 +105,9 @@ class TestChain:
         assert chain.subject == "CN=Residents' Office"
         assert chain.san_uris == (ISSUER,)
         assert chain.san_dns == ("city.example",)
-        assert chain.authority_key_ids == (x509.read(ROOT).loaded.extensions.get_extension_for_class(
-            lib.SubjectKeyIdentifier).value.digest,)
+        assert chain.authority_key_ids == (
+            x509.read(ROOT).loaded.extensions.get_extension_for_class(lib.SubjectKeyIdentifier).value.digest,
+        )
         assert chain.not_after == AT + timedelta(days=397)
         assert chain.root == ROOT
 
@@ -115,7 +126,9 @@ class TestChain:
     def test_p384(self) -> None:
         root = signer(Algorithm.ES384)
         der = certify_root(root, Name("Root"), at=AT)
-        leaf = certify_issuer(signer(Algorithm.ES384).public_key, Name("Leaf"), root=der, signer=root, at=AT, uris=[ISSUER])
+        leaf = certify_issuer(
+            signer(Algorithm.ES384).public_key, Name("Leaf"), root=der, signer=root, at=AT, uris=[ISSUER]
+        )
         assert x509.validate([leaf], [der], AT).public_key.algorithm is Algorithm.ES384
 
     def test_length(self) -> None:
