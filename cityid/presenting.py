@@ -180,18 +180,21 @@ def options(
 
 
 def _option(card: Card, match: Match) -> Option:
-    credential = match.credential
+    shows, hides = _split(match.credential, match.disclose)
+    return Option(match.id, card, match, shows, hides)
+
+
+def _split(credential: Credential, disclose: Collection[Path]) -> tuple[tuple[tuple[Path, Any], ...], tuple[Path, ...]]:
+    """What opening `disclose` shows of the holder, and what stays hidden."""
     shows: list[tuple[Path, Any]] = []
     hides: list[Path] = []
-    for path, value in _leaves(credential.claims, ()):
-        covers = [path[:length] for length in range(1, len(path) + 1) if path[:length] in credential.hidden]
-        if path[0] in _PROTOCOL:
-            continue
-        if all(cover in match.disclose for cover in covers):
+    for path, value, _ in leaves(credential):
+        covers = (path[:length] for length in range(1, len(path) + 1))
+        if all(cover in disclose for cover in covers if cover in credential.hidden):
             shows.append((path, value))
         else:
             hides.append(path)
-    return Option(match.id, card, match, tuple(shows), tuple(hides))
+    return tuple(shows), tuple(hides)
 
 
 def leaves(credential: Credential) -> tuple[tuple[Path, Any, bool], ...]:
@@ -249,21 +252,12 @@ def present(
 
 def _reserve(option: Option, consent: Consent, wallet: Wallet, at: datetime) -> Copy:
     copy = wallet.reserve(option.card.id, at, allow_reuse=consent.reuse)
-    now = _option(option.card, _again(option.match, copy.credential))
-    if now.shows != option.shows:
-        raise Refused("present.copy_differs", type=option.card.type)
+    if _split(copy.credential, option.match.disclose)[0] != option.shows:
+        raise Refused("present.copy_differs")
     return copy
-
-
-def _again(match: Match, credential: Credential) -> Match:
-    return Match(match.query, credential, match.disclose, match.claim_set)
 
 
 def sent(shown: Shown, to: str, wallet: Wallet, at: datetime) -> None:
     """Write into the wallet's history what was shown to whom: the paths of the claims, never their values."""
     for option, copy in shown.copies:
-        wallet.shown(copy, to, _paths(option.shows), at)
-
-
-def _paths(shows: Collection[tuple[Path, Any]]) -> tuple[Path, ...]:
-    return tuple(path for path, _ in shows)
+        wallet.shown(copy, to, tuple(path for path, _ in option.shows), at)

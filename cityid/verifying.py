@@ -128,7 +128,7 @@ def _judge(
 
 def _rejected(checks: list[Check]) -> Rejected:
     reached = {check.step: check for check in checks}
-    return Rejected(tuple(reached.get(step) or NOT_REACHED[step] for step in _ORDER))
+    return Rejected(tuple(reached.get(step, NOT_REACHED[step]) for step in _ORDER))
 
 
 def _trusted(credential: Credential, policy: Policy, at: datetime) -> Check:
