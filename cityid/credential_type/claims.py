@@ -173,9 +173,8 @@ def _wrong_type(path: Path, expected: str, value: Any) -> Problem:
 
 
 def _not_allowed(path: Path, rule: str, value: Any) -> Problem:
-    return Problem(
-        "claim.not_allowed", {"claim": paths.write(path), "rule": rule}, _where(path), private={"value": str(value)}
-    )
+    shown = {"value": str(value)} if value != "" else {}
+    return Problem("claim.not_allowed", {"claim": _name(path), "rule": rule}, _place(path), private=shown)
 
 
 def _value_problems(rule: ClaimRule, given: Any, today: date) -> Iterator[Problem]:
