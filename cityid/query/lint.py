@@ -126,11 +126,18 @@ def _is_resident_of(asked: CredentialQuery, describe: Describe | None) -> bool:
 
 
 def _alternatives(asked: CredentialQuery) -> Iterator[Claims]:
-    by_id = {claim.id: claim for claim in asked.claims}
+    """The claims that are asked together, less those that no rule is about."""
+    telling = {claim.id: claim for claim in asked.claims if _is_telling(claim)}
     if not asked.claim_sets:
-        yield asked.claims
+        yield tuple(claim for claim in asked.claims if _is_telling(claim))
     for names in asked.claim_sets:
-        yield tuple(by_id[name] for name in names)
+        yield tuple(telling[name] for name in names if name in telling)
+
+
+def _is_telling(claim: ClaimQuery) -> bool:
+    if _is_age(claim) or _is_birth(claim):
+        return True
+    return _name(claim) in _FINE_ADDRESS or not _PLACE.isdisjoint(claim.path)
 
 
 def _always(asked: CredentialQuery) -> Claims:

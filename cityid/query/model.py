@@ -15,6 +15,7 @@ from cityid.errors import Malformed, Problem
 from cityid.query.select import (
     FREE,
     NO_POSITIONS,
+    PAID,
     Budget,
     Positions,
     Probe,
@@ -313,8 +314,12 @@ class Match:
 
     @property
     def claims(self) -> dict[str, Any]:
-        """The claims that were asked for, with their values."""
-        return self.query.only(self.credential.claims, self.credential.positions)
+        """The claims of the claim set that is answered, with their values."""
+        claims, positions = self.credential.claims, self.credential.positions
+        budget = Budget(PAID)
+        return keep(
+            claims, [probe.find(claims, positions, budget) for probe in self.query.probes(self.place)], positions
+        )
 
     @property
     def shown(self) -> int:

@@ -33,7 +33,8 @@ def read(dcql: bytes | Mapping[str, Any], where: str = "$") -> Query:
     Raises:
         Malformed: `json.*`, `query.*`; `base64url.*` for the key identifiers of an authority.
     """
-    value = json.read(dcql, where=where) if isinstance(dcql, bytes) else dict(dcql)
+    value = json.read(dcql, where=where) if isinstance(dcql, bytes) else dcql
+    value = dict(value) if isinstance(value, Mapping) else value
     fields = Fields(value, where)
     credentials: list[CredentialQuery] = []
     names: set[str] = set()

@@ -45,7 +45,7 @@ class Budget:
 
 FREE: Final = Budget(0)
 """For claims that cost nothing."""
-_PAID: Final = 1 << 62
+PAID: Final = 1 << 62
 """For what was matched before, within a budget."""
 
 
@@ -171,7 +171,7 @@ def _elements(name: str) -> Test:
 def opened(credential: Credential, probes: Iterable[Probe]) -> frozenset[Path]:
     """The hidden paths that must be opened to show what `probes` select: those around a selected element, and those
     inside it, because a claim is selected together with its sub-claims (OpenID4VP 1.0 §7.3). `probes` must hold."""
-    hidden, positions, budget = credential.hidden, credential.positions, Budget(_PAID)
+    hidden, positions, budget = credential.hidden, credential.positions, Budget(PAID)
     shown: set[Path] = set()
     walked: set[Path] = set()
     for probe in probes:

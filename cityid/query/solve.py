@@ -38,13 +38,14 @@ class Answerable:
     then by the verifier's order.
     """
 
-    __slots__ = ("_choices", "_found", "_ordered", "query")
+    __slots__ = ("_choices", "_found", "_ids", "_ordered", "query")
 
     def __init__(self, query: Query, found: Mapping[str, list[Match]]) -> None:
         self.query: Final = query
         self._found: Final = found
         self._ordered: Mapping[str, tuple[Match, ...]] | None = None
         self._choices: tuple[Choice, ...] | None = None
+        self._ids: tuple[str, ...] | None = None
 
     @property
     def candidates(self) -> Mapping[str, tuple[Match, ...]]:
@@ -67,9 +68,10 @@ class Answerable:
     def ids(self) -> tuple[str, ...]:
         """The credential queries of the least-disclosing answer, in the query's order. None can be left out, and
         optional sets are not among them."""
-        if not self.query.sets:
-            return tuple(known.id for known in self.query.credentials)
-        return _irreducible(self.query, self.choices, self._cost())
+        if self._ids is None:
+            everything = tuple(known.id for known in self.query.credentials)
+            self._ids = _irreducible(self.query, self.choices, self._cost()) if self.query.sets else everything
+        return self._ids
 
     @property
     def best(self) -> tuple[Match, ...]:

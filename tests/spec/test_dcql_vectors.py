@@ -134,7 +134,7 @@ def _wallet(query: Query, *names: str) -> list[Any]:
         for claim in asked.claims:
             inner = claims
             for part in claim.path[:-1]:
-                inner = inner.setdefault(part, {})
+                inner = inner.setdefault(str(part), {})
             inner[str(claim.path[-1])] = claim.values[0] if claim.values else "x"
         assert asked.type_sets is not None
         hidden = frozenset(claim.path for claim in asked.claims)
