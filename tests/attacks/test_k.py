@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cityid.edge.key_import import read_pem
 from cityid.edge.signers import load
 from cityid.edge.software_keys import FileKeyring, MemoryKeyring, Use
-from cityid.encoding import base64url
+from cityid.encoding import base64url, multibase
 from cityid.errors import CityIdError, Malformed, Misuse, Refused
 from cityid.keys import Algorithm, PublicKey, cose_key, jwk, multikey, x509
 from tests.paths import TREE
@@ -58,14 +58,13 @@ def test_k01_low_order_key(number: int) -> None:
     assert code(ed, number) == "key.low_order"
     raw = number.to_bytes(32, "little")
     good = jwk.write(load(Algorithm.EDDSA, bytes(32)).public_key)
-    assert jwk.read(good)
+    jwk.read(good)
     assert code(jwk.read, good | {"x": base64url.encode(raw)}) == "key.low_order"
-    assert code(multikey.read, multikey.multibase.encode(b"\xed\x01" + raw)) == "key.low_order"
+    assert code(multikey.read, multibase.encode(b"\xed\x01" + raw)) == "key.low_order"
     assert code(cose_key.read, {1: 1, -1: 6, -2: raw}) == "key.low_order"
 
 
 def test_k03_s_plus_order() -> None:
-    signer = MemoryKeyring().signer
     keyring = MemoryKeyring()
     signer = keyring.signer(keyring.create(Algorithm.EDDSA))
     signature = signer.sign(b"message")
@@ -94,7 +93,7 @@ def test_k04_second_spelling() -> None:
 def test_k07_points(algorithm: Algorithm) -> None:
     size = 48 if algorithm is Algorithm.ES384 else 32
     raw = load(algorithm, b"\1" * size).public_key.raw
-    assert PublicKey(algorithm, raw)
+    PublicKey(algorithm, raw)
     flipped = raw[:-1] + bytes([raw[-1] ^ 1])
     assert code(PublicKey, algorithm, flipped) == "key.not_on_curve"
     assert code(PublicKey, algorithm, b"\4" + bytes(2 * size)) == "key.not_on_curve"
@@ -270,18 +269,18 @@ def test_k14_one_key_one_use(tmp_path: Path) -> None:
     assert code(keyring.create, Algorithm.EDDSA, uses=[Use.ISSUER, Use.STATUS]) == "key.several_uses"
     assert (tmp_path / "keys").read_bytes() == before
     key = keyring.create(Algorithm.EDDSA, uses=[Use.ISSUER])
-    assert keyring.signer_for(key, Use.ISSUER, AT)
+    keyring.signer_for(key, Use.ISSUER, AT)
     assert code(keyring.signer_for, key, Use.STATUS, AT) == "key.other_use"
     shared = keyring.create(Algorithm.EDDSA, uses=[Use.ISSUER, Use.STATUS], shared=True)
-    assert keyring.signer_for(shared, Use.STATUS, AT)
+    keyring.signer_for(shared, Use.STATUS, AT)
 
 
 @pytest.mark.kdf
 def test_k15_ended_key(tmp_path: Path) -> None:
     keyring = FileKeyring.new(tmp_path / "keys", "pass")
     key = keyring.create(Algorithm.EDDSA, uses=[Use.ISSUER])
-    assert keyring.signer_for(key, Use.ISSUER, AT)
+    keyring.signer_for(key, Use.ISSUER, AT)
     keyring.end(key, AT)
-    assert keyring.signer_for(key, Use.ISSUER, AT)
+    keyring.signer_for(key, Use.ISSUER, AT)
     with pytest.raises(Refused, match=r"key\.ended"):
         keyring.signer_for(key, Use.ISSUER, AT + timedelta(seconds=1))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cityid.edge.signers import load
-from cityid.encoding import base64url
+from cityid.encoding import base64url, multibase
 from cityid.errors import CityIdError
 from cityid.keys import Algorithm, cose_key, jwk, multikey
 
@@ -33,7 +33,7 @@ def code(call: Callable[..., Any], *args: Any, **named: Any) -> str:
     ],
 )
 def test_o09_key_names_another_algorithm(key: dict[str, str], right: str, wrong: list[str]) -> None:
-    assert jwk.read(key | {"alg": right})
+    jwk.read(key | {"alg": right})
     for alg in wrong:
         assert code(jwk.read, key | {"alg": alg}) == "key.algorithm_mismatch"
 
@@ -47,7 +47,7 @@ def test_o09_eddsa_means_ed25519() -> None:
 
 
 def test_o10_use() -> None:
-    assert jwk.read(P256 | {"use": "sig", "key_ops": ["verify"]})
+    jwk.read(P256 | {"use": "sig", "key_ops": ["verify"]})
     assert code(jwk.read, P256 | {"use": "enc"}) == "key.use"
     assert code(jwk.read, P256 | {"use": ""}) == "key.use"
     for operations in (["encrypt"], ["sign"], ["wrapKey", "verify"]):
@@ -96,7 +96,7 @@ def test_o24_private_member(key: dict[str, str], member: str, value: Any) -> Non
 
 def test_o24_elsewhere() -> None:
     good: dict[int, Any] = dict(cose_key.write(jwk.read(P256)))
-    assert cose_key.read(good)
+    cose_key.read(good)
     assert code(cose_key.read, good | {-4: b"secret"}) == "key.private"
-    secret = multikey.multibase.encode(b"\x80\x26" + bytes(32))
+    secret = multibase.encode(b"\x80\x26" + bytes(32))
     assert code(multikey.read, secret) == "key.private"

@@ -176,7 +176,14 @@ class TestJwk:
     @pytest.mark.parametrize("algorithm", AGREEING)
     def test_agreement(self, algorithm: Algorithm) -> None:
         key = key_of(algorithm)
-        for extra in ({}, {"use": "enc"}, {"key_ops": []}, {"key_ops": ["deriveBits"]}, {"alg": "ECDH-ES"}):
+        fine: tuple[dict[str, Any], ...] = (
+            {},
+            {"use": "enc"},
+            {"key_ops": []},
+            {"key_ops": ["deriveBits"]},
+            {"alg": "ECDH-ES"},
+        )
+        for extra in fine:
             assert jwk.read(jwk.write(key) | extra, agreement=True) == key
         assert jwk.read(jwk.write(key) | {"use": "enc"}, agreement=None) == key
         assert refused(jwk.write(key), use="enc") == "key.use"
@@ -236,7 +243,7 @@ class TestJwk:
         "operations", [["sign"], ["encrypt"], ["sign", "verify"], ["verify", "verify"], [], ["verify", "deriveKey"]]
     )
     def test_operations(self, operations: list[str]) -> None:
-        assert jwk.read(ED25519 | {"key_ops": ["verify"]})
+        jwk.read(ED25519 | {"key_ops": ["verify"]})
         assert refused(ED25519, key_ops=operations) == "key.operations"
 
     def test_cookbook(self) -> None:
@@ -379,7 +386,8 @@ class TestMultikey:
             try:
                 key = multikey.read(name, agreement=None)
             except Malformed as refusal:
-                assert refusal.code in {"key.unsupported", "multibase.too_long", "key.length", "key.not_on_curve"}
+                if refusal.code not in {"key.unsupported", "multibase.too_long", "key.length", "key.not_on_curve"}:
+                    raise
                 continue
             assert multikey.write(key) == name
             read += 1

@@ -105,7 +105,7 @@ class TestAlgorithmKeyPair:
     def test_refused(self) -> None:
         good = jwk.write(signer(Algorithm.ML_DSA_44).public_key)
         pub = base64url.decode(good["pub"])
-        assert jwk.read(good)
+        jwk.read(good)
         assert refused({name: good[name] for name in ("kty", "pub")}) == "json.missing"
         assert refused(good | {"alg": "ML-DSA-65"}) == "key.length"
         assert refused(good | {"alg": "ML-DSA-87"}) == "key.unsupported"

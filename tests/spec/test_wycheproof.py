@@ -68,7 +68,8 @@ def accepts(key: PublicKey, signature: bytes, message: bytes) -> bool:
     try:
         key.verify(signature, message)
     except Refused as refusal:
-        assert refusal.code == "signature.invalid"
+        if refusal.code != "signature.invalid":
+            raise
         return False
     return True
 
@@ -140,8 +141,8 @@ def agreed(secret: tuple[Algorithm, bytes], peer: PublicKey, test: dict[str, Any
     try:
         found = shared(*secret, peer)
     except Refused as refusal:
-        assert refusal.code == "key.no_secret"
-        assert set(test["shared"]) == {"0"}
+        if refusal.code != "key.no_secret" or set(test["shared"]) != {"0"}:
+            raise
         return False
     assert found.hex() == test["shared"]
     return True
@@ -167,7 +168,8 @@ def test_x25519_jwk() -> None:
                 read_jwk(test["private"], agreement=True), peer, test
             )
         except Malformed as refusal:
-            assert refusal.code in X25519_REFUSED, test["tcId"]
+            if refusal.code not in X25519_REFUSED:
+                raise
             passed = False
         outcomes.append((test, passed))
     judge("x25519_jwk", outcomes)
@@ -194,7 +196,8 @@ def test_ecdh_points() -> None:
                 point = expand(Algorithm.ECDH_P256, point, "")
             peer = PublicKey(Algorithm.ECDH_P256, point)
         except Malformed as refusal:
-            assert refusal.code in {"key.length", "key.point_form", "key.not_on_curve"}
+            if refusal.code not in {"key.length", "key.point_form", "key.not_on_curve"}:
+                raise
             outcomes.append((test, False))
             continue
         outcomes.append((test, agreed((Algorithm.ECDH_P256, secret), peer, test)))
@@ -208,7 +211,8 @@ def test_ecdh_jwk() -> None:
             peer = jwk.read(test["public"], agreement=True)
             passed = agreed(read_jwk(test["private"], agreement=True), peer, test)
         except Malformed as refusal:
-            assert refusal.code in {"key.coordinate", "key.not_on_curve", "key.unsupported", "json.missing"}
+            if refusal.code not in {"key.coordinate", "key.not_on_curve", "key.unsupported", "json.missing"}:
+                raise
             passed = False
         outcomes.append((test, passed))
     judge("webcrypto", outcomes)

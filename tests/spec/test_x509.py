@@ -159,8 +159,8 @@ class TestChain:
         wanted = x509.Profile("1.0.18013.5.1.2")
         purpose = lib.ExtendedKeyUsage([lib.ObjectIdentifier("1.0.18013.5.1.2")])
         fits = MIDDLE.certify(SIGNER, extra=((purpose, True),))
-        assert x509.validate([fits, MIDDLE_DER], [TOP_DER], AT, wanted)
-        assert x509.validate([fits, MIDDLE_DER], [TOP_DER], AT)
+        x509.validate([fits, MIDDLE_DER], [TOP_DER], AT, wanted)
+        x509.validate([fits, MIDDLE_DER], [TOP_DER], AT)
         assert code(x509.validate, GOOD, [TOP_DER], AT, wanted) == "trust.leaf_extended_key_usage"
 
     def test_order(self) -> None:
@@ -173,7 +173,7 @@ class TestChain:
         twin = Maker("Top")
         crossed = TOP.certify(twin, ca=True)
         direct = TOP.certify(SIGNER, extra=(uri(),))
-        assert x509.validate([direct], [TOP_DER], AT)
+        x509.validate([direct], [TOP_DER], AT)
         assert code(x509.validate, [direct, crossed], [TOP_DER], AT) == "trust.chain_order"
 
     def test_path_length(self) -> None:
@@ -181,7 +181,7 @@ class TestChain:
         chain = [low.certify(SIGNER), MIDDLE.certify(low, ca=True), MIDDLE_DER]
         assert code(x509.validate, chain, [TOP_DER], AT) == "trust.chain_invalid"
         wide = TOP.certify(MIDDLE, ca=True, path_length=1)
-        assert x509.validate([*chain[:2], wide], [TOP_DER], AT)
+        x509.validate([*chain[:2], wide], [TOP_DER], AT)
 
     def test_name_constraints(self) -> None:
         for host, fits in (("city.example", True), ("evil.example", False)):
@@ -200,12 +200,12 @@ class TestChain:
         if critical:
             assert code(x509.validate, [leaf, MIDDLE_DER], [TOP_DER], AT) == "trust.chain_invalid"
         else:
-            assert x509.validate([leaf, MIDDLE_DER], [TOP_DER], AT)
+            x509.validate([leaf, MIDDLE_DER], [TOP_DER], AT)
 
     def test_signature(self) -> None:
         flipped = LEAF[:-1] + bytes([LEAF[-1] ^ 1])
         assert code(x509.validate, [flipped], [ROOT], AT) == "trust.chain_invalid"
-        assert x509.validate([LEAF], [ROOT], AT)
+        x509.validate([LEAF], [ROOT], AT)
 
     def test_roots(self) -> None:
         same_name = certify_root(signer(), Name("Lindau Root", "Lindau", "DE"), at=AT)
@@ -219,19 +219,19 @@ class TestTime:
     def test_edges(self) -> None:
         last = AT + timedelta(days=397)
         for moment in (AT, last):
-            assert x509.validate([LEAF], [ROOT], moment)
+            x509.validate([LEAF], [ROOT], moment)
         second = timedelta(seconds=1)
         assert code(x509.validate, [LEAF], [ROOT], AT - second) == "trust.chain_not_yet_valid"
         assert code(x509.validate, [LEAF], [ROOT], last + second) == "trust.chain_expired"
 
     def test_what_is_remembered_is_not_the_time(self) -> None:
-        assert x509.validate(GOOD, [TOP_DER], AT)
+        x509.validate(GOOD, [TOP_DER], AT)
         assert code(x509.validate, GOOD, [TOP_DER], AT + 31 * DAY) == "trust.chain_expired"
-        assert x509.validate(GOOD, [TOP_DER], AT + 29 * DAY)
+        x509.validate(GOOD, [TOP_DER], AT + 29 * DAY)
 
     def test_expired_intermediate(self) -> None:
         short = TOP.certify(MIDDLE, ca=True, end=AT + DAY)
-        assert x509.validate([SIGNER_DER, short], [TOP_DER], AT)
+        x509.validate([SIGNER_DER, short], [TOP_DER], AT)
         assert code(x509.validate, [SIGNER_DER, short], [TOP_DER], AT + 2 * DAY) == "trust.chain_expired"
 
     def test_renewed_root(self) -> None:
