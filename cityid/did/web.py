@@ -109,8 +109,6 @@ def document(did: str, keys: Mapping[str, PublicKey]) -> dict[str, Any]:
     purposes: dict[str, list[str]] = {}
     for fragment, key in keys.items():
         name = f"{did}#{fragment}"
-        if not fragment:
-            raise Malformed("did.url_fragment", spec="DID Core §3.2", found=fragment)
         parse_url(name)
         methods.append({"id": name, "type": "JsonWebKey", "controller": did, "publicKeyJwk": jwk.write(key)})
         for purpose in ("authentication", "assertionMethod") if key.algorithm.signs else ("keyAgreement",):
