@@ -42,8 +42,8 @@ DCQL_SETS: Final = 200
 DCQL_OPTIONS: Final = 200
 DCQL_PATH: Final = 32
 DCQL_VALUES: Final = 200
-DCQL_STEPS: Final = 200_000
-"""Elements visited while one query is matched against one credential or combined over a wallet."""
+DCQL_STEPS: Final = 50_000
+"""Elements visited while one credential is matched against one credential query."""
 EXTENDS: Final = 8
 """Type metadata documents in one `extends` chain."""
 NONCE_MIN: Final = 16
