@@ -73,7 +73,7 @@ def bound(text: str, by: Signer = HOLDER, *, header: dict[str, Any] | None = Non
     return text + kb
 
 
-def check(text: str, *, at: datetime = NOW, audience: str = AUDIENCE, nonce: str = NONCE) -> dict[str, Any]:
+def check(text: str | bytes, *, at: datetime = NOW, audience: str = AUDIENCE, nonce: str = NONCE) -> dict[str, Any]:
     """What a verifier that requires key binding does with `text`."""
     found = sd_jwt.read(text, typ=TYP)
     jws.check(found.jws, ISSUER.public_key)

@@ -93,7 +93,9 @@ class TestSection5Consuming:
         key = signer(4, Algorithm.EDDSA)
         for name in ("EdDSA", "Ed25519"):
             jws.check(jws.read_compact(raw_jws({"alg": name}, by=key), typ=None), key.public_key)
-        assert code(jws.check, jws.read_compact(raw_jws({"alg": "Ed448"}, by=key), typ=None), key.public_key) == "jws.alg"
+        assert (
+            code(jws.check, jws.read_compact(raw_jws({"alg": "Ed448"}, by=key), typ=None), key.public_key) == "jws.alg"
+        )
 
     def test_a_key_that_only_agrees_checks_nothing(self) -> None:
         keyring = MemoryKeyring()

@@ -200,7 +200,9 @@ class TestSection42Disclosures:
     def test_two_parts_in_an_array(self, text: str) -> None:
         assert refusal(token({"a": [{"...": digest(text)}]}, text)) == "sd_jwt.arity"
 
-    @pytest.mark.parametrize("text", ["{}", '"s"', "1", "null", '{"s":1,"a":2,"b":3}', '[1,"a",1]', '[{},"a",1]', '["s",1,1]'])
+    @pytest.mark.parametrize(
+        "text", ["{}", '"s"', "1", "null", '{"s":1,"a":2,"b":3}', '[1,"a",1]', '[{},"a",1]', '["s",1,1]']
+    )
     def test_types_in_an_object(self, text: str) -> None:
         assert refusal(token({"_sd": [digest(b64(text))]}, b64(text))) == "sd_jwt.disclosure_types"
 
@@ -208,7 +210,9 @@ class TestSection42Disclosures:
     def test_types_in_an_array(self, text: str) -> None:
         assert refusal(token({"a": [{"...": digest(b64(text))}]}, b64(text))) == "sd_jwt.disclosure_types"
 
-    @pytest.mark.parametrize("item", [{"...": 1}, {"...": None}, {"...": ["x"]}, {"...": "x", "y": 1}, {"...": "x", "_sd": []}])
+    @pytest.mark.parametrize(
+        "item", [{"...": 1}, {"...": None}, {"...": ["x"]}, {"...": "x", "y": 1}, {"...": "x", "_sd": []}]
+    )
     def test_placeholders(self, item: dict[str, Any]) -> None:
         assert refusal(token({"a": [item]})) == "sd_jwt.placeholder"
         assert payload(token({"a": [{"...": "x"}]})) == {"a": []}
@@ -583,12 +587,21 @@ class TestSection71Processing:
                 assert payload(token(body, text)) == {"a": nest(levels)}
             else:
                 assert refusal(token(body, text)) == "json.too_deep"
+        objects: Any = {}
+        for _ in range(limits.DEPTH - 1):
+            objects = {"a": objects}
+        assert payload(token(objects)) == objects
+        assert refusal(token({"a": objects})) == "json.too_deep"
 
     def test_values_are_counted_with_those_disclosed(self) -> None:
         half = [0] * (limits.NODES // 2)
         text = disclosure("s", "a", half)
         assert len(payload(token({"b": half[:-9], "_sd": [digest(text)]}, text))) == 2
         assert refusal(token({"b": half, "_sd": [digest(text)]}, text)) == "json.too_many_values"
+        names = {str(number): 0 for number in range(limits.NODES)}
+        assert refusal(token({"a": names})) == "json.too_many_values"
+        names.popitem()
+        assert len(payload(token({"a": names}))["a"]) == limits.NODES - 1
 
     def test_a_chain_of_disclosures(self) -> None:
         def chain(length: int) -> str:
@@ -653,7 +666,8 @@ class TestSection72Holder:
         assert code(sd_jwt.select, card, [("n", 1)]) == "sd_jwt.no_such_claim"
 
     @pytest.mark.parametrize(
-        "path", [(), ("absent",), ("given_name", "x"), ("n", 4), ("n", "x"), ("address", None), ("list", 1, "y"), (None,)]
+        "path",
+        [(), ("absent",), ("given_name", "x"), ("n", 4), ("n", "x"), ("address", None), ("list", 1, "y"), (None,)],
     )
     def test_what_is_not_there(self, path: tuple[Any, ...]) -> None:
         with pytest.raises(Misuse, match=r"sd_jwt\.no_such_claim"):
@@ -734,9 +748,9 @@ class TestSection73Verifier:
 
     def test_signed_by_another(self) -> None:
         assert code(check, bound(self.WHOLE, ISSUER)) == "signature.invalid"
-        assert code(check, bound(self.WHOLE, ISSUER, header={"typ": "kb+jwt", "jwk": jwk.write(ISSUER.public_key)})) == (
-            "signature.invalid"
-        )
+        assert code(
+            check, bound(self.WHOLE, ISSUER, header={"typ": "kb+jwt", "jwk": jwk.write(ISSUER.public_key)})
+        ) == ("signature.invalid")
 
 
 class TestSection8Json:
@@ -802,7 +816,11 @@ class TestSection8Json:
         found = sd_jwt.read_json(jws.flattened(full.jws, {"disclosures": texts[1:]}), typ=TYP)
         assert len(found.payload) == limits.DISCLOSURES
         assert code(sd_jwt.read_json, jws.flattened(full.jws, {"disclosures": texts}), typ=TYP) == "sd_jwt.disclosures"
-        for text, expected in (("", "sd_jwt.empty_disclosure"), ("é", "sd_jwt.unreferenced"), ("a~b", "sd_jwt.unreferenced")):
+        for text, expected in (
+            ("", "sd_jwt.empty_disclosure"),
+            ("é", "sd_jwt.unreferenced"),
+            ("a~b", "sd_jwt.unreferenced"),
+        ):
             document = jws.flattened(card.jws, {"disclosures": [text]})
             assert code(sd_jwt.read_json, document, typ=TYP) == expected
 
@@ -841,9 +859,7 @@ class TestSection9Security:
         assert sd_jwt_issue.frame([("vct",)])
 
     def test_salts(self) -> None:
-        made = sd_jwt_issue.issue(
-            {"a": ["x"] * 300}, sd_jwt_issue.frame([("a", None)]), ISSUER, header=HEADER
-        )
+        made = sd_jwt_issue.issue({"a": ["x"] * 300}, sd_jwt_issue.frame([("a", None)]), ISSUER, header=HEADER)
         salts = [json.loads(_decoded(text.decode()))[0] for text in made.disclosures]
         assert len(set(salts)) == 300
         assert min(map(len, salts)) >= 22  # 132 bits
@@ -1049,7 +1065,7 @@ class TestReferenceImplementation:
     def test_the_same_case_issued_by_us(self, case: str) -> None:
         made = self._generated(case)
         folder = vectors("sd-jwt") / "sd-jwt-python-specs" / case
-        specification = yaml.load((folder / "specification.yml").read_text("utf-8"), _Loader)  # noqa: S506
+        specification = yaml.load((folder / "specification.yml").read_text("utf-8"), _Loader)
         paths = _marked(specification["user_claims"])
         decoys = 3 if specification.get("add_decoy_claims") else 0
         theirs = self._read(made["sd_jwt_issuance"])
