@@ -736,7 +736,7 @@ class TestOfficialCredentials:
         """specs/: the same credential from the draft's own inputs, issued and shown by us."""
         import yaml  # type: ignore[import-untyped]
 
-        class Loader(yaml.SafeLoader):
+        class Loader(yaml.SafeLoader):  # type: ignore[misc]
             pass
 
         hides: list[tuple[str, ...]] = []
