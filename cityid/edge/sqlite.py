@@ -23,6 +23,8 @@ Migrations: TypeAlias = Sequence[Sequence[str]]
 
 BUSY: Final = 10.0
 """Seconds that a writer waits for another."""
+BESIDE: Final = ("-wal", "-shm", "-journal")
+"""What SQLite keeps beside a file, under its name."""
 _CODES: Final = {
     sqlite3.SQLITE_BUSY: "store.busy",
     sqlite3.SQLITE_LOCKED: "store.busy",
@@ -87,6 +89,10 @@ def check(path: Path) -> None:
     except OSError as error:
         reason = errno.errorcode.get(error.errno or 0, "EIO")
         raise Unavailable("store.unreadable", path=str(path), reason=reason) from None
+    for beside in (f"{path}{end}" for end in BESIDE):
+        with suppress(OSError):
+            if not stat.S_ISREG(os.lstat(beside).st_mode):
+                raise Unavailable("store.not_a_file", path=beside)
     if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
         raise Unavailable("store.not_a_file", path=str(path))
     if found.st_uid != os.geteuid() or found.st_mode & 0o077:

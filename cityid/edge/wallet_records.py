@@ -21,7 +21,7 @@ from typing import Final
 
 from cityid.edge import files, sealed
 from cityid.edge.private_file import make_directory
-from cityid.edge.sqlite import Database, check, told, versions
+from cityid.edge.sqlite import BESIDE, Database, check, told, versions
 from cityid.errors import Misuse, Unavailable
 
 KIND: Final = "wallet"
@@ -103,7 +103,7 @@ class Records:
             except FileExistsError:
                 raise Misuse("store.exists", path=str(path)) from None
         finally:
-            for name in (unfinished, *(Path(f"{unfinished}{end}") for end in ("-wal", "-shm", "-journal"))):
+            for name in (unfinished, *(Path(f"{unfinished}{end}") for end in BESIDE)):
                 with suppress(FileNotFoundError):
                     name.unlink()
         return cls.open(path, key, entropy)

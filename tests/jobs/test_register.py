@@ -17,7 +17,16 @@ from cityid.credential import StatusRef, Window
 from cityid.edge.database import SqliteRegister
 from cityid.errors import CityIdError, Misuse, Refused, Unavailable
 from cityid.register import (
-    NUMBER, Bits, Entry, Issued, Register, State, Status, check_change, check_step, copies_of,
+    NUMBER,
+    Bits,
+    Entry,
+    Issued,
+    Register,
+    State,
+    Status,
+    check_change,
+    check_step,
+    copies_of,
 )  # fmt: skip
 from tests.credentials import credential_type
 

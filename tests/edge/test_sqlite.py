@@ -1,0 +1,148 @@
+"""SQLite: what it says becomes Unavailable `store.*`, nothing is half done, and files last."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from cityid.edge import sqlite
+from cityid.edge.database import SqliteRegister, SqliteSessions
+from cityid.edge.sqlite import Database
+from cityid.errors import CityIdError, Misuse, Unavailable
+from cityid.sessions import new_key
+
+KIND = 0x63697878
+ONE = (("CREATE TABLE one (x)",),)
+TWO = (*ONE, ("CREATE TABLE two (x)", "INSERT INTO two VALUES (2)"))
+AT = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+def code(error: pytest.ExceptionInfo[CityIdError]) -> str:
+    return error.value.code
+
+
+class TestMigrations:
+    def test_forward_and_never_back(self, tmp_path: Path) -> None:
+        Database(tmp_path / "d.db", "register", KIND, ONE).close()
+        newer = Database(tmp_path / "d.db", "register", KIND, TWO)
+        with newer.read() as rows:
+            assert rows.execute("SELECT x FROM two").fetchall() == [(2,)]
+        newer.close()
+        with pytest.raises(Unavailable) as error:
+            Database(tmp_path / "d.db", "register", KIND, ONE)
+        assert code(error) == "store.newer"
+
+    def test_all_of_it_or_nothing(self, tmp_path: Path) -> None:
+        Database(tmp_path / "d.db", "register", KIND, ONE).close()
+        broken = (*ONE, ("CREATE TABLE two (x)", "not SQL"))
+        with pytest.raises(Unavailable) as error:
+            Database(tmp_path / "d.db", "register", KIND, broken)
+        assert code(error) == "store.failed"
+        Database(tmp_path / "d.db", "register", KIND, TWO).close()
+
+    def test_another_kind(self, tmp_path: Path) -> None:
+        SqliteSessions(tmp_path / "d.db").close()
+        with pytest.raises(Misuse) as error:
+            SqliteRegister(tmp_path / "d.db")
+        assert code(error) == "store.wrong_kind"
+
+
+class TestTrouble:
+    def test_busy(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sqlite, "BUSY", 0.05)
+        database = Database(tmp_path / "d.db", "register", KIND, ONE)
+        with database.write(), pytest.raises(Unavailable) as error, database.write():
+            pass
+        assert code(error) == "store.busy"
+        with database.write() as rows:
+            rows.execute("INSERT INTO one VALUES (1)")
+        database.close()
+
+    def test_full(self, tmp_path: Path) -> None:
+        database = Database(tmp_path / "d.db", "register", KIND, ONE)
+        with pytest.raises(Unavailable) as error, database.write() as rows:
+            rows.execute("PRAGMA max_page_count = 1")
+            rows.execute("INSERT INTO one VALUES (zeroblob(100000))")
+        assert code(error) == "store.full"
+        with database.write() as rows:
+            rows.execute("PRAGMA max_page_count = 1000000")
+            rows.execute("INSERT INTO one VALUES (zeroblob(100000))")
+        database.close()
+
+    def test_damaged(self, tmp_path: Path) -> None:
+        file = tmp_path / "d.db"
+        file.write_bytes(b"this is no database at all" * 100)
+        file.chmod(0o600)
+        with pytest.raises(Unavailable) as error:
+            Database(file, "register", KIND, ONE)
+        assert code(error) == "store.damaged"
+        assert file.read_bytes() == b"this is no database at all" * 100
+
+    def test_told(self) -> None:
+        for number, wanted in (
+            (sqlite3.SQLITE_READONLY, "store.read_only"), (sqlite3.SQLITE_CANTOPEN, "store.cannot_open"),
+            (sqlite3.SQLITE_IOERR_WRITE, "store.failed"),
+        ):  # fmt: skip
+            trouble = sqlite3.OperationalError("x")
+            trouble.sqlite_errorcode = number
+            trouble.sqlite_errorname = "SQLITE_X"
+            with pytest.raises(Unavailable) as error, sqlite.told("d.db", "register"):
+                raise trouble
+            assert code(error) == wanted
+
+    def test_an_error_undoes(self, tmp_path: Path) -> None:
+        database = Database(tmp_path / "d.db", "register", KIND, ONE)
+        with pytest.raises(KeyboardInterrupt), database.write() as rows:
+            rows.execute("INSERT INTO one VALUES (1)")
+            raise KeyboardInterrupt
+        with database.read() as rows:
+            assert rows.execute("SELECT count(*) FROM one").fetchone() == (0,)
+        database.close()
+
+    def test_a_folder_that_cannot_be_made(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_bytes(b"")
+        for path in (tmp_path / "file" / "d.db", tmp_path / ("x" * 300)):
+            with pytest.raises(Unavailable) as error:
+                Database(path, "register", KIND, ONE)
+            assert code(error) in {"store.write", "store.unreadable"}
+
+
+class TestSettings:
+    def test_r10_durable(self, tmp_path: Path) -> None:
+        database = Database(tmp_path / "d.db", "register", KIND, ONE)
+        with database.read() as rows:
+            found = {
+                name: rows.execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("journal_mode", "synchronous", "foreign_keys", "secure_delete", "trusted_schema")
+            }
+        database.close()
+        assert found == {
+            "journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1, "trusted_schema": 0,
+        }  # fmt: skip
+
+    @pytest.mark.skipif(not hasattr(os, "fork") or sys.version_info >= (3, 12), reason="forking warns from 3.12 on")
+    def test_a_child_opens_its_own(self, tmp_path: Path) -> None:
+        sessions = SqliteSessions(tmp_path / "s.db")
+        key, until = new_key(), AT + timedelta(minutes=1)
+        child = os.fork()
+        if child == 0:
+            try:
+                sessions.put(key, b"from the child", until)
+                os._exit(0)
+            finally:
+                os._exit(1)
+        assert os.waitpid(child, 0)[1] == 0
+        assert sessions.take(key, AT) == b"from the child"
+        sessions.close()
+
+    def test_closing_waits_for_who_is_inside(self, tmp_path: Path) -> None:
+        database = Database(tmp_path / "d.db", "register", KIND, ONE)
+        with database.write() as rows:
+            database.close()
+            rows.execute("INSERT INTO one VALUES (1)")
+        assert [entry.name for entry in tmp_path.iterdir()] == ["d.db"]
