@@ -78,6 +78,7 @@ def check(text: str | bytes, *, at: datetime = NOW, audience: str = AUDIENCE, no
     found = sd_jwt.read(text, typ=TYP)
     jws.check(found.jws, ISSUER.public_key)
     key = sd_jwt.holder_key(found.payload)
-    hash = found.processed.hash
-    key_binding.check(found.binding, found.prefix, key, hash=hash, audience=audience, nonce=nonce, at=at)
+    key_binding.check(
+        found.binding, found.prefix, key, hash=found.processed.hash, audience=audience, nonce=nonce, at=at
+    )
     return found.payload

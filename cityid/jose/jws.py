@@ -49,15 +49,15 @@ def segment(data: bytes) -> bytes:
 
 
 def read_compact(token: bytes | str, *, typ: Typ, where: str = "jws", limit: int = limits.DOCUMENT) -> Jws:
-    """The compact serialisation (RFC 7515 §7.1); `limit` is in bytes.
+    """The compact serialisation (RFC 7515 §7.1); `limit` is in characters.
 
     Raises:
         Malformed: `jws.*`, `base64url.*`, `json.*` (header).
     """
-    if isinstance(token, str):
-        token = token.encode("utf-8", "surrogatepass")
     if len(token) > limit:
         raise Malformed("jws.too_large", where=where, limit=limit, size=len(token))
+    if isinstance(token, str):
+        token = token.encode("utf-8", "surrogatepass")
     if token.startswith(b"{"):
         if b'"ciphertext"' in token:
             raise Malformed("jws.is_jwe", where=where)

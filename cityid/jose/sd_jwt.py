@@ -75,10 +75,10 @@ def read(token: bytes | str, *, typ: Typ, where: str = "sd_jwt", limit: int = li
     Raises:
         Malformed: `sd_jwt.*`, `jws.*`, `base64url.*`, `json.*`.
     """
-    if isinstance(token, str):
-        token = token.encode("utf-8", "surrogatepass")
     if len(token) > limit:
         raise Malformed("jws.too_large", where=where, limit=limit, size=len(token))
+    if isinstance(token, str):
+        token = token.encode("utf-8", "surrogatepass")
     issued, *parts = token.split(b"~", limits.DISCLOSURES + 2)
     signed = jws.read_compact(issued, typ=typ, where=where)
     if not parts:

@@ -52,8 +52,8 @@ def code(call: Callable[..., object], *args: Any, **named: Any) -> str:
     return caught.value.code
 
 
-def accept(text: str, key: PublicKey = ISSUER.public_key, typ: str | None = None) -> jws.Jws:
-    found = jws.read_compact(text, typ=typ)
+def accept(text: str, key: PublicKey = ISSUER.public_key) -> jws.Jws:
+    found = jws.read_compact(text, typ=None)
     jws.check(found, key)
     return found
 
@@ -70,7 +70,7 @@ def test_o01_alg_none(header: dict[str, Any], expected: str) -> None:
     whole = raw_jws(header)
     assert code(accept, whole) == expected
     assert code(accept, whole[: whole.rindex(".") + 1]) == expected
-    assert accept(raw_jws({"alg": "ES256"}))
+    accept(raw_jws({"alg": "ES256"}))
 
 
 def _public_forms() -> list[bytes]:
@@ -85,7 +85,7 @@ def test_o02_hs256_with_the_public_key_as_secret(number: int) -> None:
     signing_input = b64('{"alg":"HS256"}') + "." + b64("{}")
     mac = hmac.new(_public_forms()[number], signing_input.encode(), hashlib.sha256).digest()
     assert code(accept, f"{signing_input}.{b64(mac)}") == "jws.alg"
-    assert accept(raw_jws({"alg": "ES256"}))
+    accept(raw_jws({"alg": "ES256"}))
 
 
 def test_o03_no_symmetric_keys() -> None:
@@ -100,7 +100,7 @@ def test_o04_a_key_in_the_header_is_data() -> None:
     assert code(accept, attack) == "signature.invalid"
     with pytest.raises(Misuse, match=r"jws\.no_key"):
         accept(attack, None)  # type: ignore[arg-type]
-    assert accept(signed({}, ISSUER, jwk=jwk.write(OTHER.public_key)))
+    accept(signed({}, ISSUER, jwk=jwk.write(OTHER.public_key)))
 
 
 @pytest.mark.parametrize("url", ["https://evil.example/jwks", "http://169.254.169.254/"])
@@ -112,19 +112,19 @@ def test_o05_addresses_in_the_header_are_not_visited(name: str, url: str, monkey
     monkeypatch.setattr(socket, "socket", spy)
     monkeypatch.setattr(socket, "getaddrinfo", spy)
     assert code(accept, signed({}, OTHER, **{name: url})) == "signature.invalid"
-    assert accept(signed({}, ISSUER, **{name: url}))
+    accept(signed({}, ISSUER, **{name: url}))
 
 
 def test_o06_a_chain_in_the_header_is_data() -> None:
     chain = [base64.b64encode(b"certificate").decode()]
     assert code(accept, signed({}, OTHER, x5c=chain)) == "signature.invalid"
-    assert accept(signed({}, ISSUER, x5c=chain))
+    accept(signed({}, ISSUER, x5c=chain))
 
 
 @pytest.mark.parametrize("crit", [["exp"], ["x"], [], "b64", ["exp", "exp"], ["alg"], None, {}])
 def test_o07_crit(crit: Any) -> None:
     assert code(accept, raw_jws({"alg": "ES256", "exp": 1, "crit": crit})) == "jws.crit"
-    assert accept(raw_jws({"alg": "ES256", "exp": 1}))
+    accept(raw_jws({"alg": "ES256", "exp": 1}))
 
 
 def test_o07_crit_in_the_unprotected_header() -> None:
@@ -139,7 +139,7 @@ def test_o07_crit_in_the_unprotected_header() -> None:
 def test_o08_b64(value: Any) -> None:
     assert code(accept, raw_jws({"alg": "ES256", "b64": value})) == "jws.b64"
     assert code(accept, raw_jws({"alg": "ES256", "b64": value, "crit": ["b64"]})) == "jws.b64"
-    assert accept(raw_jws({"alg": "ES256", "b65": value}))
+    accept(raw_jws({"alg": "ES256", "b65": value}))
 
 
 def test_o09_algorithm_key_and_curve_agree() -> None:
@@ -149,7 +149,7 @@ def test_o09_algorithm_key_and_curve_agree() -> None:
         for named in makers:
             text = raw_jws({"alg": named.value}, by=maker)
             if named is algorithm:
-                assert accept(text, maker.public_key)
+                accept(text, maker.public_key)
             else:
                 assert code(accept, text, maker.public_key) == "jws.alg"
     for kind in (Algorithm.X25519, Algorithm.ECDH_P256):
@@ -183,7 +183,7 @@ def test_o13_signatures_of_another_form() -> None:
     ]  # fmt: skip
     for signature in bad:
         assert code(accept, _with_signature(signature)) == "signature.invalid"
-    assert accept(_with_signature(good))
+    accept(_with_signature(good))
 
 
 def test_o14_another_serialisation() -> None:
@@ -215,6 +215,10 @@ TYPES = (
 )  # fmt: skip
 
 
+def _signed(typ: str) -> Callable[[str], object]:
+    return lambda text: jws.read_compact(text, typ=typ)
+
+
 def _issued(typ: str) -> Callable[[str], object]:
     return lambda text: sd_jwt.read_issued(text + "~", typ=typ)
 
@@ -224,7 +228,7 @@ WHOLE = token({**BODY, "cnf": CNF}, TEXT)
 
 
 ENTRY_POINTS: dict[str, tuple[str, Callable[[str], object]]] = {
-    **{f"jws {typ}": (typ, lambda text, typ=typ: jws.read_compact(text, typ=typ)) for typ in TYPES},
+    **{f"jws {typ}": (typ, _signed(typ)) for typ in TYPES},
     "sd_jwt dc+sd-jwt": ("dc+sd-jwt", _issued("dc+sd-jwt")),
     f"sd_jwt {TYP}": (TYP, _issued(TYP)),
     "key binding": ("kb+jwt", lambda text: check(WHOLE + text)),
@@ -253,7 +257,7 @@ def test_o22_typ_is_the_short_form_exactly(typ: str) -> None:
     """RFC 7515 §4.1.9 lets a reader add `application/`; each specification that we read says what typ MUST be."""
     text = signed({}, typ=typ)
     assert code(jws.read_compact, text, typ="kb+jwt") == "jws.typ"
-    assert jws.read_compact(signed({}, typ="kb+jwt"), typ="kb+jwt")
+    assert jws.read_compact(signed({}, typ="kb+jwt"), typ="kb+jwt").payload == b"{}"
 
 
 @pytest.mark.parametrize("place", ["cnf", "set"])
@@ -294,7 +298,8 @@ def test_o26_the_audience_is_one_string(aud: Any) -> None:
     ],
 )  # fmt: skip
 def test_o27_times_of_a_key_binding(claim: str, seconds: int, expected: str | None) -> None:
-    text = bound(WHOLE, **{claim: int(NOW.timestamp()) + seconds})
+    changed: dict[str, Any] = {claim: int(NOW.timestamp()) + seconds}
+    text = bound(WHOLE, **changed)
     if expected is None:
         assert check(text)
     else:
@@ -310,9 +315,9 @@ def test_o27_times_of_a_key_binding(claim: str, seconds: int, expected: str | No
     ids=["header", "segment", "dots", "tildes"],
 )  # fmt: skip
 def test_o28_size(text: str, expected: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     assert code(sd_jwt.read, text, typ=None) == expected
-    assert time.perf_counter() - start < 0.25
+    assert time.process_time() - start < 0.25
 
 
 def test_o28_members() -> None:
@@ -321,16 +326,17 @@ def test_o28_members() -> None:
     few = {"alg": "ES256", **{f"m{number}": 1 for number in range(limits.HEADER_MEMBERS)}}
     assert code(accept, raw_jws(few)) == "jws.header_members"
     few.pop("m0")
-    assert accept(raw_jws(few))
+    accept(raw_jws(few))
 
 
 def test_o29_there_is_no_list_of_algorithms_to_forget() -> None:
     for function in (jws.check, jws.read_compact, jws.read_json, key_binding.check):
         assert not [name for name in inspect.signature(function).parameters if "alg" in name]
     assert inspect.signature(jws.check).parameters["key"].default is inspect.Parameter.empty
-    for nothing in (None, "", b"", [], "none"):
+    nothings: list[Any] = [None, "", b"", [], "none"]
+    for nothing in nothings:
         assert code(accept, signed({}), nothing) == "jws.no_key"
-    assert accept(signed({}), ISSUER.public_key)
+    accept(signed({}), ISSUER.public_key)
 
 
 def test_o30_secrets_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:

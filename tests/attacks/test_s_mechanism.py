@@ -102,14 +102,17 @@ def test_s07_two_disclosures_for_one_name() -> None:
     assert read(token(body, first)) == {"a": 1}
 
 
+ARITY, SHAPE = "sd_jwt.arity", "sd_jwt.disclosure_types"
+
+
 @pytest.mark.parametrize(
     ("content", "in_object", "in_array"),
     [
-        ('["s","a",1]', None, "sd_jwt.arity"), ('["s",1]', "sd_jwt.arity", None),
-        ("[]", "sd_jwt.arity", "sd_jwt.arity"), ('["s"]', "sd_jwt.arity", "sd_jwt.arity"),
-        ('["s","a",1,2]', "sd_jwt.arity", "sd_jwt.arity"), ('{"s":1}', "sd_jwt.disclosure_types", "sd_jwt.disclosure_types"),
-        ('"sa1"', "sd_jwt.disclosure_types", "sd_jwt.disclosure_types"), ('["s",2,1]', "sd_jwt.disclosure_types", "sd_jwt.arity"),
-        ('[{},"a",1]', "sd_jwt.disclosure_types", "sd_jwt.arity"), ("[{},1]", "sd_jwt.arity", "sd_jwt.disclosure_types"),
+        ('["s","a",1]', None, ARITY), ('["s",1]', ARITY, None),
+        ("[]", ARITY, ARITY), ('["s"]', ARITY, ARITY),
+        ('["s","a",1,2]', ARITY, ARITY), ('{"s":1}', SHAPE, SHAPE),
+        ('"sa1"', SHAPE, SHAPE), ('["s",2,1]', SHAPE, ARITY),
+        ('[{},"a",1]', SHAPE, ARITY), ("[{},1]", ARITY, SHAPE),
     ],
 )  # fmt: skip
 def test_s08_a_disclosure_of_the_wrong_shape(content: str, in_object: str | None, in_array: str | None) -> None:
@@ -157,22 +160,24 @@ def test_s12_a_chain_of_disclosures() -> None:
     texts = [disclosure("s", "a", 1)]
     for _ in range(900):
         texts.append(disclosure("s", "a", {"_sd": [digest(texts[-1])]}))
-    start = time.perf_counter()
-    assert refusal(token({"_sd": [digest(texts[-1])]}, *texts)) == "sd_jwt.disclosure_depth"
-    assert refusal(token({"_sd": [digest(texts[-1])]}, *(texts * 6)[:5000])) == "sd_jwt.disclosures"
-    assert time.perf_counter() - start < 0.25
+    deep, many = (token({"_sd": [digest(texts[-1])]}, *sent) for sent in (texts, (texts * 6)[:5000]))
+    start = time.process_time()
+    assert refusal(deep) == "sd_jwt.disclosure_depth"
+    assert refusal(many) == "sd_jwt.disclosures"
+    assert time.process_time() - start < 0.25
     assert read(token({"_sd": [digest(texts[9])]}, *texts[:10]))
 
 
 def test_s13_many_decoys_and_disclosures() -> None:
-    start = time.perf_counter()
     assert refusal(token({"_sd": [str(number) for number in range(50_000)]})) == "sd_jwt.digest_count"
     assert refusal(token({"_sd": [f"decoy {number}" for number in range(100_000)]})) == "jws.too_large"
     assert refusal(signed({}) + "~" + "e30~" * 10_000) == "sd_jwt.disclosures"
     texts = [disclosure("s", f"a{number}", 1) for number in range(limits.DISCLOSURES)]
     decoys = [str(number) for number in range(15_000)]
-    assert len(read(token({"_sd": [*decoys, *map(digest, texts)]}, *texts))) == limits.DISCLOSURES
-    assert time.perf_counter() - start < 0.5
+    whole = token({"_sd": [*decoys, *map(digest, texts)]}, *texts)
+    start = time.process_time()
+    assert len(read(whole)) == limits.DISCLOSURES
+    assert time.process_time() - start < 0.5
 
 
 def test_s14_kb_stripped() -> None:
@@ -311,7 +316,7 @@ def test_s27_tildes() -> None:
 def test_s28_an_issuer_that_binds() -> None:
     with pytest.raises(Malformed, match=r"sd_jwt\.bound_by_issuer"):
         sd_jwt.read_issued(bound(WHOLE), typ=TYP)
-    assert sd_jwt.read_issued(WHOLE, typ=TYP)
+    assert sd_jwt.read_issued(WHOLE, typ=TYP).binding is None
 
 
 @pytest.mark.parametrize("member", [{"disclosures": [TEXT]}, {"kb_jwt": "x"}])
@@ -369,7 +374,7 @@ class _Unused:
 @pytest.mark.parametrize("name", ["_sd", "...", "_sd_alg"])
 @pytest.mark.parametrize("where", ["top", "object", "array", "hidden"])
 def test_s38_a_claim_that_cannot_be_issued(name: str, where: str) -> None:
-    bad = {
+    bad: dict[str, dict[str, Any]] = {
         "top": {name: 1},
         "object": {"x": {name: 1}},
         "array": {"x": [[{name: 1}]]},
@@ -378,7 +383,7 @@ def test_s38_a_claim_that_cannot_be_issued(name: str, where: str) -> None:
     frame = sd_jwt_issue.frame([("h",)])
     with pytest.raises(Malformed, match=r"sd_jwt\.claim_name"):
         sd_jwt_issue.issue(bad[where], frame, _Unused(), header={"typ": TYP})
-    good = {"x": {name + "x": 1}, "h": {"y": [{name + "x": name}]}}
+    good: dict[str, Any] = {"x": {name + "x": 1}, "h": {"y": [{name + "x": name}]}}
     assert read(sd_jwt_issue.issue(good, frame, ISSUER, header={"typ": TYP}).prefix.decode()) == good
 
 
@@ -407,16 +412,16 @@ def test_s40_only_the_processed_payload_is_offered() -> None:
 def test_j14_j15_every_segment_is_strict(number: int) -> None:
     shown = bound(WHOLE)
     issued, text, kb = shown.split("~")
-    for part, rest in ((issued, lambda new: f"{new}~{text}~{kb}"), (kb, lambda new: f"{issued}~{text}~{new}")):
+    for part, frame in ((issued, "{}~" + f"{text}~{kb}"), (kb, f"{issued}~{text}~" + "{}")):
         segments = part.split(".")
         for damage in ("=", " ", "\n", "!", "+", "/", "=\n", "AAAA="):
             damaged = [*segments]
             damaged[number] += damage
-            assert code(rest(".".join(damaged))) in ("base64url.alphabet", "base64url.length", "base64url.tail")
+            assert code(frame.format(".".join(damaged))) in ("base64url.alphabet", "base64url.length", "base64url.tail")
         # the same bytes, in characters whose unused bits are set
         last = segments[number][-1]
         if len(segments[number]) % 4:
             damaged = [*segments]
             damaged[number] = segments[number][:-1] + chr(ord(last) + 1)
-            assert code(rest(".".join(damaged))) in ("base64url.tail", "base64url.alphabet")
+            assert code(frame.format(".".join(damaged))) in ("base64url.tail", "base64url.alphabet")
     assert check(shown)

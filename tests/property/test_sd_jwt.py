@@ -1,7 +1,8 @@
-"""SD-JWT: issue, show and read are one circle; any damage ends in a refusal; nobody stricter, nothing but our errors."""
+"""SD-JWT: issue, show and read are one circle; any damage ends in a refusal, and nothing but our errors comes out."""
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 from copy import deepcopy
@@ -11,9 +12,24 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from cityid.errors import CityIdError, Malformed, Refused
+from cityid.errors import Malformed, Refused
 from cityid.jose import digests, jws, key_binding, sd_jwt, sd_jwt_issue
-from tests.sd_jwts import AUDIENCE, CNF, HOLDER, ISSUER, NONCE, NOW, TYP, bound, check, one, token
+from tests.sd_jwts import (
+    AUDIENCE,
+    CNF,
+    HOLDER,
+    ISSUER,
+    NONCE,
+    NOW,
+    TYP,
+    b64,
+    bound,
+    check,
+    digest,
+    disclosure,
+    one,
+    token,
+)
 
 pytestmark = pytest.mark.property
 
@@ -66,9 +82,9 @@ def cases(draw: st.DrawFn) -> tuple[dict[str, Any], set[Path], set[Path], int, s
 def test_1_what_was_chosen_is_shown_and_nothing_else(
     case: tuple[dict[str, Any], set[Path], set[Path], int, str],
 ) -> None:
-    claims, hidden, chosen, decoys, hash = case
+    claims, hidden, chosen, decoys, function = case
     before = deepcopy(claims)
-    frame = sd_jwt_issue.frame(hidden, decoys=decoys, hash=hash)
+    frame = sd_jwt_issue.frame(hidden, decoys=decoys, hash=function)
     made = sd_jwt_issue.issue({**claims, "cnf": CNF}, frame, ISSUER, header={"typ": TYP})
     assert claims == before
     card = sd_jwt.read_issued(made.prefix, typ=TYP)
@@ -154,17 +170,12 @@ def test_nothing_but_malformed_leaves_a_reader(data: bytes | str) -> None:
 
 @given(VALUES, st.lists(VALUES, max_size=3))
 def test_nothing_but_our_errors_leaves_a_signed_one(payload: Any, disclosed: list[Any]) -> None:
-    from tests.sd_jwts import digest, disclosure
-
     texts = [disclosure(*item) if isinstance(item, list) else disclosure(item) for item in disclosed]
     body = payload if isinstance(payload, dict) else {"x": payload}
     body = {**body, "_sd": [digest(text) for text in texts]}
-    try:
+    with contextlib.suppress(Malformed):
         found = sd_jwt.read(token(body, *texts), typ=TYP)
-    except CityIdError as refused:
-        assert isinstance(refused, Malformed)
-    else:
-        assert "_sd" not in json.dumps(found.payload)
+        assert found.payload.keys() >= body.keys() - {"_sd"}
 
 
 def _theirs(text: str) -> dict[str, Any] | None:
@@ -184,7 +195,9 @@ def _theirs(text: str) -> dict[str, Any] | None:
 
 STRUCTURES = st.recursive(
     st.sampled_from(["x", 1, None, True]),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["a", "b", "_sd", "..."]), inner, max_size=2),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["a", "b", "_sd", "..."]), inner, max_size=2)
+    ),
     max_leaves=6,
 )  # fmt: skip
 
@@ -192,8 +205,6 @@ STRUCTURES = st.recursive(
 @given(st.lists(STRUCTURES, min_size=1, max_size=3), st.booleans())
 def test_differential_ours_is_the_stricter_one(contents: list[Any], array: bool) -> None:
     """Random disclosures, rightly referenced: what we accept, the reference implementation reads the same way."""
-    from tests.sd_jwts import digest, disclosure
-
     texts = [disclosure(f"salt {number}", f"n{number}", item) for number, item in enumerate(contents)]
     body: dict[str, Any] = {"iss": "x", "_sd": [digest(text) for text in texts]}
     if array:
@@ -219,8 +230,6 @@ def test_differential_theirs_reads_what_we_issue(case: tuple[dict[str, Any], set
 
 def test_differential_what_they_let_through_is_refused_here() -> None:
     """Known findings about sd-jwt 0.10.4: an unreferenced disclosure, reserved names, a duplicate member."""
-    from tests.sd_jwts import b64, digest, disclosure
-
     extra = disclosure("s", "admin", True)
     named = disclosure("s", "_sd_alg", "x")
     double = b64('["s","a",{"b":1,"b":2}]')

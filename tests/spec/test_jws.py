@@ -157,7 +157,8 @@ class TestSection7Json:
     def test_exactly_one_signature(self) -> None:
         found = jws.read_compact(signed({}), typ=None)
         document = jws.general(found)
-        for signatures in ([], document["signatures"] * 2):
+        counts: list[list[Any]] = [[], document["signatures"] * 2]
+        for signatures in counts:
             changed = {**document, "signatures": signatures}
             assert code(jws.read_json, changed, typ=None) == "jws.signatures"
         assert code(jws.read_json, {**document, "signatures": []}, typ=None, first_of_several=True) == "jws.signatures"
