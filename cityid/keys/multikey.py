@@ -47,7 +47,7 @@ def read(text: str, where: str = "", *, agreement: bool | None = False) -> Publi
     algorithm = CODES.get(code)
     if agreement and algorithm is Algorithm.ES256:
         algorithm = Algorithm.ECDH_P256
-    if algorithm is None or (agreement is not None and agreement is algorithm.signs):
+    if algorithm is None or agreement is algorithm.signs:
         raise Malformed("key.unsupported", where=where, kind=f"multicodec 0x{code:x}")
     if algorithm in CURVES:
         raw = expand(algorithm, raw, where)

@@ -136,12 +136,11 @@ def public_key(der: bytes) -> PublicKey:
     certificate = read(der)
     try:
         loaded = certificate.loaded.public_key()
-        named = {"secp256r1": Algorithm.ES256, "secp384r1": Algorithm.ES384}
-        algorithm = named[loaded.curve.name] if isinstance(loaded, ec.EllipticCurvePublicKey) else None
-    except Exception as error:  # unknown algorithm, explicit curve parameters, bad point
+        if not isinstance(loaded, ec.EllipticCurvePublicKey):
+            raise TypeError
+        algorithm = {"secp256r1": Algorithm.ES256, "secp384r1": Algorithm.ES384}[loaded.curve.name]
+    except Exception as error:  # another kind, another curve, a bad point
         raise Malformed("x509.key", spec="RFC 5480 §2.1.1", reason=type(error).__name__) from None
-    if algorithm is None or not isinstance(loaded, ec.EllipticCurvePublicKey):
-        raise Malformed("x509.key", spec="RFC 5480 §2.1.1", reason=type(loaded).__name__)
     # cryptography also takes parameters spelled out, and compressed points; the one form of RFC 5480 is what it writes.
     spelled = loaded.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     if spelled not in certificate.loaded.tbs_certificate_bytes:

@@ -89,6 +89,16 @@ class TestAlgorithm:
             assert code(signer.public_key.verify, bad + s, b"m") == "signature.invalid"
             assert code(signer.public_key.verify, r + bad, b"m") == "signature.invalid"
         assert code(signer.public_key.verify, zero + zero, b"m") == "signature.invalid"
+        for long in (r + b"\0" + s, b"\0" + r + b"\0" + s, b"\0" + r + s):
+            assert code(signer.public_key.verify, long, b"m") == "signature.invalid"
+
+    def test_ed25519_ends_where_the_message_begins(self) -> None:
+        signer = load(Algorithm.EDDSA, bytes(32))
+        assert isinstance(signer, SoftwareSigner)
+        signature = signer.sign(b"message")
+        signer.public_key.verify(signature, b"message")
+        assert code(signer.public_key.verify, signature + b"m", b"essage") == "signature.invalid"
+        assert code(signer.public_key.verify, signature[:-1], signature[-1:] + b"message") == "signature.invalid"
 
     def test_equal_keys_are_equal_values(self) -> None:
         first, second = key_of(Algorithm.ES256), jwk.read(jwk.write(key_of(Algorithm.ES256)))

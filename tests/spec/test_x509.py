@@ -167,6 +167,10 @@ class TestChain:
         other = TOP.certify(Maker("Other"), ca=True)
         assert code(x509.validate, [SIGNER_DER, other, MIDDLE_DER], [TOP_DER], AT) == "trust.chain_order"
         assert code(x509.validate, [*GOOD, other], [TOP_DER], AT) == "trust.chain_order"
+        low, wide = Maker("Low"), TOP.certify(MIDDLE, ca=True, path_length=1)
+        chain = [low.certify(SIGNER), MIDDLE.certify(low, ca=True), wide]
+        x509.validate(chain, [TOP_DER], AT)
+        assert code(x509.validate, [chain[0], wide, chain[1]], [TOP_DER], AT) == "trust.chain_order"
 
     def test_left_over(self) -> None:
         """A certificate that the path does not need, under the name that would hide it."""
