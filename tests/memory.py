@@ -11,9 +11,7 @@ from datetime import datetime
 from cityid.credential import Credential, CredentialType, Path, StatusRef, Window
 from cityid.edge.software_keys import MemoryKeyring
 from cityid.errors import Fact, Refused, Unavailable
-from cityid.register import (
-    Bits, Entry, Event, Issued, State, StatusChange, check_step,
-)  # fmt: skip
+from cityid.register import Bits, Entry, Event, Issued, State, StatusChange, check_step
 from cityid.sessions import TRIES, Kind, check_key
 from cityid.wallet import ME, Card, Copy, Offered, Shown, check_copies
 
@@ -84,7 +82,8 @@ class MemoryBatch:
         self.register.allotted += n
         # far apart, as if drawn: indices next to each other would link the copies of a batch
         return tuple(
-            StatusRef("status_list", "https://id.lindau.example/status/1", (first + i) * 7919 % 100_003) for i in range(n)
+            StatusRef("status_list", "https://id.lindau.example/status/1", (first + i) * 7919 % 100_003)
+            for i in range(n)
         )
 
     def record(self, rows: Iterable[Entry]) -> tuple[Issued, ...]:
@@ -178,6 +177,7 @@ class MemoryRegister:
 class MemoryWallet:
     keyring: MemoryKeyring = field(default_factory=MemoryKeyring)
     cards: dict[str, tuple[Card, list[Credential]]] = field(default_factory=dict)
+    used: dict[str, list[Copy]] = field(default_factory=dict)
     offers: dict[str, Offered] = field(default_factory=dict)
     showings: list[Shown] = field(default_factory=list)
 
@@ -191,31 +191,35 @@ class MemoryWallet:
         if any(copy.holder not in held for copy in copies):
             raise Refused("wallet.key_missing")
         first, kept = copies[0], list(copies)
-        id = f"card-{len(self.cards) + 1}"
-        self.cards[id] = (
+        made = f"card-{len(self.cards) + 1}"
+        self.cards[made] = (
             Card(
-                id, first.types[0], first.issuer, issuer_name, first.format, first.window, len(kept), len(kept), person,
-                at, lambda: kept[0] if kept else first,
+                made, first.types[0], first.issuer, issuer_name, first.format, first.window, len(kept), len(kept),
+                person, at, lambda: kept[0] if kept else first,
             ),
             kept,
         )  # fmt: skip
         self.offers.pop(offer, None)
-        return self.card(id)
+        return self.card(made)
 
     def held(self, *, person: str | None = None) -> Iterable[Card]:
-        return [self.card(id) for id in self.cards if person in (None, self.cards[id][0].person)]
+        return [self.card(name) for name in self.cards if person in (None, self.cards[name][0].person)]
 
     def card(self, id: str) -> Card:
         if id not in self.cards:
-            raise Refused("wallet.unknown_card", card=id)
+            raise Refused("wallet.unknown_card")
         card, kept = self.cards[id]
         return replace(card, copies_left=len(kept))
 
     def reserve(self, card: str, at: datetime, *, allow_reuse: bool = False) -> Copy:
-        kept = self.cards[card][1]
-        if not kept:
-            raise Refused("wallet.no_copy_left")
-        return Copy(card, str(len(kept)), kept.pop(0))
+        if card not in self.cards:
+            raise Refused("wallet.unknown_card")
+        kept, used = self.cards[card][1], self.used.setdefault(card, [])
+        if not kept and not allow_reuse:
+            raise Refused("wallet.no_copy_left", total=len(used))
+        copy = Copy(card, str(len(kept)), kept.pop(0)) if kept else replace(used.pop(0), again=True)
+        used.append(copy)
+        return copy
 
     def shown(self, copy: Copy, to: str, claims: Iterable[Path], at: datetime) -> None:
         self.showings.append(Shown(copy.card, copy.id, to, tuple(claims), at))

@@ -79,6 +79,8 @@ def _put(into: dict[str, Any], path: Path, value: Any) -> None:
 
 def _check(type: CredentialType, claims: Mapping[str, Any], today: date) -> tuple[dict[str, Any], list[Problem]]:
     rules = {**type.inputs, **type.claims}
+    if not isinstance(claims, Mapping):
+        return {}, [_wrong_type((), "object", claims)]
     found: list[Problem] = []
     values: dict[Path, Any] = {}
     _walk(type, rules, claims, (), values, found)

@@ -60,10 +60,10 @@ class Office:
         self.issuer = self.under(key)
 
     def under(self, key: PublicKey) -> Issuer:
-        id = did.key.create(key)
-        ref = KeyRef(DidUrl(id, id.removeprefix("did:key:")))
+        own = did.key.create(key)
+        ref = KeyRef(DidUrl(own, own.removeprefix("did:key:")))
         signer = self.keyring.signer(key)
-        return Issuer(id, "Stadt Lindau", ref, signer, self.register, self.sessions, TYPES, city=FACTS)
+        return Issuer(own, "Stadt Lindau", ref, signer, self.register, self.sessions, TYPES, city=FACTS)
 
     @property
     def trusted(self) -> TrustList:
