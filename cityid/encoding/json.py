@@ -102,7 +102,8 @@ def read(data: bytes | str, *, where: str = "", limit: int = limits.DOCUMENT, no
         raise _syntax(error, where) from None
     if "\\" in text and _SURROGATE_ESCAPE.search(text):
         _refuse_surrogates(value, where)
-    if nodes and (len(text) > limits.DEPTH or text.count("[") + text.count("{") > limits.DEPTH):
+    # A text this short cannot hold too many values, nor one with so few brackets too deep ones.
+    if nodes and (len(text) > limits.NODES or text.count("[") + text.count("{") > limits.DEPTH):
         _count(value, where)
     return value
 

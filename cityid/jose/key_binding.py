@@ -90,7 +90,9 @@ def check(
     if typ != TYP:
         raise Refused("binding.typ", spec="RFC 9901 §4.3", found=typ if isinstance(typ, str) else json.kind(typ))
     claims = binding.claims
-    aud, given, sd_hash = (_text(claims, name) for name in ("aud", "nonce", "sd_hash"))
+    aud, given, sd_hash = claims.get("aud"), claims.get("nonce"), claims.get("sd_hash")
+    if not (isinstance(aud, str) and isinstance(given, str) and isinstance(sd_hash, str)):
+        raise _no_text(claims)
     if aud != audience:
         raise Refused("binding.audience", spec=_SPEC, expected=audience, found=aud)
     if not hmac.compare_digest(given.encode("utf-8"), nonce.encode("utf-8")):
@@ -101,12 +103,10 @@ def check(
     jws.check(binding.jws, key)
 
 
-def _text(claims: Mapping[str, Any], name: str) -> str:
-    value = claims.get(name)
-    if not isinstance(value, str):
-        found = json.kind(value) if name in claims else "nothing"
-        raise Refused("binding.claim", spec="RFC 9901 §4.3", name=name, expected="string", found=found)
-    return value
+def _no_text(claims: Mapping[str, Any]) -> Refused:
+    name = next(name for name in ("aud", "nonce", "sd_hash") if not isinstance(claims.get(name), str))
+    found = json.kind(claims[name]) if name in claims else "nothing"
+    return Refused("binding.claim", spec="RFC 9901 §4.3", name=name, expected="string", found=found)
 
 
 def _seconds(claims: Mapping[str, Any], name: str) -> int:

@@ -212,7 +212,10 @@ class _Walk:
     ) -> None:
         if type(found) is not list or not _ONLY_TEXT.issuperset(map(type, found)):
             raise self._at("sd_jwt.digests", path)
-        self._count(found)
+        seen = self.seen
+        seen += found
+        if len(seen) > limits.DIGESTS:
+            raise self._too_many()
         self.carriers.append(path)
         take = self.by_digest.pop
         for digest in found:
@@ -230,7 +233,13 @@ class _Walk:
             if name in value:
                 raise self._at("sd_jwt.name_taken", path, name=name)
             value[name] = content
-            self._into(content, (*path, name), text, depth, parent, inside)
+            at = (*path, name)
+            self.hidden[at] = text
+            self.parents[at] = parent
+            if type(content) is dict:
+                self.object(content, at, depth + 1, at, inside + 1)
+            elif type(content) is list:
+                self.array(content, at, depth + 1, at, inside + 1)
 
     def array(self, value: list[Any], path: Path, depth: int, parent: Path | None, inside: int) -> None:
         self.nodes += len(value)
@@ -250,7 +259,9 @@ class _Walk:
                 if len(item) != 1 or type(digest) is not str:
                     raise self._at("sd_jwt.placeholder", (*path, index))
                 carries = True
-                self._count((digest,))
+                self.seen.append(digest)
+                if len(self.seen) > limits.DIGESTS:
+                    raise self._too_many()
                 text = self.by_digest.pop(digest, None)
                 if text is None:
                     dropped = dropped or set()
@@ -263,21 +274,19 @@ class _Walk:
                 if type(salt) is not str:
                     raise self._at("sd_jwt.disclosure_types", path)
                 value[index] = content
-                self._into(content, (*path, index), text, depth, parent, inside)
+                at = (*path, index)
+                self.hidden[at] = text
+                self.parents[at] = parent
+                if type(content) is dict:
+                    self.object(content, at, depth + 1, at, inside + 1)
+                elif type(content) is list:
+                    self.array(content, at, depth + 1, at, inside + 1)
         if carries:
             self.carriers.append(path)
         if dropped is not None:
             kept = tuple(index for index in range(len(value)) if index not in dropped)
             value[:] = [value[index] for index in kept]
             self.positions[path] = kept
-
-    def _into(self, content: Any, path: Path, text: bytes, depth: int, parent: Path | None, inside: int) -> None:
-        self.hidden[path] = text
-        self.parents[path] = parent
-        if type(content) is dict:
-            self.object(content, path, depth + 1, path, inside + 1)
-        elif type(content) is list:
-            self.array(content, path, depth + 1, path, inside + 1)
 
     def _read(self, text: bytes, path: Path, inside: int) -> list[Any]:
         if inside >= limits.DISCLOSURE_DEPTH:
@@ -292,10 +301,8 @@ class _Walk:
             return Malformed("json.too_deep", where=self.where, limit=limits.DEPTH)
         return Malformed("json.too_many_values", where=self.where, limit=limits.NODES)
 
-    def _count(self, found: Collection[str]) -> None:
-        self.seen += found
-        if len(self.seen) > limits.DIGESTS:
-            raise Malformed("sd_jwt.digest_count", where=self.where, limit=limits.DIGESTS)
+    def _too_many(self) -> Malformed:
+        return Malformed("sd_jwt.digest_count", where=self.where, limit=limits.DIGESTS)
 
     def _at(self, code: str, path: Path, **facts: str | int) -> Malformed:
         return Malformed(Problem(code, facts, f"{self.where}.payload{pointer(path)}", "RFC 9901 §7.1"))

@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from cityid import limits
-from cityid.errors import CityIdError, Malformed, Misuse
+from cityid.encoding.json import kind
+from cityid.errors import CityIdError, Malformed, Misuse, Refused
 from cityid.jose import digests, jws, key_binding, sd_jwt, sd_jwt_issue
 from cityid.keys import Algorithm, PublicKey, jwk
 from tests.sd_jwts import (
@@ -458,7 +459,11 @@ class TestSection43KeyBinding:
     @pytest.mark.parametrize("name", ["aud", "nonce", "sd_hash"])
     @pytest.mark.parametrize("value", [None, 1, ["x"], {}, True])
     def test_required_strings(self, name: str, value: Any) -> None:
-        assert code(check, bound(WHOLE, **{name: value})) == "binding.claim"
+        with pytest.raises(Refused) as caught:
+            check(bound(WHOLE, **{name: value}))
+        assert caught.value.code == "binding.claim"
+        found = "nothing" if value is None else kind(value)
+        assert caught.value.problem.facts == {"name": name, "expected": "string", "found": found}
 
     @pytest.mark.parametrize("name", ["iat", "exp", "nbf"])
     @pytest.mark.parametrize("value", ["1777887000", 1.5, True, []])
