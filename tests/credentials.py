@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cityid.checks import Check, Outcome
 from cityid.credential import Challenge, DidUrl, Draft, KeyRef, StatusRef, WebIssuer, Window
 from cityid.credential_type import ClaimRule, CredentialType, Path
-from cityid.errors import CityIdError, Problem
+from cityid.errors import CityIdError
 from cityid.keys import PublicKey, Signer, jwk
 from cityid.plan import Request, Response
 from tests import sd_jwts
@@ -138,12 +138,17 @@ def outcome(check: Check) -> str:
     return check.problem.code
 
 
-def problem(error: CityIdError) -> Problem:
-    return error.problem
+def code_of(act: Callable[[], object]) -> str:
+    """`passed`, or the code of what is raised."""
+    try:
+        act()
+    except CityIdError as error:
+        return error.code
+    return "passed"
 
 
 __all__ = [
     "ASKED", "AUDIENCE", "CLAIMS", "DID", "END", "HIDEABLE", "HOLDER", "ISSUER", "KEYS", "NONCE", "NOW", "REF", "START",
-    "VCT", "WEB", "Net", "b64", "credential_type", "did_document", "did_ref", "digest", "disclosure", "draft", "hidden",
-    "jwks", "outcome", "payload", "problem", "vc",
+    "VCT", "WEB", "Net", "b64", "code_of", "credential_type", "did_document", "did_ref", "digest", "disclosure", "draft",
+    "hidden", "jwks", "outcome", "payload", "vc",
 ]  # fmt: skip

@@ -76,7 +76,9 @@ class _Rewriter:
         parser.StartDoctypeDeclHandler = self.doctype
         parser.ProcessingInstructionHandler = self.instruction
         try:
-            parser.Parse(template, True)
+            parser.Parse(template.decode("utf-8"), True)
+        except UnicodeDecodeError:
+            raise Malformed("svg.syntax", spec=_SPEC, line=0) from None
         except expat.ExpatError as error:
             raise Malformed("svg.syntax", spec=_SPEC, line=error.lineno) from None
         return "".join(self.out)
@@ -90,7 +92,8 @@ class _Rewriter:
 
     def comment(self, text: str) -> None:
         """Comments are left out; a placeholder in one is against the specification."""
-        if "{{" in text:
+        # Left out, it would also join a brace before it with one after it.
+        if "{{" in text or "".join(self.out[-1:]).endswith("{"):
             raise Refused("svg.placeholder_place", spec=_SPEC, place="comment")
 
     def start(self, name: str, attributes: dict[str, str]) -> None:

@@ -73,7 +73,8 @@ class TestFormat:
 
 
 SIMPLE = {"logo": {"uri": "https://a.example/l.png", "uri#integrity": "sha256-x", "alt_text": "alt"},
-          "background_image": {"uri": "data:image/png;base64,AAAA"}, "background_color": "#fff", "text_color": "#000"}  # fmt: skip
+          "background_image": {"uri": "data:image/png;base64,AAAA"}, "background_color": "#fff",
+          "text_color": "#000"}  # fmt: skip
 
 
 def rendering(**members: Any) -> list[dict[str, Any]]:
