@@ -134,7 +134,7 @@ class WalletFile:
     def card(self, id: str) -> Card:
         record = self._records.find(_id(id))
         if record is None or record.sort != Sort.CARD:
-            raise Refused("wallet.unknown_card")
+            raise Refused("wallet.unknown_card", card=id)
         with self._records.database.read() as rows:
             left, total = rows.execute(
                 "SELECT sum(state = 0), count(*) FROM records WHERE sort = ? AND parent = ?", (Sort.COPY, record.id)

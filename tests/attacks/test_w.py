@@ -130,7 +130,7 @@ def test_w05_every_changed_bit(full: Path, path: Path) -> None:
     with WalletFile.open(full, PASSPHRASE) as wallet:
         good = everything(wallet)
     data = full.read_bytes()
-    random, refused = Random(5), 0
+    random, refused, codes = Random(5), 0, set()
     # the file header, and a sample of everything else
     bits = [*range(0, 100 * 8, 7), *(random.randrange(len(data) * 8) for _ in range(500))]
     for bit in bits:
@@ -142,11 +142,12 @@ def test_w05_every_changed_bit(full: Path, path: Path) -> None:
                 assert everything(wallet) == good
         except CityIdError as error:
             refused += 1
-            assert error.code.startswith("store."), error
+            codes.add(error.code)
             assert path.read_bytes() == changed
         for rest in path.parent.glob("wallet.db-*"):
             rest.unlink()
     assert refused > len(bits) // 4
+    assert all(code.startswith("store.") for code in codes), codes
 
 
 def test_w05_every_truncation(full: Path, path: Path) -> None:
@@ -312,7 +313,7 @@ def test_w12_w22_w26_nothing_in_clear(full: Path, tmp_path: Path) -> None:
     with WalletFile.create(tmp_path / "wallet.db", PASSPHRASE) as wallet:
         fill(wallet)
         (card,) = wallet.held()
-        thumbprints = [key.thumbprint for key in wallet.keyring.keys()]
+        thumbprints = [key.thumbprint for key in wallet.keyring.keys()]  # noqa: SIM118
         canaries = [*CANARIES, card.credential.raw.decode()[:40], *thumbprints]
         open_files = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
     closed = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
@@ -391,8 +392,8 @@ def test_w22_ids_are_chance_and_lengths_are_padded(path: Path) -> None:
     with sqlite3.connect(path) as rows:
         found = rows.execute("SELECT id, length(sealed) FROM records").fetchall()
     rows.close()
-    assert len({id for id, _ in found}) == len(found)
-    assert all(len(id) == 16 for id, _ in found)
+    assert len({name for name, _ in found}) == len(found)
+    assert all(len(name) == 16 for name, _ in found)
     assert all((length - 24 - 16) % BLOCK == 0 for _, length in found)
 
 

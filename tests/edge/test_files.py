@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from cityid.edge import files
+from cityid.edge.resources import schemas
 from cityid.errors import CityIdError, Malformed, Misuse, Unavailable
 
 
@@ -54,7 +55,14 @@ class TestRead:
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(str(tmp_path / "socket"))
         (tmp_path / "loop").symlink_to(tmp_path / "loop")
-        names = [tmp_path, tmp_path / "pipe", tmp_path / "socket", tmp_path / "loop", "/dev/zero", "/dev/null"]
+        names: list[Path | str] = [
+            tmp_path,
+            tmp_path / "pipe",
+            tmp_path / "socket",
+            tmp_path / "loop",
+            "/dev/zero",
+            "/dev/null",
+        ]
         for name in names:
             with pytest.raises(Misuse) as error:
                 files.read(name)
@@ -192,7 +200,7 @@ class TestTypes:
         shipped = files.types()
         assert {"residency", "age", "parking-permit"} <= set(shipped)
         assert files.types(tmp_path) == files.types(tmp_path / "none") == shipped
-        text = (files.schemas() / "types" / "age.json").read_bytes()
+        text = (schemas() / "types" / "age.json").read_bytes()
         (tmp_path / "mine.json").write_bytes(text.replace(b'"id": "age"', b'"id": "dog-licence"'))
         (tmp_path / "notes.txt").write_bytes(b"not a type")
         assert set(files.types(tmp_path)) == {*shipped, "dog-licence"}

@@ -65,7 +65,7 @@ class TestTrouble:
 
     def test_full(self, tmp_path: Path) -> None:
         database = Database(tmp_path / "d.db", "register", KIND, ONE)
-        with pytest.raises(Unavailable) as error, database.write() as rows:
+        with pytest.raises(Unavailable) as error, database.write() as rows:  # noqa: PT012
             rows.execute("PRAGMA max_page_count = 1")
             rows.execute("INSERT INTO one VALUES (zeroblob(100000))")
         assert code(error) == "store.full"
@@ -97,7 +97,7 @@ class TestTrouble:
 
     def test_an_error_undoes(self, tmp_path: Path) -> None:
         database = Database(tmp_path / "d.db", "register", KIND, ONE)
-        with pytest.raises(KeyboardInterrupt), database.write() as rows:
+        with pytest.raises(KeyboardInterrupt), database.write() as rows:  # noqa: PT012
             rows.execute("INSERT INTO one VALUES (1)")
             raise KeyboardInterrupt
         with database.read() as rows:

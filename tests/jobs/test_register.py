@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,11 +49,11 @@ def code(error: pytest.ExceptionInfo[CityIdError]) -> str:
     return error.value.code
 
 
-def entry(refs: tuple[StatusRef, ...] = (), copies: int = 2, **changed: object) -> Entry:
+def entry(refs: tuple[StatusRef, ...] = (), copies: int = 2, **changed: Any) -> Entry:
     return replace(Entry("residency", "dc+sd-jwt", WINDOW, copies_of(refs, copies)), **changed)
 
 
-def offered(register: SqliteRegister, key: str = "first", clerk: str = "maria", **changed: object) -> Issued:
+def offered(register: SqliteRegister, key: str = "first", clerk: str = "maria", **changed: Any) -> Issued:
     with register.batch(clerk, key, AT) as batch:
         (row,) = batch.record([entry(batch.allot(TYPE, 2), **changed)])
     return row
@@ -74,7 +75,7 @@ class TestBatch:
         assert (row.clerk, row.at, row.window, row.batch) == ("maria", AT, WINDOW, "B-1")
 
     def test_an_error_undoes_all_of_it(self, register: SqliteRegister) -> None:
-        with pytest.raises(ZeroDivisionError), register.batch("maria", "first", AT) as batch:
+        with pytest.raises(ZeroDivisionError), register.batch("maria", "first", AT) as batch:  # noqa: PT012
             batch.record([entry(batch.allot(TYPE, 2))])
             raise ZeroDivisionError
         assert list(register.rows()) == []
@@ -129,11 +130,11 @@ class TestBatch:
 
 class TestAllot:
     def test_lists_roll_over_and_nothing_comes_twice(self, register: SqliteRegister) -> None:
-        refs = []
+        refs: list[StatusRef] = []
         for key in range(15):
             with register.batch("maria", str(key), AT) as batch:
                 refs += batch.allot(TYPE, 10)
-        assert len(set((ref.uri, ref.index) for ref in refs)) == 150
+        assert len({(ref.uri, ref.index) for ref in refs}) == 150
         assert all(0 <= ref.index < 64 and ref.kind == "status_list" for ref in refs)
         assert register.lists() == (f"{BASE}/1", f"{BASE}/2", f"{BASE}/3")
         # seven eighths of 64, and no more
@@ -219,13 +220,12 @@ class TestSteps:
 
     def test_four_eyes(self, register: SqliteRegister) -> None:
         row = offered(register, state=State.PENDING)
-        for key, change in (
-            ("register.same_clerk", lambda batch: batch.approve(row.number, "maria")),
-            ("register.wrong_state", lambda batch: batch.issue(row.number, ["t"])),
-        ):
-            with pytest.raises(Refused) as error, register.batch("maria", key, AT) as batch:
-                change(batch)
-            assert code(error) == key
+        with pytest.raises(Refused) as error, register.batch("maria", "alone", AT) as batch:
+            batch.approve(row.number, "maria")
+        assert code(error) == "register.same_clerk"
+        with pytest.raises(Refused) as error, register.batch("maria", "early", AT) as batch:
+            batch.issue(row.number, ["t"])
+        assert code(error) == "register.wrong_state"
         with register.batch("jo", "yes", AT) as batch:
             assert batch.approve(row.number, "jo").state is State.OFFERED
         assert [event.kind for event in register.events()] == ["offer", "approve"]

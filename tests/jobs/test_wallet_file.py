@@ -1,4 +1,4 @@
-"""The wallet in one file: copies that are used once, keys that are there before their proof leaves, no name in clear."""
+"""The wallet in one file: copies that are used once, keys that are there before their proof leaves."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from cityid.credential import Credential
+from cityid.credential import Credential, Window
 from cityid.edge import sealed
 from cityid.edge.wallet_file import WalletFile
 from cityid.errors import CityIdError, Misuse, Refused
@@ -52,7 +53,7 @@ def wallet(path: Path) -> Iterator[WalletFile]:
         yield opened
 
 
-def issued(holder: PublicKey | None, **changed: object) -> Credential:
+def issued(holder: PublicKey | None, **changed: Any) -> Credential:
     made = SD_JWT_VC.issue(
         credentials.draft(holder=holder, **changed), sd_jwts.ISSUER, at=AT, entropy=secrets.token_bytes
     )
@@ -92,11 +93,11 @@ class TestCards:
     def test_open_windows_and_other_people(self, wallet: WalletFile) -> None:
         mine = add(wallet)
         key = wallet.keyring.create(Algorithm.ES256)
-        theirs = wallet.add([replace(issued(key), window=credentials.Window())], AT, person="child")
+        theirs = wallet.add([replace(issued(key), window=Window())], AT, person="child")
         assert wallet.held() == (mine, theirs)
         assert wallet.held(person="child") == (theirs,)
         assert wallet.held(person=ME) == (mine,)
-        assert wallet.held()[1].window == credentials.Window()
+        assert wallet.held()[1].window == Window()
 
     def test_copies_make_one_card(self, wallet: WalletFile) -> None:
         one, two = (issued(wallet.keyring.create(Algorithm.ES256)) for _ in range(2))
@@ -107,7 +108,7 @@ class TestCards:
             ([one, replace(two, issuer="x")], "wallet.unequal_copies"),
             ([one, replace(two, types=("x",))], "wallet.unequal_copies"),
             ([one, replace(two, format="x")], "wallet.unequal_copies"),
-            ([one, replace(two, window=credentials.Window())], "wallet.unequal_copies"),
+            ([one, replace(two, window=Window())], "wallet.unequal_copies"),
         ):
             with pytest.raises(Misuse) as error:
                 wallet.add(copies, AT)
@@ -194,7 +195,7 @@ class TestReserve:
         card = add(wallet, 8)
         with multiprocessing.get_context("spawn").Pool(2) as pool:
             found = pool.map(partial(_reserve, path, card.id), range(2), 1)
-        assert len({id for part in found for id in part}) == 6
+        assert len({copy for part in found for copy in part}) == 6
         assert wallet.card(card.id).copies_left == 2
 
 

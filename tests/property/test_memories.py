@@ -1,5 +1,5 @@
-"""Properties 8, 9, 13 and 15 of the memories: allocation is a bijection, sealing is the identity and nothing else opens,
-what is taken is taken at most once, and an error changes nothing."""
+"""Properties 8, 9, 13 and 15 of the memories: allocation is a bijection, sealing is the identity and nothing else
+opens, what is taken is taken at most once, and an error changes nothing."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cityid.credential import StatusRef
 from cityid.edge import sealed
 from cityid.edge.database import SqliteRegister, SqliteSessions
 from cityid.edge.wallet_records import BLOCK, NOBODY, Record, Records
@@ -32,7 +34,7 @@ KEY = bytes(32)
 def test_p8_allocation_is_a_bijection(size: int, batches: list[int]) -> None:
     """Over any batches, some of which fail: as many distinct entries as were asked for, all within their lists."""
     register = SqliteRegister(status_base="https://x.example", list_size=size)
-    given_out = []
+    given_out: list[StatusRef] = []
     for number, count in enumerate(batches):
         fails = count % 5 == 4
         with suppress(ZeroDivisionError), register.batch("clerk", str(number), AT) as batch:
@@ -75,7 +77,8 @@ def test_p9_records_open_in_their_place_alone(content: bytes, member: str, sort:
     assert records.content(record) == content
     assert (len(record.sealed) - 40) % BLOCK == 0
     value = getattr(record, member)
-    moved = replace(record, **{member: value + 1 if isinstance(value, int) else b"\1" * 16})
+    changed: dict[str, Any] = {member: value + 1 if isinstance(value, int) else b"\1" * 16}
+    moved = replace(record, **changed)
     with pytest.raises(Unavailable):
         records.content(moved)
 
@@ -88,11 +91,10 @@ class Model:
         self.taken: dict[tuple[str, Kind], bytes] = {}
 
 
-NAMES = [new_key(lambda n, c=char: c * n) for char in (b"a", b"b", b"c")]
+NAMES = [character * 24 for character in "abc"]
+VERBS = ["put", "take", "give_back", "spend"]
 STEPS = st.lists(
-    st.tuples(
-        st.sampled_from(["put", "take", "give_back", "spend"]), st.sampled_from(NAMES), st.sampled_from(list(Kind))
-    ),
+    st.tuples(st.sampled_from(VERBS), st.sampled_from(NAMES), st.sampled_from(list(Kind))),
     max_size=25,
 )
 
@@ -139,8 +141,7 @@ def test_p13_taken_once_under_any_interleaving(threads: int, takers: int, return
         try:
             sessions.take(key, AT)
         except Refused as error:
-            assert error.code == "session.spent"
-            return "refused"
+            return error.code
         try:
             gifts.pop()
         except IndexError:
@@ -150,6 +151,7 @@ def test_p13_taken_once_under_any_interleaving(threads: int, takers: int, return
 
     with ThreadPoolExecutor(threads) as pool:
         found = Counter(pool.map(take, range(takers)))
+    assert set(found) <= {"kept", "given back", "session.spent"}
     assert found["kept"] <= 1
     assert found["kept"] + found["given back"] <= returned + 1
     assert found["kept"] == 1 or found["given back"] <= returned
@@ -171,7 +173,7 @@ def test_p15_an_error_changes_nothing(faults: list[str]) -> None:
 
     before = state()
     for number, fault in enumerate(faults):
-        with pytest.raises(Exception) as error, register.batch("clerk", str(number), AT) as batch:  # noqa: PT011
+        with pytest.raises(Exception) as error, register.batch("clerk", str(number), AT) as batch:  # noqa: PT011, PT012
             batch.record([entry(batch.allot(TYPE, 2))])
             if fault == "unknown":
                 batch.issue("R-2026-000777", ["t"])
