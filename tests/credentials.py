@@ -149,6 +149,6 @@ def code_of(act: Callable[[], object]) -> str:
 
 __all__ = [
     "ASKED", "AUDIENCE", "CLAIMS", "DID", "END", "HIDEABLE", "HOLDER", "ISSUER", "KEYS", "NONCE", "NOW", "REF", "START",
-    "VCT", "WEB", "Net", "b64", "code_of", "credential_type", "did_document", "did_ref", "digest", "disclosure", "draft",
-    "hidden", "jwks", "outcome", "payload", "vc",
+    "VCT", "WEB", "Net", "b64", "code_of", "credential_type", "did_document", "did_ref", "digest", "disclosure",
+    "draft", "hidden", "jwks", "outcome", "payload", "vc",
 ]  # fmt: skip

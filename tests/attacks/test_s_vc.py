@@ -403,7 +403,7 @@ class TestOthersThatStrikeHere:
         [
             (did_document(OTHER, "did:web:evil.example"), "did.document_id"),
             (did_document(OTHER, "did:web:ID.lindau.example"), "did.document_id"),
-            (did_document(OTHER, f"{DID}#x"), "did.not_absolute"),
+            (did_document(OTHER, f"{DID}#x"), "did.document_id"),
             (did_document(OTHER, controller="did:web:evil.example"), "did.foreign_controller"),
             (b"[]", "json.not_an_object"),
             (b'{"id":"a","id":"b"}', "json.duplicate"),
