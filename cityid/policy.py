@@ -269,12 +269,20 @@ def _credential_query(label: str, form: str, kind: CredentialType, ask: json.Fie
         path = paths.read(text, ask.at("claims"))
         if not any(rule[: len(path)] == path for rule in kind.claims):
             raise Misuse("policy.unknown_claim", where=ask.at("claims"), claim=text, type=kind.id)
-        claims.append({"path": list(path)})
+        claims.append({"path": list(_on_the_wire(names, path))})
     if claims:
         query["claims"] = claims
     if ask.optional_boolean("multiple"):
         query["multiple"] = True
     return query
+
+
+def _on_the_wire(names: Mapping[str, Any], path: Path) -> Path:
+    """Where a format puts a claim of the type: an mdoc has flat elements in a namespace, a W3C credential a subject."""
+    if "namespace" in names:
+        text = paths.write(path)
+        return (names["namespace"], names.get("elements", {}).get(text, text.replace(".", "_")))
+    return ("credentialSubject", *path) if "type" in names else path
 
 
 def _conditions(accept: dict[str, Any], query: Query) -> Mapping[str, tuple[Condition, ...]]:

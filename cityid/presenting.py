@@ -172,7 +172,7 @@ def options(
     if isinstance(found, Unanswerable):
         return Nothing(found.reasons)
     by_id = {
-        name: tuple(_option(held[id(match.credential)][0], match) for match in matches)
+        name: tuple(sorted((_option(held[id(match.credential)][0], match) for match in matches), key=_preference))
         for name, matches in found.candidates.items()
     }
     best = tuple(by_id[name][0] for name in found.ids)
@@ -195,6 +195,11 @@ def _split(credential: Credential, disclose: Collection[Path]) -> tuple[tuple[tu
         else:
             hides.append(path)
     return tuple(shows), tuple(hides)
+
+
+def _preference(option: Option) -> tuple[int, bool]:
+    """The least shown first; among equals, a card that has an unused copy left. Sorting keeps the query's own order."""
+    return option.match.shown, not option.single_use
 
 
 def leaves(credential: Credential) -> tuple[tuple[Path, Any, bool], ...]:

@@ -6,7 +6,6 @@ where the trust entry says, and nobody asks for a status before all else has pas
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -292,51 +291,52 @@ def _judge_all(
     vp_token: Mapping[str, Any], asked: Asked, at: datetime, formats: Mapping[str, Format]
 ) -> Steps[AnswerVerdict]:
     try:
-        shown = _read_token(vp_token, asked.query)
+        shown = _read_token(vp_token)
     except Malformed as error:
         return AnswerRejected((error.problem,), _NO_CHECKS, undecided=False)
+    sent = {name: len(group) for name, group in shown.items()}
+    # An answer that could not be whole even if all of it were good costs no cryptography.
+    problems = asked.query.judge(sent)
+    if problems:
+        return AnswerRejected(problems, _NO_CHECKS, undecided=False)
     accepted: dict[str, list[Accepted]] = {}
     refused: dict[str, list[Rejected]] = {}
-    for item, raw in shown:
+    for item in asked.query.credentials:
         challenge = asked.challenge if item.holder_binding else Unbound()
-        verdict = yield from _judge(raw, item.format, item, challenge, asked.policy, at, formats)
-        if isinstance(verdict, Accepted):
-            accepted.setdefault(item.id, []).append(verdict)
-        else:
-            refused.setdefault(item.id, []).append(verdict)
+        for raw in shown.get(item.id, ()):
+            verdict = yield from _judge(raw, item.format, item, challenge, asked.policy, at, formats)
+            if isinstance(verdict, Accepted):
+                accepted.setdefault(item.id, []).append(verdict)
+            else:
+                refused.setdefault(item.id, []).append(verdict)
     checks = MappingProxyType({name: tuple(v.checks for v in group) for name, group in refused.items()})
-    sent = Counter(item.id for item, _ in shown)
     problems = asked.query.judge(sent, {name: len(group) for name, group in accepted.items()})
-    poisoned = [v.reason for group in refused.values() for v in group if v.reason.code in _POISON]
+    verdicts = [verdict for group in refused.values() for verdict in group]
+    poisoned = tuple(verdict.reason for verdict in verdicts if verdict.reason.code in _POISON)
     if problems or poisoned:
-        verdicts = [v for group in refused.values() for v in group]
-        open_ = bool(verdicts) and all(v.undecided for v in verdicts)
-        return AnswerRejected((*poisoned, *problems), checks, undecided=open_ and not poisoned)
+        undecided = all(verdict.undecided for verdict in verdicts)
+        return AnswerRejected((*poisoned, *problems), checks, undecided=undecided)
     return AnswerAccepted(MappingProxyType({n: tuple(g) for n, g in accepted.items()}), checks)
 
 
-def _read_token(vp_token: Mapping[str, Any], query: Query) -> list[tuple[CredentialQuery, bytes]]:
-    """The presentations of a vp_token with the query that each answers (OpenID4VP §8.1).
+def _read_token(vp_token: Any) -> Mapping[str, list[bytes]]:
+    """The presentations of a vp_token by query id (OpenID4VP §8.1).
 
     Raises:
         Malformed: `answer.*`.
     """
     if not isinstance(vp_token, Mapping):
         raise Malformed("answer.not_an_object", spec="OpenID4VP §8.1")
-    by_id = {item.id: item for item in query.credentials}
-    shown: list[tuple[CredentialQuery, bytes]] = []
+    shown: dict[str, list[bytes]] = {}
+    total = 0
     for name, group in vp_token.items():
-        item = by_id.get(name)
-        if item is None:
-            raise Malformed("answer.unknown_query", spec="OpenID4VP §8.1", id=str(name))
         if not isinstance(group, list) or not group:
             raise Malformed("answer.not_an_array", where=f"$.{name}", spec="OpenID4VP §8.1")
-        if len(group) > 1 and not item.multiple:
-            raise Malformed("answer.not_multiple", where=f"$.{name}", spec="OpenID4VP §8.1", count=len(group))
-        if len(shown) + len(group) > limits.PRESENTATIONS:
+        total += len(group)
+        if total > limits.PRESENTATIONS:
             raise Malformed("answer.too_many", limit=limits.PRESENTATIONS)
         for index, raw in enumerate(group):
             if not isinstance(raw, str):
                 raise Malformed("answer.not_text", where=f"$.{name}[{index}]", spec="OpenID4VP §8.1")
-            shown.append((item, raw.encode("utf-8", "surrogatepass")))
+        shown[str(name)] = [raw.encode("utf-8", "surrogatepass") for raw in group]
     return shown

@@ -1,0 +1,254 @@
+"""A policy is the source of both the request and the judgement (CLI.md §4, §6): what it says, and what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from cityid import policy
+from cityid.checks import Step
+from cityid.credential_type import CredentialType
+from cityid.errors import Misuse
+from cityid.policy import Condition, Policy
+from cityid.status import Freshness
+from tests.jobs.offices import TYPES
+
+AT = datetime(2026, 11, 22, 9, tzinfo=UTC)
+HEAD = 'purpose = "x"\n'
+ASK = '[ask]\ntype = "residency"\nclaims = ["age_over_18", "address.locality", "resident_since_year"]\n'
+TRUST = '[trust]\nlist = "trust/region.toml"\n'
+DID = "did:web:id.lindau.example"
+FILES = {
+    "trust/region.toml": f'[[issuer]]\ndid = "{DID}"\nmechanism = "did"\ntypes = ["residency"]\n'.encode(),
+    "query.json": b'{"credentials":[{"id":"q","format":"dc+sd-jwt","meta":{"vct_values":["urn:x"]},'
+    b'"claims":[{"path":["age_over_18"]}]}]}',
+}
+
+
+def read(text: str, files: Mapping[str, bytes] = FILES, types: Mapping[str, CredentialType] = TYPES) -> Policy:
+    return policy.read(text.encode(), types=types, load=files.__getitem__, formats=("dc+sd-jwt",))
+
+
+def wrong(text: str, **more: Any) -> str:
+    with pytest.raises(Misuse) as found:
+        read(text, **more)
+    return found.value.code
+
+
+class TestAsking:
+    def test_one_ask(self) -> None:
+        found = read(HEAD + ASK + TRUST)
+        assert found.query.to_json() == {
+            "credentials": [{
+                "id": "card", "format": "dc+sd-jwt", "meta": {"vct_values": ["urn:cityid:residency:1"]},
+                "claims": [
+                    {"path": ["age_over_18"]}, {"path": ["address", "locality"]}, {"path": ["resident_since_year"]},
+                ],
+            }]
+        }  # fmt: skip
+        assert found.purpose == "x"
+        assert found.trust.entries[0].did == DID
+        assert found.trust.title == "trust/region.toml"
+        assert found.freshness == Freshness()
+        assert found.waive == frozenset()
+
+    def test_formats_that_cannot_be_judged_are_not_asked_for(self) -> None:
+        both = ASK.replace("claims", 'formats = ["dc+sd-jwt", "mso_mdoc"]\nclaims')
+        assert len(read(HEAD + both + TRUST).query.credentials) == 1
+        none = ASK.replace("claims", 'formats = ["mso_mdoc"]\nclaims')
+        assert wrong(HEAD + none + TRUST) == "policy.no_format"
+
+    def test_several_formats_are_alternatives(self) -> None:
+        text = (HEAD + ASK + TRUST).encode()
+        found = policy.read(text, types=TYPES, load=FILES.__getitem__, formats=("dc+sd-jwt", "mso_mdoc", "ldp_vc"))
+        formats = [(item.id, item.format) for item in found.query.credentials]
+        assert formats == [("card", "dc+sd-jwt"), ("card-mso_mdoc", "mso_mdoc"), ("card-ldp_vc", "ldp_vc")]
+        (chosen,) = found.query.sets
+        assert chosen.options == (("card",), ("card-mso_mdoc",), ("card-ldp_vc",))
+        assert found.query.credentials[1].meta == {"doctype_value": TYPES["residency"].names["mso_mdoc"]["doctype"]}
+        space = TYPES["residency"].names["mso_mdoc"]["namespace"]
+        elements = [(space, "age_over_18"), (space, "resident_city"), (space, "resident_since_year")]
+        assert [claim.path for claim in found.query.credentials[1].claims] == elements
+        assert found.query.credentials[2].claims[1].path == ("credentialSubject", "address", "locality")
+
+    def test_several_asks(self) -> None:
+        text = (
+            HEAD + 'any_of = [["home", "permit"], ["home"]]\n'
+            '[[ask]]\nid = "home"\ntype = "residency"\nclaims = ["address.locality"]\n'
+            '[[ask]]\nid = "permit"\ntype = "parking-permit"\nclaims = []\nmultiple = true\n' + TRUST
+        )
+        found = read(text)
+        assert [item.id for item in found.query.credentials] == ["home", "permit"]
+        assert found.query.sets[0].options == (("home", "permit"), ("home",))
+        assert found.query.credentials[1].multiple
+        assert found.query.credentials[1].claims == ()
+        all_of = read(text.replace('any_of = [["home", "permit"], ["home"]]\n', ""))
+        assert all_of.query.sets == ()
+        assert wrong(text.replace('["home"]]', '["house"]]')) == "policy.any_of_unknown"
+        assert wrong(text.replace('id = "permit"', 'id = "home"')) == "policy.ask_twice"
+        assert wrong(text.replace('id = "permit"\n', "")) == "policy.ask_without_id"
+        assert wrong(text.replace('["home"]]', '"home"]')) == "json.wrong_type"
+
+    def test_dcql_file(self) -> None:
+        found = read(HEAD + 'dcql = "query.json"\n' + TRUST)
+        assert found.query.credentials[0].id == "q"
+        assert wrong(HEAD + 'dcql = "query.json"\n' + ASK + TRUST) == "policy.ask_or_dcql"
+        assert wrong(HEAD + TRUST) == "policy.ask_or_dcql"
+
+    @pytest.mark.parametrize(
+        ("text", "code"),
+        [
+            ("purpose = ", "policy.syntax"),
+            (HEAD + ASK, "policy.no_trust"),
+            (ASK + TRUST, "json.missing"),
+            (HEAD + "purpos = 1\n" + ASK + TRUST, "json.unknown_member"),
+            (HEAD + ASK + "claim = 1\n" + TRUST, "json.unknown_member"),
+            (HEAD + ASK + TRUST + "lists = 1\n", "json.unknown_member"),
+            (HEAD + ASK.replace("residency", "residence") + TRUST, "policy.unknown_type"),
+            (HEAD + ASK.replace("age_over_18", "age_over_19") + TRUST, "policy.unknown_claim"),
+            (HEAD + ASK.replace("age_over_18", "age..18") + TRUST, "path.syntax"),
+            (HEAD + 'waive = ["issuer_trusted"]\n' + ASK + TRUST, "policy.cannot_waive"),
+            (HEAD + 'waive = ["statu"]\n' + ASK + TRUST, "policy.cannot_waive"),
+            (HEAD + ASK + "[freshness]\nmax_age = 15\n" + TRUST, "json.wrong_type"),
+            (HEAD + ASK + '[freshness]\nmax_age = "15 minutes"\n' + TRUST, "policy.duration"),
+            (HEAD + ASK + '[freshness]\nmaxage = "15m"\n' + TRUST, "json.unknown_member"),
+        ],
+    )
+    def test_wrong_files(self, text: str, code: str) -> None:
+        assert wrong(text) == code
+        read(HEAD + ASK + TRUST)
+
+    def test_not_utf8(self) -> None:
+        with pytest.raises(Misuse) as found:
+            policy.read(b"\xff", types=TYPES, load=FILES.__getitem__, formats=())
+        assert found.value.code == "policy.syntax"
+
+    def test_freshness_and_waiving(self) -> None:
+        text = (
+            'waive = ["status"]\n' + HEAD + ASK + '[freshness]\nmax_age = "30s"\ngrace = "2h"\noffline = "1d"\n' + TRUST
+        )
+        found = read(text)
+        assert found.waive == {Step.STATUS}
+        assert found.freshness == Freshness(timedelta(seconds=30), timedelta(hours=2), timedelta(days=1))
+
+    def test_the_files_of_a_trust_list_lie_beside_it(self) -> None:
+        document = b'{"id":"did:web:id.lindau.example"}'
+        pinned = FILES["trust/region.toml"] + b'document = "did.json"\n'
+        files = {"trust/region.toml": pinned, "trust/did.json": document}
+        assert read(HEAD + ASK + TRUST, files).trust.entries[0].document is not None
+        flat = {"region.toml": pinned, "did.json": document}
+        assert read(HEAD + ASK + TRUST.replace("trust/", ""), flat).trust.entries[0].document is not None
+
+
+def condition(value: str, claim: str = "resident_since_year") -> Condition:
+    found = read(HEAD + ASK + f'[accept]\n"{claim}" = {value}\n' + TRUST)
+    ((only,),) = found.conditions.values()
+    return only
+
+
+def judged(value: str, claims: Any, claim: str = "resident_since_year", **given: str) -> str:
+    problem = condition(value, claim).judge(claims, AT, given)
+    return problem.code if problem else "met"
+
+
+class TestConditions:
+    def test_a_literal(self) -> None:
+        assert judged("2011", {"resident_since_year": 2011}) == "met"
+        assert judged("2011", {"resident_since_year": 2012}) == "conditions.not_met"
+        assert judged("2011", {"resident_since_year": "2011"}) == "conditions.not_met"
+        assert judged("2011", {}) == "conditions.claim_missing"
+
+    @pytest.mark.parametrize("other", [1, "true", 1.0, [True], {"a": 1}, None, False])
+    def test_only_true_is_true(self, other: Any) -> None:
+        """Profiles §7.3: `1`, `"true"` and a missing claim are not true."""
+        assert judged("true", {"age_over_18": True}, "age_over_18") == "met"
+        assert judged("true", {"age_over_18": other}, "age_over_18") == "conditions.not_met"
+        assert judged("1", {"age_over_18": True}, "age_over_18") == "conditions.not_met"
+        assert judged("false", {"age_over_18": 0}, "age_over_18") == "conditions.not_met"
+
+    def test_a_list(self) -> None:
+        places = '["Lindau", "Bregenz"]'
+        assert judged(places, {"address": {"locality": "Bregenz"}}, "address.locality") == "met"
+        assert judged(places, {"address": {"locality": "lindau"}}, "address.locality") == "conditions.not_met"
+        assert judged(places, {"address": "Lindau"}, "address.locality") == "conditions.claim_missing"
+
+    @pytest.mark.parametrize(
+        ("value", "found", "expected"),
+        [
+            ("{ min = 2000 }", 2000, "met"),
+            ("{ min = 2000 }", 1999, "conditions.out_of_range"),
+            ("{ max = 2000 }", 2000, "met"),
+            ("{ max = 2000 }", 2001, "conditions.out_of_range"),
+            ("{ min = 1.5, max = 2 }", 1.75, "met"),
+            ("{ min = 2000 }", True, "conditions.out_of_range"),
+            ("{ min = 0 }", True, "conditions.out_of_range"),
+            ("{ min = 2000 }", "2001", "conditions.out_of_range"),
+            ('{ min = "today" }', "2026-11-22", "met"),
+            ('{ min = "today" }', "2026-11-21", "conditions.out_of_range"),
+            ('{ min = "today+30d" }', "2026-12-22", "met"),
+            ('{ min = "today+30d" }', "2026-12-21", "conditions.out_of_range"),
+            ('{ max = "today-1d" }', "2026-11-21", "met"),
+            ('{ max = "today-1d" }', "2026-11-22", "conditions.out_of_range"),
+            ("{ min = 2026-01-01 }", "2026-01-01", "met"),
+            ('{ min = "2026-01-01" }', "2025-12-31", "conditions.out_of_range"),
+            ('{ min = "today" }', "tomorrow", "conditions.out_of_range"),
+            ('{ min = "today" }', "9999", "conditions.out_of_range"),
+            ('{ min = "today" }', 20261122, "conditions.out_of_range"),
+        ],
+    )
+    def test_a_range(self, value: str, found: Any, expected: str) -> None:
+        assert judged(value, {"resident_since_year": found}) == expected
+
+    def test_a_given_value(self) -> None:
+        given = '{ given = "year" }'
+        assert judged(given, {"resident_since_year": "2011"}, year="2011") == "met"
+        assert judged(given, {"resident_since_year": "2012"}, year="2011") == "conditions.not_met"
+        with pytest.raises(Misuse) as found:
+            judged(given, {"resident_since_year": "2011"})
+        assert found.value.code == "policy.not_given"
+
+    def test_any_element_of_an_array(self) -> None:
+        only = Condition(("nationalities", None), one_of=("DE",))
+        assert only.judge({"nationalities": ["FR", "DE"]}, AT, {}) is None
+        assert only.judge({"nationalities": ["FR"]}, AT, {}) is not None
+        assert only.judge({"nationalities": "DE"}, AT, {}) is not None
+        first = Condition(("nationalities", 0), one_of=("DE",))
+        assert first.judge({"nationalities": ["DE"]}, AT, {}) is None
+        assert first.judge({"nationalities": []}, AT, {}) is not None
+
+    @pytest.mark.parametrize(
+        "value",
+        ["[]", "{}", "{ min = true }", '{ min = "soon" }', '{ given = "" }', "{ given = 1 }", '{ give = "x" }',
+         "[[1]]", "2026-01-01T00:00:00Z", "{ min = 1, maximum = 2 }", '{ min = [1] }', "[2026-01-01]"],
+    )  # fmt: skip
+    def test_what_cannot_be_judged(self, value: str) -> None:
+        assert wrong(HEAD + ASK + f"[accept]\nresident_since_year = {value}\n" + TRUST) == "policy.condition"
+
+    def test_unasked(self) -> None:
+        assert wrong(HEAD + ASK + "[accept]\nbirthdate = 1\n" + TRUST) == "policy.unasked"
+        assert wrong(HEAD + ASK + "[accept.card]\nbirthdate = 1\n" + TRUST) == "policy.unasked"
+        assert read(HEAD + ASK + "[accept.card]\nage_over_18 = true\n" + TRUST).conditions.keys() == {"card"}
+
+    def test_the_table_of_one_ask(self) -> None:
+        text = (
+            HEAD + '[[ask]]\nid = "a"\ntype = "age"\nclaims = ["age_over_18"]\n'
+            '[[ask]]\nid = "b"\ntype = "residency"\nclaims = ["age_over_18"]\n'
+        )
+        both = read(text + "[accept]\nage_over_18 = true\n" + TRUST).conditions
+        assert both.keys() == {"a", "b"}
+        one = read(text + "[accept.b]\nage_over_18 = true\n" + TRUST).conditions
+        assert one.keys() == {"b"}
+
+
+class TestGiven:
+    def test_filled_in(self) -> None:
+        found = read(HEAD + ASK + '[accept]\nresident_since_year = { given = "year" }\n' + TRUST)
+        assert found.with_given({"year": "2011"}).given == {"year": "2011"}
+        with pytest.raises(Misuse) as unknown:
+            found.with_given({"years": "2011"})
+        assert unknown.value.code == "policy.given_unknown"
+        assert replace(found).given == {}
