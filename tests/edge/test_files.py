@@ -195,6 +195,22 @@ class TestWrite:
         files.write(tmp_path / "file", b"data")
 
 
+class TestFree:
+    def test_what_write_would_say(self, file: Path) -> None:
+        files.check_free(file.parent / "new")
+        files.check_free(file, force=True)
+        for name, wanted in (("file", "file.exists"), ("none/new", "file.not_found"), ("", "file.not_regular")):
+            with pytest.raises(Misuse) as error:
+                files.check_free(file.parent / name)
+            assert code(error) == wanted
+
+    def test_a_folder_that_is_not_ours(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(os, "access", lambda path, mode: False)
+        with pytest.raises(Misuse) as error:
+            files.check_free(tmp_path / "new")
+        assert code(error) == "file.not_allowed"
+
+
 class TestTypes:
     def test_shipped_and_own(self, tmp_path: Path) -> None:
         shipped = files.types()
