@@ -311,6 +311,17 @@ class TestSection42Issuing:
         decoyed = sd_jwt_issue.issue({"a": {}}, sd_jwt_issue.frame([("a", "b")], decoys=1), ISSUER, header=HEADER)
         assert len(json.loads(decoyed.jws.payload)["a"]["_sd"]) == 1
 
+    def test_a_padded_frame_gives_everybody_the_same_number_of_digests(self) -> None:
+        paths = [("a",), ("b",), ("c", "d"), ("c", "e"), ("f",)]
+        for decoys in (0, 2):
+            frame = sd_jwt_issue.frame(paths, decoys=decoys, padded=True)
+            for claims in ({"a": 1, "b": 2, "c": {"d": 1, "e": 2}, "f": 3}, {"b": 1, "c": {}}, {"c": {"e": 1}}):
+                made = sd_jwt_issue.issue(claims, frame, ISSUER, header=HEADER)
+                body = json.loads(made.jws.payload)
+                assert (len(body["_sd"]), len(body["c"]["_sd"])) == (3 + decoys, 2 + decoys)
+                assert body["_sd"] == sorted(body["_sd"])
+                assert payload(made.prefix.decode()) == claims
+
     def test_decoys_of_arrays_follow_the_elements(self) -> None:
         frame = sd_jwt_issue.frame([("a", 1)], decoys=2)
         made = sd_jwt_issue.issue({"a": ["x", "y"]}, frame, ISSUER, header=HEADER)
