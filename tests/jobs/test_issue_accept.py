@@ -13,7 +13,7 @@ import pytest
 
 from cityid import accepting, limits
 from cityid.cards import CardRequest, Cards, Offer, offer_id, prove
-from cityid.credential import DidUrl, Draft, KeyRef, StatusRef, Window
+from cityid.credential import Credential, DidUrl, Draft, KeyRef, StatusRef, Window
 from cityid.errors import CityIdError, Malformed, Misuse, Refused, Unavailable
 from cityid.formats import FORMATS
 from cityid.keys import Algorithm
@@ -397,6 +397,22 @@ class TestAccepting:
     def test_a_signature_by_somebody_else(self) -> None:
         forger, other = Forger(), Office()
         assert forger.accepted(forger.card(signer=other.issuer.signer)) == "signature.invalid"
+
+    def test_a_card_that_nobody_signed(self) -> None:
+        """A format of somebody else's might have such cards."""
+        forger, form = Forger(), FORMATS["dc+sd-jwt"]
+
+        class Unsigned:
+            NAME = form.NAME
+
+            def read(self, raw: bytes) -> Credential:
+                return replace(form.read(raw), signed_by=())
+
+        issuer = forger.office.issuer.id
+        cards = Cards(issuer, "residency.dc+sd-jwt", forger.offer.id, (forger.card(),))
+        formats: Any = {"dc+sd-jwt": Unsigned()}
+        plan = accepting.accept(cards, forger.wallet, forger.office.trusted, NOW, formats=formats)
+        assert refusal(plan.run, no_network) == "accept.unsigned"
 
     def test_one_bad_card_in_ten(self) -> None:
         forger = Forger()
