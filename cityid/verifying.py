@@ -131,12 +131,11 @@ def _rejected(checks: list[Check]) -> Rejected:
 
 
 def _trusted(credential: Credential, policy: Policy, at: datetime) -> Check:
+    check = failed(Step.ISSUER_TRUSTED, "trust.unsigned")
     for ref in credential.signed_by:
         check = policy.trust.check(ref, credential.issuer, credential.types, at)
         if check.outcome is not _OK:
-            return check
-    if not credential.signed_by:
-        return failed(Step.ISSUER_TRUSTED, "trust.unsigned")
+            break
     return check
 
 

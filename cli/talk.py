@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import sys
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 DONE, NO, WRONG, NO_ANSWER, PERSON_SAID_NO, FAULT, INTERRUPTED = 0, 1, 2, 3, 4, 70, 130
@@ -176,7 +176,7 @@ def secret(prompt: str, fd: int | None, *, again: bool = False) -> str:
     return first
 
 
-def columns(rows: list[tuple[str, ...]], gap: int = 2) -> list[str]:
+def columns(rows: Sequence[tuple[str, ...]], gap: int = 2) -> list[str]:
     """Rows of cleaned text as aligned lines."""
     if not rows:
         return []

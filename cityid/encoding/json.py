@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, NoReturn, TypeAlias, TypeVar, cast
 
 from cityid import limits
-from cityid.errors import Malformed
+from cityid.errors import Malformed, Problem
 
 Json: TypeAlias = Any
 """What `read` returns: dict, list, str, int, float, bool or None, and nothing else."""
@@ -22,8 +23,11 @@ T = TypeVar("T")
 
 
 class _Stop(Exception):  # a signal between the scanner's hooks and read(); it never leaves this module
-    def __init__(self, problem: Malformed) -> None:
+    def __init__(self, problem: Problem) -> None:
         self.problem = problem
+
+    def at(self, where: str) -> Malformed:
+        return Malformed(replace(self.problem, where=where))
 
 
 def _pairs(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
@@ -32,28 +36,28 @@ def _pairs(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
         seen: set[str] = set()
         for name, _ in pairs:
             if name in seen:
-                raise _Stop(Malformed("json.duplicate", spec="RFC 7493 §2.3", name=name))
+                raise _Stop(Problem("json.duplicate", {"name": name}, spec="RFC 7493 §2.3"))
             seen.add(name)
     return found
 
 
 def _constant(name: str) -> NoReturn:
-    raise _Stop(Malformed("json.not_finite", spec="RFC 8259 §6", value=name))
+    raise _Stop(Problem("json.not_finite", {"value": name}, spec="RFC 8259 §6"))
 
 
 def _float(text: str) -> float:
     if len(text) > limits.NUMBER_CHARS:
-        raise _Stop(Malformed("json.number_too_long", spec="RFC 7493 §2.2", length=len(text)))
+        raise _Stop(Problem("json.number_too_long", {"length": len(text)}, spec="RFC 7493 §2.2"))
     value = float(text)
     if value in _INFINITE:
-        raise _Stop(Malformed("json.not_finite", spec="RFC 7493 §2.2", value=text))
+        raise _Stop(Problem("json.not_finite", {"value": text}, spec="RFC 7493 §2.2"))
     return value
 
 
 def _int(text: str) -> int:
     # Length first: int() of a long literal is quadratic and raises ValueError past the interpreter's own limit.
     if len(text) > 17 or not -limits.INTEGER <= (value := int(text)) <= limits.INTEGER:
-        raise _Stop(Malformed("json.integer_too_large", spec="RFC 7493 §2.2", length=len(text)))
+        raise _Stop(Problem("json.integer_too_large", {"length": len(text)}, spec="RFC 7493 §2.2"))
     return value
 
 
@@ -92,8 +96,7 @@ def read(data: bytes | str, *, where: str = "", limit: int = limits.DOCUMENT, no
         if end != len(text):
             value, end = _slow(text, where)
     except _Stop as stop:
-        problem = stop.problem.problem
-        raise Malformed(problem.code, where=where, spec=problem.spec, **problem.facts) from None
+        raise stop.at(where) from None
     except StopIteration:
         value, end = _slow(text, where)
     except RecursionError:
@@ -116,8 +119,7 @@ def _slow(text: str, where: str) -> tuple[Json, int]:
     except StopIteration as stop:
         raise Malformed("json.syntax", where=where, spec="RFC 8259 §2", offset=cast("int", stop.value)) from None
     except _Stop as stop:
-        problem = stop.problem.problem
-        raise Malformed(problem.code, where=where, spec=problem.spec, **problem.facts) from None
+        raise stop.at(where) from None
     except RecursionError:
         raise Malformed("json.too_deep", where=where, limit=limits.DEPTH) from None
     except ValueError as error:

@@ -42,9 +42,9 @@ def check(
     `required` says whether the issuer's trust entry demands a status. Without entries the answer is `status.missing`
     or, where none is demanded, passed. No list kind is built yet, so each entry is `status.kind_not_built`.
     """
+    yield from ()  # list kinds will ask the network here
     for ref in refs:
         return undecided(Step.STATUS, "status.kind_not_built", kind=ref.kind)
     if required:
         return failed(Step.STATUS, "status.missing", where="$.status")
     return passed(Step.STATUS, status="none")
-    yield  # makes this a generator: list kinds will ask the network here

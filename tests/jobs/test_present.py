@@ -103,7 +103,7 @@ class TestPresent:
                 present(Consent((replace(option, shows=wrong),), NOW), asked.challenge, town.pocket, NOW)
             assert refused.value.code == "present.copy_differs"
         (same,) = town.options(asked).best
-        assert present(Consent((same,), NOW), asked.challenge, town.pocket, NOW)
+        assert present(Consent((same,), NOW), asked.challenge, town.pocket, NOW).vp_token
 
     def test_a_card_without_its_key(self, town: Town) -> None:
         """Must show 7: a card is copied to a second wallet without its key; presenting fails, and says why."""

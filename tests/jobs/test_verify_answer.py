@@ -98,9 +98,9 @@ class TestSessions:
             assert isinstance(verdict, AnswerRejected)
             assert verdict.undecided
             assert verdict.reason.code == "status.kind_not_built"
-        with pytest.raises(Refused) as refused:
-            verdict.require()
-        assert refused.value.code == "status.kind_not_built"
+            with pytest.raises(Refused) as refused:
+                verdict.require()
+            assert refused.value.code == "status.kind_not_built"
 
     def test_a_fault_gives_it_back(self, town: Town) -> None:
         desk = town.desk(
