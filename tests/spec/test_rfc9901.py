@@ -587,6 +587,9 @@ class TestSection71Processing:
         assert payload(token({"a": 1, "_sd": found})) == {"a": 1}
         assert refusal(token({"_sd": [*found, "more"]})) == "sd_jwt.digest_count"
         assert refusal(token({"_sd": found, "a": [{"...": "more"}]})) == "sd_jwt.digest_count"
+        items = [{"...": text} for text in found]
+        assert payload(token({"a": items})) == {"a": []}
+        assert refusal(token({"a": [*items, {"...": "more"}]})) == "sd_jwt.digest_count"
 
     def test_depth_counts_disclosed_values(self) -> None:
         def nest(levels: int) -> Any:
