@@ -257,6 +257,7 @@ class TestTemplates:
             (svg("<animate attributeName='href' values='javascript:x'/>"), "svg.element"),
             (svg("<a href='https://evil.example'><text>x</text></a>"), "svg.element"),
             (svg("<x:script xmlns:x='http://www.w3.org/1999/xhtml'/>"), "svg.element"),
+            (svg("<x:rect xmlns:x='urn:x'/>"), "svg.element"),
             (svg(outer=' onload="alert(1)"'), "svg.script"),
             (svg("<rect ONCLICK='x'/>"), "svg.script"),
             (svg("<image href='https://evil.example/p.png'/>"), "svg.external"),

@@ -333,6 +333,7 @@ class TestKeyDiscovery:
             ({"iss": "did:web"}, {"kid": "k"}, "did.syntax"),
             ({}, {"x5c": []}, "sd_jwt_vc.x5c"),
             ({}, {"x5c": X5C[0]}, "sd_jwt_vc.x5c"),
+            ({}, {"x5c": "AAAA"}, "sd_jwt_vc.x5c"),
             ({}, {"x5c": [1]}, "sd_jwt_vc.x5c"),
             ({}, {"x5c": X5C * 6}, "sd_jwt_vc.x5c"),
             ({}, {"x5c": [b64(LEAF)]}, "base64.alphabet"),

@@ -250,6 +250,8 @@ class TestExtending:
             ({"sd": "always"}, {"sd": "allowed"}, "type_metadata.sd_changed"),
             ({"sd": "never"}, {"sd": "allowed"}, "type_metadata.sd_changed"),
             ({"mandatory": False}, {"mandatory": True}, None),
+            ({"mandatory": False}, {"mandatory": False}, None),
+            ({}, {"mandatory": False}, None),
             ({"mandatory": True}, {"mandatory": True}, None),
             ({"mandatory": True}, {}, None),
             ({"mandatory": True}, {"mandatory": False}, "type_metadata.mandatory_changed"),
