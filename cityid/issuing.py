@@ -24,7 +24,7 @@ from cityid.errors import CityIdError, Malformed, Misuse, Refused, Unavailable
 from cityid.formats import FORMATS, Format
 from cityid.keys import Algorithm, PublicKey, Signer, x509
 from cityid.register import Entry, Register, copies_of
-from cityid.sessions import Kind, Sessions, new_key
+from cityid.sessions import TRIES, Kind, Sessions, new_key
 
 __all__ = ["HOLDER_ALGORITHMS", "Issuer"]
 
@@ -143,7 +143,7 @@ class Issuer:
             (row,) = batch.record([Entry(type, format, window, copies_of(refs, kind.copies), deadline=expires)])
         card = _Card(row.number, by, type, format, kind.copies, nonce, prepared, tuple(refs))
         try:
-            self.sessions.put(code, card.write(), expires, kind=Kind.OFFER)
+            self.sessions.put(code, card.write(), expires, kind=Kind.OFFER, tries=TRIES - 1)
         except CityIdError:
             # No code, no card: the row says so, or lapses at its deadline where not even that can be written.
             with suppress(CityIdError), self.register.batch(by, f"withdraw:{row.number}", at) as batch:
@@ -155,8 +155,8 @@ class Issuer:
         )  # fmt: skip
 
     def answer(self, request: CardRequest, *, at: datetime, entropy: Entropy = secrets.token_bytes) -> Cards:
-        """Take the code, check the proofs, sign a card for each key. A wrong request gives the code back until its
-        tries are used up (`cityid.sessions.TRIES`); a right one spends it.
+        """Take the code, check the proofs, sign a card for each key. A wrong request gives the code back, but the
+        fifth (`cityid.sessions.TRIES`) and a right one spend it.
 
         Raises:
             Refused: `offer.*`, `proof.*`, `request.other_card`, `jws.alg`, `signature.invalid`, `register.wrong_state`

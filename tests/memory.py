@@ -51,10 +51,10 @@ class MemorySessions:
         kept = self.kept.get((kind, key))
         if kept is None or not kept.taken or kept.value is None:
             return False
-        kept.tries -= fault
-        if kept.tries < 0 or (fault and kept.tries == 0):
+        if fault and kept.tries < 1:
             kept.value = None
             return False
+        kept.tries -= fault
         kept.taken = False
         return True
 
