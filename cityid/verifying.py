@@ -271,6 +271,8 @@ def verify_answer(
         raise
     if not verdict and verdict.undecided:
         sessions.give_back(asked.id)
+    else:
+        sessions.spend(asked.id)
     return verdict
 
 

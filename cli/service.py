@@ -65,7 +65,7 @@ class Question:
 
         def load(name: str) -> bytes:
             if name not in self.files:
-                raise Misuse("file.missing", path=name)
+                raise Misuse("file.not_found", file=name)
             return self.files[name]
 
         types = {name: credential_type.read(data) for name, data in self.types.items()}
