@@ -22,7 +22,8 @@ printf 'correct horse battery staple\\n' > passphrase
 cityid init city city --did did:web:id.lindau.example --name 'Stadt Lindau' --country DE --jurisdiction DE-BY {SECRET}
 cat > ada.json <<'EOF'
 {{"given_name": "Ada", "family_name": "Lovelace", "birthdate": "1990-12-10",
- "address": {{"street_address": "Hafenweg", "postal_code": "88131", "locality": "Lindau", "country": "DE"}}}}
+ "address": {{"street_address": "Hafenweg", "postal_code": "88131", "locality": "Lindau", "country": "DE"}},
+ "municipality": {{"code": "09776116", "name": "Lindau"}}, "district": {{"code": "01", "name": "Insel"}}, "resident_since": "2011-02-03"}}
 EOF
 cityid --home city issue residency --claims ada.json --yes -o ada.offer {SECRET}
 cityid init wallet ada {SECRET}
