@@ -25,8 +25,8 @@ from cityid.query import read as read_query
 from cityid.wallet import Card, Copy, Wallet
 
 __all__ = [
-    "AskedFor", "Consent", "Nothing", "Option", "Options", "Shown", "leaves", "options", "present", "read_request",
-    "sent",
+    "AskedFor", "Consent", "Nothing", "Option", "Options", "Shown", "leaves", "leaves_of", "options", "present",
+    "read_request", "sent",
 ]  # fmt: skip
 
 _PROTOCOL: Final = frozenset({"iss", "iat", "nbf", "exp", "vct", "vct#integrity", "aka_vcts"})
@@ -206,9 +206,13 @@ def leaves(credential: Credential) -> tuple[tuple[Path, Any, bool], ...]:
     """Every single value in a card that is about its holder: path, value, and whether it can be hidden."""
     return tuple(
         (path, value, any(path[:length] in credential.hidden for length in range(1, len(path) + 1)))
-        for path, value in _leaves(credential.claims, ())
-        if path[0] not in _PROTOCOL
+        for path, value in leaves_of(credential.claims)
     )
+
+
+def leaves_of(claims: Mapping[str, Any]) -> tuple[tuple[Path, Any], ...]:
+    """Every single value among `claims` that is about the holder, with its path."""
+    return tuple((path, value) for path, value in _leaves(claims, ()) if path[0] not in _PROTOCOL)
 
 
 def _leaves(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:

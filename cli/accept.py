@@ -39,7 +39,7 @@ def accept(
     from . import home
 
     here = home.find(STATE.home, "wallet")
-    if offer.startswith("openid-credential-offer:"):
+    if "://" in offer:  # a link, and if it is of another kind, reading it says so
         data = offer.encode("utf-8", "surrogatepass")
     else:
         data = files.read(Path(offer), CARDS_SIZE)
@@ -76,7 +76,9 @@ def _begin(
         talk.out(request.decode("utf-8").rstrip("\n"))
     if output is not None:
         files.write(output, request, force=force, private=True)
-        talk.say(f"{offer.copies} keys made and proved; request written to {talk.clean(output)}. Give it to city hall.")
+        talk.say(
+            f"{offer.copies} keys made and proved; request written to {talk.clean(output)}. Give it to city hall alone."
+        )
 
 
 def _take(here: Home, data: bytes, passphrase_fd: int | None, *, json_: bool) -> None:
@@ -84,13 +86,17 @@ def _take(here: Home, data: bytes, passphrase_fd: int | None, *, json_: bool) ->
     from cityid.cards import Cards
     from cityid.edge import clock
 
-    from . import purse, service, trust
+    from . import kinds, purse, service, trust
 
     cards = Cards.read(data)
     wallet = purse.opened(here, passphrase_fd)
     card = take(cards, wallet, trust.load(here), clock.now()).run(service.network())
+    name = kinds.label(kinds.known(here)[0], card.type)
     if json_:
-        talk.give({"card": card.id, "type": card.type, "issuer": card.issuer, "copies": card.copies_total})
+        talk.give({
+            "card": card.id, "type": name, "wire_type": card.type, "issuer": card.issuer, "copies": card.copies_total,
+            "valid_until": card.window.end.isoformat() if card.window.end else None,
+        })  # fmt: skip
         return
     end = f", valid until {card.window.end:%d %b %Y %H:%M} UTC" if card.window.end else ""
-    talk.out(f"Added {talk.clean(card.type)} ({card.copies_total} single-use copies){end}.")
+    talk.out(f"Added {talk.clean(name)} ({card.copies_total} single-use copies){end}.")

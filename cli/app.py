@@ -11,7 +11,7 @@ import typer
 
 from . import talk
 from .state import STATE
-from .words import VERBS, wanted
+from .words import EXAMPLES, VERBS, wanted
 
 app = typer.Typer(
     name="cityid",
@@ -36,6 +36,7 @@ def run(argv: Sequence[str]) -> int:
     verb = wanted(argv)
     for name in (verb,) if verb in VERBS else VERBS:
         import_module(f".{name}", __package__).register(app)
+    _give_examples()
     usage_error: type[Any] = typer.BadParameter.__mro__[1]
     try:
         app(list(argv), standalone_mode=False)
@@ -44,7 +45,23 @@ def run(argv: Sequence[str]) -> int:
     except typer.Abort:
         raise KeyboardInterrupt from None
     except usage_error as error:
-        text = error.format_message().strip().rstrip(".")
-        talk.error(text[:1].lower() + text[1:], hint=f"see `cityid {verb} --help`" if verb in VERBS else "see `cityid`")
+        text = " ".join(error.format_message().split()).rstrip(".?")
+        text = text[:1].lower() + text[1:]
+        if "--json" in argv:
+            talk.give({"error": {"code": "talk.usage", "facts": {"text": talk.clean(text)}}})
+        talk.error(text, hint=f"see `cityid {verb} --help`" if verb in VERBS else "see `cityid`")
         return talk.WRONG
     return talk.DONE
+
+
+def _give_examples() -> None:
+    for command in app.registered_commands:
+        command.epilog = _example(str(command.name))
+    for group in app.registered_groups:
+        for command in group.typer_instance.registered_commands if group.typer_instance else ():
+            command.epilog = _example(f"{group.name} {command.name}")
+
+
+def _example(name: str) -> str | None:
+    # \b: the lines stand as they are
+    return f"\b\nFor example:\n  cityid {EXAMPLES[name]}" if name in EXAMPLES else None

@@ -68,7 +68,9 @@ def _shows(home: str, name: str, claims: str, status: int = talk.DONE) -> Step:
 
 def _judges(home: str, name: str, status: int = talk.DONE, *more: str) -> Step:
     extra = " ".join(more)
-    return _run(f"cityid --home {home} verify {name}.answer.json --session {name}.request.json {extra}".rstrip(), status)
+    return _run(
+        f"cityid --home {home} verify {name}.answer.json --session {name}.request.json {extra}".rstrip(), status
+    )
 
 
 def _trusts(home: str) -> Step:
@@ -205,7 +207,9 @@ def demo(
         if done.returncode != step.status:
             raise Misuse("demo.differs", expected=step.status, found=done.returncode)
     commands = sum(step.status is not None for step in steps)
-    talk.out(f"\nThat was all: {commands} commands. Everything is in {talk.clean(folder)}/; type any of them yourself there.")
+    talk.out(
+        f"\nThat was all: {commands} commands. Everything is in {talk.clean(folder)}/; type any of them yourself there."
+    )
 
 
 def _fresh(wanted: Path) -> Path:

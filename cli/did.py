@@ -25,6 +25,7 @@ def create(
     output: Out = None,
     force: Force = False,
     passphrase_fd: PassphraseFd = None,
+    json_: Json = False,
 ) -> None:
     """Make a DID of keys in the city's keyring; for web also its document, to be published."""
     from cityid.did import jwk, key, web
@@ -40,14 +41,22 @@ def create(
         if len(found) != 1:
             raise Misuse("did.one_key", method=method)
         (only,) = found.values()
-        talk.out(key.create(only) if method == "key" else jwk.create(only))
+        made = key.create(only) if method == "key" else jwk.create(only)
+        if json_:
+            talk.give({"did": made})
+        else:
+            talk.out(made)
         return
     did = f"did:web:{host}"
-    document = json.write(web.document(did, found)) + b"\n"
-    if output is None:
+    whole = web.document(did, found)
+    document = json.write(whole) + b"\n"
+    if output is not None:
+        files.write(output, document, force=force)
+    if json_:
+        talk.give({"did": did, "url": web.url(did), "document": whole})
+    elif output is None:
         talk.out(document.decode("utf-8").rstrip("\n"))
     else:
-        files.write(output, document, force=force)
         talk.out(did)
     talk.say(f"Publish it at {web.url(did)}.")
 
@@ -93,5 +102,5 @@ def resolve(
     finally:
         if record is not None and isinstance(exchange, Recorder):
             files.write(record, exchange.record(at, {"did": did}).write(), force=force, private=True)
-            talk.say(f"Kept in {talk.clean(record)}.")
+            talk.say(f"Kept in {talk.clean(record)}. It may hold personal data.")
     talk.give(result if json_ else result["didDocument"])

@@ -48,13 +48,14 @@ def find(given: Path | None, role: str | None = None) -> Home:
     """The home to work in; `role` is what the command needs.
 
     Raises:
-        Misuse: `home.none`, `home.wrong_kind`, `home.syntax`, `home.several`.
+        Misuse: `home.none`, `home.wrong_kind`, `home.syntax`, `home.several`, `home.not_yours`.
     """
     for folder in _candidates(given, role):
         present = [name for name in ROLES if (folder / f"{name}.toml").is_file()]
         if len(present) > 1:
             raise Misuse("home.several", folder=str(folder))
         if present:
+            _ours(folder / f"{present[0]}.toml", given)
             return _open(folder, present[0], role)
     raise Misuse("home.none", role=role or "city, wallet or service", folder=str(given or Path.cwd()))
 
@@ -82,6 +83,13 @@ def _candidates(given: Path | None, role: str | None) -> list[Path]:
     folders = [here, *here.parents]
     base = os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
     return [*folders, Path(base) / "cityid" / (role or "wallet")]
+
+
+def _ours(file: Path, given: Path | None) -> None:
+    """A home that was found and not named must belong to whoever works in it: a stranger could have put one into a
+    shared folder above."""
+    if given is None and not os.environ.get("CITYID_HOME") and file.stat().st_uid not in (os.getuid(), 0):
+        raise Misuse("home.not_yours", file=str(file))
 
 
 def _open(folder: Path, found: str, role: str | None) -> Home:

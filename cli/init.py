@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from . import talk
-from .options import PassphraseFd
+from .options import Json, PassphraseFd
 from .state import STATE
 
 Folder = Annotated[Path | None, typer.Argument(metavar="FOLDER", help="Where; --home or this folder by default.")]
@@ -63,6 +63,7 @@ def city(
     ] = "ES256",
     keys: Annotated[str, typer.Option("--keys", help="Where keys are kept: file:NAME.")] = "file:keys.sealed",
     passphrase_fd: PassphraseFd = None,
+    json_: Json = False,
 ) -> None:
     """Make a city's home: its first issuer key, its DID, its register."""
     from cityid.did import jwk, parse, web
@@ -108,7 +109,10 @@ def city(
     if did != "jwk":
         files.write(place / "did.json", json.write(web.document(made, {FIRST: key})) + b"\n")
         talk.say(f"Publish {talk.clean(place / 'did.json')} at {web.url(made)} before issuing.")
-    talk.out(made)
+    if json_:
+        talk.give({"home": str(place), "role": "city", "did": made, "key": FIRST, "algorithm": kind.value})
+    else:
+        talk.out(made)
 
 
 def _zone(name: str) -> None:
@@ -125,6 +129,7 @@ def _zone(name: str) -> None:
 def wallet(
     folder: Folder = None,
     passphrase_fd: PassphraseFd = None,
+    json_: Json = False,
 ) -> None:
     """Make a wallet: one encrypted file for cards and keys."""
     from cityid.edge.wallet_file import WalletFile
@@ -137,6 +142,8 @@ def wallet(
     talk.say(
         f"Made {talk.clean(place / 'wallet.toml')}. Without its passphrase nobody can open it, and nobody can help."
     )
+    if json_:
+        talk.give({"home": str(place), "role": "wallet"})
 
 
 def service(
@@ -148,6 +155,7 @@ def service(
         ),
     ] = "",
     name: Annotated[str, typer.Option("--name", help="How people call the service.")] = "",
+    json_: Json = False,
 ) -> None:
     """Make a service's home: its policies, its trust list, its open questions."""
     from cityid.edge.database import SqliteSessions
@@ -155,7 +163,7 @@ def service(
 
     place = _place(folder)
     if not audience or audience.startswith("origin:"):
-        raise Misuse("init.audience", audience=audience)
+        raise Misuse("init.audience", audience=audience or "an empty name")
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     (place / "policies").mkdir(exist_ok=True)
     (place / "trust").mkdir(exist_ok=True)
@@ -167,3 +175,5 @@ def service(
     ]
     _keep(place, "service.toml", "\n".join(lines) + "\n")
     talk.say(f"Made {talk.clean(place / 'service.toml')}. Next: cityid trust add, then cityid policy new.")
+    if json_:
+        talk.give({"home": str(place), "role": "service", "audience": audience})

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from . import talk
-from .options import Json
+from .options import Force, Json, Record, Replay
 
 
 def register(app: typer.Typer) -> None:
@@ -17,24 +17,55 @@ def register(app: typer.Typer) -> None:
 
 
 def inspect(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What to read; - reads standard input.")],
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="What to read; - reads standard input.")] = None,
+    record: Record = None,
+    replay: Replay = None,
+    force: Force = False,
     json_: Json = False,
 ) -> None:
     """Read a credential, presentation, request, answer, offer, key or DID document, and believe nothing of it.
 
     Exit status 0 says that it could be read, not that it is true.
     """
-    from cityid import limits
-    from cityid.edge import files
+    from base64 import b64encode
 
-    raw = files.read(file, limits.DOCUMENT)
+    from cityid import limits
+    from cityid.edge import clock, files
+    from cityid.edge.recorded import Record as Kept
+    from cityid.errors import Misuse
+
+    if replay is not None:
+        if file is not None or record is not None:
+            raise Misuse("verify.replay_alone")
+        raw = _kept(replay)
+    elif file is None:
+        raise Misuse("inspect.nothing")
+    else:
+        if record is not None:
+            files.check_free(record, force=force)
+        raw = files.read(file, limits.DOCUMENT)
+        if record is not None:
+            context = {"inspected": b64encode(raw).decode("ascii")}
+            files.write(record, Kept(clock.now(), (), context).write(), force=force, private=True)
+            talk.say(f"Kept in {talk.clean(record)}. It may hold personal data.")
     found = _look(raw.strip())
+    if replay is not None:
+        found["replayed"] = True
     if json_:
         talk.give(found)
         return
     talk.out(f"{found.pop('kind')}, not verified")
     for name, value in found.items():
         _tell(name, value, 1)
+
+
+def _kept(path: Path) -> bytes:
+    from cityid.edge import files
+    from cityid.edge.recorded import SIZE, read_record
+    from cityid.encoding import base64url, json
+
+    context = json.Fields(dict(read_record(files.read(path, SIZE)).context), "$.context")
+    return base64url.decode_standard(context.text("inspected"))
 
 
 def _look(raw: bytes) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import talk
-from .options import Force, Json, PassphraseFd, Yes
+from .options import Force, Json, PassphraseFd, Yes, named
 from .state import STATE
 
 if TYPE_CHECKING:
@@ -39,9 +39,15 @@ def issue(
         typer.Option("--from", metavar="FILE", help="Many people's claims, a row each (CSV or JSON Lines)."),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where the result goes; a folder with --from.")
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="FILE", callback=named, help="Where the result goes; a folder with --from."
+        ),
     ] = None,
-    by: Annotated[str, typer.Option("--by", metavar="NAME", help="The clerk, as the register remembers it.")] = "clerk",
+    by: Annotated[
+        str | None,
+        typer.Option("--by", metavar="NAME", help="The clerk, for the register; by default who is logged in."),
+    ] = None,
     yes: Yes = False,
     passphrase_fd: PassphraseFd = None,
     force: Force = False,
@@ -49,7 +55,8 @@ def issue(
 ) -> None:
     """Issue a card in two steps: offer it (nothing is signed), then sign it for the keys that the wallet proves.
 
-    cityid issue TYPE --claims FILE -o OFFER; the wallet answers with `cityid accept`; cityid issue --answer REQUEST -o CARDS
+    cityid issue TYPE --claims FILE -o OFFER; the wallet answers with `cityid accept`;
+    cityid issue --answer REQUEST -o CARDS
     """
     from cityid.errors import Misuse
 
@@ -64,13 +71,23 @@ def issue(
 
     here = home.find(STATE.home, "city")
     if answer is not None:
-        _answer(here, answer, output, passphrase_fd, force=force)
+        _answer(here, answer, output, passphrase_fd, force=force, json_=json_)
     elif claims is not None:
-        _one(here, str(type_), claims, output, by, passphrase_fd, yes=yes, force=force, json_=json_)
+        _one(here, str(type_), claims, output, by or _clerk(), passphrase_fd, yes=yes, force=force, json_=json_)
     elif table is not None:
         if output is None:
             raise Misuse("issue.no_folder")
-        raise talk.Stop(_many(here, str(type_), table, output, by, passphrase_fd, json_=json_))
+        raise talk.Stop(_many(here, str(type_), table, output, by or _clerk(), passphrase_fd, json_=json_))
+
+
+def _clerk() -> str:
+    import os
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"user {os.getuid()}"
 
 
 def _issuer(here: Home, passphrase_fd: int | None) -> Issuer:
@@ -147,7 +164,8 @@ def _one(
     if output is not None:
         files.write(output, offer.write() + b"\n", force=force, private=True)
         talk.say(
-            f"Offer written to {talk.clean(output)}, good for 10 minutes and one wallet. Whoever has it can take the card."
+            f"Offer written to {talk.clean(output)}, good for 10 minutes and one wallet. "
+            "Whoever has it can take the card."
         )
     if json_:
         talk.give({"offer": json.read(offer.write()), "link": offer.link(), "expires": offer.expires})
@@ -162,9 +180,8 @@ def _show(issuer: Issuer, kind: str, claims: Mapping[str, Any], at: datetime) ->
 
     prepared = issuer.prepare(kind, claims, at=at)
     type_ = issuer.types[kind]
-    talk.say(
-        f"{talk.clean(text_in(type_.title))} ({kind}), valid {prepared.start:%d %b %Y %H:%M} - {prepared.end:%d %b %Y %H:%M} UTC"
-    )
+    window = f"{prepared.start:%d %b %Y %H:%M} - {prepared.end:%d %b %Y %H:%M} UTC"
+    talk.say(f"{talk.clean(text_in(type_.title))} ({kind}), valid {window}")
     rows = []
     for path, rule in type_.claims.items():
         value: Any = prepared.claims
@@ -172,13 +189,20 @@ def _show(issuer: Issuer, kind: str, claims: Mapping[str, Any], at: datetime) ->
             value = value.get(part) if isinstance(value, Mapping) and isinstance(part, str) else None
         if value is None or isinstance(value, Mapping):
             continue
-        text = "true" if value is True else "false" if value is False else talk.clean(value)
-        rows.append((f"  {talk.clean(paths.write(path))}", text, "can be hidden" if rule.hideable else "always shown"))
+        rows.append(
+            (
+                f"  {talk.clean(paths.write(path))}",
+                talk.value(value),
+                "can be hidden" if rule.hideable else "always shown",
+            )
+        )
     for line in talk.columns(rows):
         talk.say(line)
 
 
-def _answer(here: Home, path: Path, output: Path | None, passphrase_fd: int | None, *, force: bool) -> None:
+def _answer(
+    here: Home, path: Path, output: Path | None, passphrase_fd: int | None, *, force: bool, json_: bool
+) -> None:
     from cityid import limits
     from cityid.cards import CardRequest
     from cityid.edge import clock, files
@@ -187,8 +211,9 @@ def _answer(here: Home, path: Path, output: Path | None, passphrase_fd: int | No
     request = CardRequest.read(files.read(path, limits.DOCUMENT))
     cards = _issuer(here, passphrase_fd).answer(request, at=clock.now())
     data = cards.write() + b"\n"
-    if output is None:
+    if output is None or json_:
         talk.out(data.decode("utf-8").rstrip("\n"))
+    if output is None:
         return
     files.write(output, data, force=force, private=True)
     talk.say(f"{len(cards.credentials)} signed copies written to {talk.clean(output)}. They hold personal data.")
@@ -234,7 +259,7 @@ def _many(here: Home, kind: str, table: Path, folder: Path, by: str, passphrase_
     )
     if bad:
         lines = len({number for number, _ in bad})
-        talk.say(f"{lines} refused, listed in {talk.clean(folder / 'refused.csv')}")
+        talk.say(f"{lines} refused, listed in {talk.clean(folder / 'refused.csv')}, which holds personal data")
         _tell(bad)
     return talk.NO if bad else talk.DONE
 
@@ -266,7 +291,10 @@ def _rows(table: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
                 yield number, json.read_object(line, where=f"line {number}")
         return
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True, restkey="")
-    names = reader.fieldnames or []
+    try:
+        names = reader.fieldnames or []
+    except csv.Error:
+        raise Malformed("table.row", where="line 1") from None
     if len(set(names)) != len(names) or "" in names:
         raise Malformed("table.columns", where=str(table))
     try:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from . import talk
-from .options import Force, Json, PassphraseFd
+from .options import Force, Json, PassphraseFd, named
 from .state import STATE
 
 Label = Annotated[str, typer.Argument(metavar="LABEL", help="What the key is called here.")]
@@ -82,6 +82,7 @@ def show(
     label: Label,
     form: Annotated[Literal["jwk", "multikey", "thumbprint"], typer.Option("--as", help="In which form.")] = "jwk",
     passphrase_fd: PassphraseFd = None,
+    json_: Json = False,
 ) -> None:
     """Show the public half of a key."""
     from cityid.encoding import json
@@ -90,7 +91,12 @@ def show(
     from . import home, keys
 
     key = keys.opened(home.find(STATE.home, "city"), passphrase_fd).find(label).key
-    if form == "jwk":
+    if json_:
+        talk.give({
+            "label": label, "algorithm": key.algorithm.value, "thumbprint": key.thumbprint, "jwk": jwk.write(key),
+            "multikey": multikey.write(key),
+        })  # fmt: skip
+    elif form == "jwk":
         talk.out(json.write(jwk.write(key)).decode("utf-8"))
     else:
         talk.out(multikey.write(key) if form == "multikey" else key.thumbprint)
@@ -104,7 +110,7 @@ def certify(
         ),
     ],
     label: Label,
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Where the PEM goes.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", callback=named, help="Where the PEM goes.")],
     name: Annotated[str, typer.Option("--name", help="The common name; the city's name by default.")] = "",
     country: Annotated[str, typer.Option("--country", metavar="XX", help="Two letters.")] = "",
     root: Annotated[
@@ -121,6 +127,7 @@ def certify(
     ] = None,
     passphrase_fd: PassphraseFd = None,
     force: Force = False,
+    json_: Json = False,
 ) -> None:
     """Make certificates, so that cards can carry their chain (x5c): a small city's own root and issuer certificate, or
     a certificate request for a real authority.
@@ -136,6 +143,8 @@ def certify(
     from . import home, keys
 
     here = home.find(STATE.home, "city")
+    # Before a key is made: a root's key without its certificate is of no use.
+    files.check_free(output, force=force)
     ring = keys.opened(here, passphrase_fd)
     at = clock.now()
     called = Name(
@@ -161,6 +170,8 @@ def certify(
         text = pem(csr(ring.signer(key), called, uris=names, dns=hosts), "CERTIFICATE REQUEST")
     files.write(output, text.encode("ascii"), force=force)
     talk.say(f"Written to {talk.clean(output)}.")
+    if json_:
+        talk.give({"kind": kind, "label": label, "file": str(output), "pem": text})
     if kind == "issuer":
         talk.say(
             'To issue with it: in city.toml, mechanism = "x5c" and certificates = "' + talk.clean(output.name) + '".'

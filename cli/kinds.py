@@ -36,6 +36,14 @@ def known(home: Home | None) -> tuple[Mapping[str, CredentialType], Mapping[str,
     return dict(sorted(types.items())), sources
 
 
+def label(types: Mapping[str, CredentialType], wire: str) -> str:
+    """What people call a type that a card names by its wire name; the wire name where the type is not known."""
+    for name, kind in types.items():
+        if any(wire in (names.get("vct"), names.get("doctype")) for names in kind.names.values()):
+            return name
+    return wire
+
+
 def one(home: Home | None, name: str) -> CredentialType:
     """Raises Misuse `type.unknown`."""
     from cityid.errors import Misuse

@@ -33,9 +33,8 @@ def run(argv: Sequence[str]) -> int:
         return run_command(argv)
     except talk.Stop as stop:
         return stop.status
-    except talk.PersonSaidNo:
-        talk.say("Nothing was done.")
-        return talk.PERSON_SAID_NO
+    except talk.PersonSaidNo as no:
+        return _no(no, argv)
     except KeyboardInterrupt:
         talk.say("")
         return talk.INTERRUPTED
@@ -47,17 +46,32 @@ def run(argv: Sequence[str]) -> int:
         return _said(error, argv)
 
 
+def _no(no: talk.PersonSaidNo, argv: Sequence[str]) -> int:
+    if "--json" in argv:
+        talk.give({"error": talk.as_json(no.problem) if no.problem else {"code": "talk.said_no", "facts": {}}})
+    if no.problem is not None:
+        talk.problem(no.problem)
+    talk.say("Nothing was done.")
+    return talk.PERSON_SAID_NO
+
+
 def _said(error: Exception, argv: Sequence[str]) -> int:
     from cityid.errors import CityIdError, Malformed, Misuse, Refused, Unavailable
 
     statuses: dict[type[CityIdError], int] = {
         Malformed: talk.NO, Refused: talk.NO, Misuse: talk.WRONG, Unavailable: talk.NO_ANSWER,
     }  # fmt: skip
+    if isinstance(error, OSError) and error.filename is not None:
+        from cityid.edge.files import of_the_system
+
+        error = of_the_system(error, os.fsdecode(error.filename))
     if isinstance(error, CityIdError):
         if "--json" in argv:
             talk.give({"error": talk.as_json(error.problem)})
         talk.problem(error.problem)
         return statuses[type(error)]
+    if "--json" in argv:
+        talk.give({"error": {"code": "talk.fault", "facts": {"exception": type(error).__name__}}})
     talk.fault(error, debug=STATE.debug)
     return talk.FAULT
 

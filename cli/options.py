@@ -7,8 +7,20 @@ from typing import Annotated
 
 import typer
 
+
+def named(path: Path | None) -> Path | None:
+    """A file to write has a name."""
+    from cityid.errors import Misuse
+
+    if path is not None and str(path) == "-":
+        raise Misuse("file.dash")
+    return path
+
+
 Json = Annotated[bool, typer.Option("--json", help="Give the result as JSON.")]
-Out = Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write the result to FILE.")]
+Out = Annotated[
+    Path | None, typer.Option("-o", "--output", metavar="FILE", callback=named, help="Write the result to FILE.")
+]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite FILE.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Agree beforehand.")]
 PassphraseFd = Annotated[

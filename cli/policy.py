@@ -51,6 +51,7 @@ def new(
     trust: Annotated[str, typer.Option("--trust", metavar="FILE", help="The trust list.")] = "trust/issuers.toml",
     output: Out = None,
     force: Force = False,
+    json_: Json = False,
 ) -> None:
     """Write a policy to start from."""
     from cityid.edge import files
@@ -71,11 +72,13 @@ def new(
     text = _TEMPLATE.format(
         purpose=quoted(purpose), type=quoted(type_), claims=", ".join(map(quoted, claims)), trust=quoted(trust)
     )
-    if output is None:
-        talk.out(text.rstrip("\n"))
-    else:
+    if output is not None:
         files.write(output, text.encode("utf-8"), force=force)
-        talk.say(f"Policy written to {talk.clean(output)}.")
+        talk.say(f"Policy written to {talk.clean(output)}. Next: cityid policy check {talk.clean(output)}")
+    if json_:
+        talk.give({"policy": text, "file": str(output) if output else None})
+    elif output is None:
+        talk.out(text.rstrip("\n"))
 
 
 def show(

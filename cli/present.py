@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -45,20 +46,22 @@ def present(
     from cityid.presenting import Consent, Nothing, options, read_request, sent
     from cityid.presenting import present as sign
 
-    from . import home, purse
+    from . import home, kinds, purse
 
     if yes and not show:
         raise Misuse("present.yes_without_show")
     if output is not None:
         files.check_free(output, force=force)
     asked = read_request(files.read(request, limits.DOCUMENT))
-    wallet = purse.opened(home.find(STATE.home, "wallet"), passphrase_fd)
+    here = home.find(STATE.home, "wallet")
+    wallet = purse.opened(here, passphrase_fd)
     at = clock.now()
     found = options(wallet, asked.query, at)
     if isinstance(found, Nothing):
         raise talk.Stop(_nothing(found, json_=json_))
     chosen = _chosen(found, card or [])
-    _tell(asked, found, chosen)
+    types, _ = kinds.known(here)
+    _tell(asked, found, chosen, {option.card.type: kinds.label(types, option.card.type) for option in chosen})
     if yes:
         _covered(chosen, show or [])
     else:
@@ -108,7 +111,7 @@ def _chosen(found: Options, cards: list[str]) -> tuple[Option, ...]:
     return tuple(chosen)
 
 
-def _tell(asked: AskedFor, found: Options, chosen: tuple[Option, ...]) -> None:
+def _tell(asked: AskedFor, found: Options, chosen: tuple[Option, ...], names: Mapping[str, str]) -> None:
     from cityid.edge.messages import explain
     from cityid.encoding import paths
 
@@ -120,8 +123,8 @@ def _tell(asked: AskedFor, found: Options, chosen: tuple[Option, ...]) -> None:
     for option in chosen:
         card = option.card
         left = f"{card.copies_left} of {card.copies_total} copies left"
-        talk.say(f"  from {talk.clean(card.type)} by {talk.named(card.issuer_name, card.issuer)}, {left}")
-        rows = [(talk.clean(paths.write(path)), _value(value)) for path, value in option.shows]
+        talk.say(f"  from {talk.clean(names[card.type])} by {talk.named(card.issuer_name, card.issuer)}, {left}")
+        rows = [(talk.clean(paths.write(path)), talk.value(value)) for path, value in option.shows]
         count += len(rows)
         for index, line in enumerate(talk.columns([(name, "= " + value) for name, value in rows])):
             talk.say(f"    {'will be shown' if index == 0 else '             '}    {line}")
@@ -138,13 +141,8 @@ def _tell(asked: AskedFor, found: Options, chosen: tuple[Option, ...]) -> None:
     talk.say(f"  {count} {'claim leaves' if count == 1 else 'claims leave'} this wallet.")
 
 
-def _value(value: Any) -> str:
-    return "true" if value is True else "false" if value is False else talk.clean(value)
-
-
 def _covered(chosen: tuple[Option, ...], allowed: list[str]) -> None:
     """Everything that leaves was named: `address` covers `address.locality`."""
-    from cityid.edge.messages import explain
     from cityid.encoding import paths
     from cityid.errors import Problem
 
@@ -153,6 +151,4 @@ def _covered(chosen: tuple[Option, ...], allowed: list[str]) -> None:
         for path, _ in option.shows:
             plain = tuple(None if isinstance(part, int) else part for part in path)
             if not any(cover in (path[: len(cover)], plain[: len(cover)]) for cover in covers):
-                told = explain(Problem("present.not_agreed", {"claim": paths.write(path)}))
-                talk.error(told.text, told.rule, told.hint)
-                raise talk.PersonSaidNo
+                raise talk.PersonSaidNo(Problem("present.not_agreed", {"claim": paths.write(path)}))

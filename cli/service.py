@@ -143,7 +143,11 @@ def session_name(given: str) -> str:
     from cityid.encoding import json
 
     path = Path(given)
-    if len(given) > 200 or not path.exists():
+    try:
+        there = path.exists()
+    except OSError:  # too long for a file's name, or in a folder that may not be read
+        there = False
+    if not there:
         return given
     try:
         found = json.read_object(files.read(path, 1 << 20))

@@ -24,7 +24,11 @@ _KEPT = "\u200c"
 
 
 class PersonSaidNo(Exception):
-    """The person was asked and did not say yes."""
+    """The person did not say yes, or what they had allowed beforehand does not cover it: then `problem` says what."""
+
+    def __init__(self, problem: Any = None) -> None:
+        super().__init__()
+        self.problem = problem
 
 
 class Stop(Exception):
@@ -75,6 +79,17 @@ def named(name: str, identifier: str) -> str:
         return clean(identifier)
     mark = ", mixes alphabets" if mixed(name) else ""
     return f"{clean(name, 80)} ({clean(identifier)}{mark})"
+
+
+def value(found: Any) -> str:
+    """A claim's value on one line."""
+    if isinstance(found, list | tuple) and not any(isinstance(one, list | tuple | Mapping) for one in found):
+        return clean(", ".join(value(one) for one in found))
+    if isinstance(found, bool) or found is None or isinstance(found, list | tuple | Mapping):
+        import json
+
+        return clean(json.dumps(found, ensure_ascii=False, default=str))
+    return clean(found)
 
 
 def out(text: str = "") -> None:

@@ -103,12 +103,13 @@ def add(
     since: Annotated[str | None, typer.Option("--since", metavar="DATE", help="Trusted from this day.")] = None,
     until: Annotated[str | None, typer.Option("--until", metavar="DATE", help="Trusted until this day.")] = None,
     file: ListFile = None,
+    json_: Json = False,
 ) -> None:
     """Trust an issuer for the types named. The files named are copied beside the list."""
     from cityid import trust
     from cityid.edge import files
 
-    from . import home
+    from . import home, kinds
 
     here = home.find(STATE.home)
     path = file or default_file(here)
@@ -136,8 +137,13 @@ def add(
         if not target.exists() or files.read_home_file(target) != data:
             files.write(target, data)
     files.write(path, changed.encode("utf-8"), force=True)
-    who = talk.named(name or "", did or web or issuer or str(root))
-    talk.say(f"{who} is trusted for {talk.clean(', '.join(types))} ({talk.clean(path)}).")
+    subject = did or web or issuer or str(root)
+    talk.say(f"{talk.named(name or '', subject)} is trusted for {talk.clean(', '.join(types))} ({talk.clean(path)}).")
+    for strange in [one for one in types if ":" not in one and "/" not in one and one not in kinds.known(here)[0]]:
+        # it may be a type of that issuer's own; a slip of the pen would trust it for nothing
+        talk.say(f"note: {talk.clean(strange)} is not a type that is known here; `cityid type show` lists them")
+    if json_:
+        talk.give({"issuer": subject, "mechanism": entry["mechanism"], "types": types, "file": str(path)})
 
 
 def _date(text: str) -> date:
@@ -149,6 +155,7 @@ def _date(text: str) -> date:
 def remove(
     issuer: Annotated[str, typer.Argument(metavar="ISSUER", help="Its DID, URL or root file.")],
     file: ListFile = None,
+    json_: Json = False,
 ) -> None:
     """Trust an issuer no longer."""
     from cityid import trust
@@ -161,3 +168,5 @@ def remove(
     text = files.read_home_file(path).decode("utf-8")
     files.write(path, trust.remove(text, issuer).encode("utf-8"), force=True)
     talk.say(f"{talk.clean(issuer)} is no longer trusted ({talk.clean(path)}).")
+    if json_:
+        talk.give({"issuer": issuer, "file": str(path)})

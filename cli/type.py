@@ -26,6 +26,7 @@ def new(
     title: Annotated[str, typer.Option("--title", help="What people read.")] = "",
     output: Out = None,
     force: Force = False,
+    json_: Json = False,
 ) -> None:
     """Write a definition to start from: into the home's types/ folder, or to -o FILE."""
     from cityid import credential_type
@@ -39,6 +40,8 @@ def new(
         output.parent.mkdir(exist_ok=True)
     files.write(output, text, force=force)
     talk.say(f"Written to {talk.clean(output)}. Next: cityid type check {talk.clean(output)}")
+    if json_:
+        talk.give({"type": name, "file": str(output)})
 
 
 def check(
@@ -114,6 +117,7 @@ def template(
     form: Annotated[Literal["csv", "json"], typer.Option("--as", help="A table of many, or one person.")] = "csv",
     output: Out = None,
     force: Force = False,
+    json_: Json = False,
 ) -> None:
     """Write an empty table (or object) with the columns that a clerk fills in."""
     from cityid import credential_type
@@ -122,8 +126,10 @@ def template(
     from . import home, kinds
 
     text = credential_type.template(kinds.one(home.maybe(STATE.home), name), form)
-    if output is None:
-        talk.out(text.decode("utf-8").rstrip("\n"))
-    else:
+    if output is not None:
         files.write(output, text, force=force)
         talk.say(f"Written to {talk.clean(output)}.")
+    if json_:
+        talk.give({"type": name, "template": text.decode("utf-8"), "file": str(output) if output else None})
+    elif output is None:
+        talk.out(text.decode("utf-8").rstrip("\n"))

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from cityid.checks import Accepted, Check, Outcome, Step
-from cityid.credential import Credential
-from cityid.encoding import paths
+from cityid.credential import CertificateChain, DidUrl, Presentation
+from cityid.encoding import base64url, json, paths
 from cityid.errors import Malformed, Problem
 from cityid.verifying import AnswerAccepted, AnswerRejected, AnswerVerdict, Asked
 
@@ -37,14 +37,12 @@ def show(
     *,
     json_: bool,
     replayed: bool = False,
-) -> int:
-    """Show a verdict on an answer and give the exit status that says the same."""
+) -> tuple[int, dict[str, Any]]:
+    """Show a verdict on an answer, but for JSON; the exit status that says the same, and the JSON."""
     word, status = _word(verdict)
-    if json_:
-        talk.give(_as_json(verdict, word, at, replayed=replayed))
-    else:
+    if not json_:
         _as_text(verdict, asked, token, word, at, replayed=replayed)
-    return status
+    return status, _as_json(verdict, word, at, replayed=replayed)
 
 
 def _word(verdict: AnswerVerdict) -> tuple[str, int]:
@@ -108,6 +106,8 @@ def _as_text(
                 seen = _seen(asked, name, token)
                 talk.out(f"{head}{pad}{_title(seen, one.checks)}{again}\n")
                 _table(one.checks, seen, asked, name, one.claims, at)
+                for line in talk.columns(_others(asked, name, one.claims) if asked is not None else []):
+                    talk.out(line)
         for name in verdict.discarded:
             talk.say(f"One presentation for {talk.clean(name)} was refused, and was not needed.")
         return
@@ -140,7 +140,7 @@ def _hint(problem: Problem) -> None:
         talk.say(f"hint: {talk.clean(told.hint)}")
 
 
-def _seen(asked: Asked | None, name: str, token: Mapping[str, Any]) -> Credential | None:
+def _seen(asked: Asked | None, name: str, token: Mapping[str, Any]) -> Presentation | None:
     """The credential again, for the words beside a check; verdicts themselves carry no data of a refused one."""
     from cityid.formats import FORMATS
 
@@ -149,24 +149,24 @@ def _seen(asked: Asked | None, name: str, token: Mapping[str, Any]) -> Credentia
     if item is None or item.format not in FORMATS or not isinstance(group, list) or len(group) != 1:
         return None
     try:
-        return FORMATS[item.format].read_presentation(str(group[0]).encode("utf-8", "surrogatepass"))[0].credential
+        return FORMATS[item.format].read_presentation(str(group[0]).encode("utf-8", "surrogatepass"))[0]
     except Malformed:
         return None
 
 
-def _title(seen: Credential | None, checks: tuple[Check, ...]) -> str:
+def _title(seen: Presentation | None, checks: tuple[Check, ...]) -> str:
     if seen is None:
         return "a card that cannot be read"
     trusted = next((check for check in checks if check.step is Step.ISSUER_TRUSTED), None)
     if trusted is None or trusted.outcome is not Outcome.PASSED:
-        return f"{talk.clean(seen.types[0], 80)} by an issuer that is not trusted"
-    kind = talk.clean(trusted.facts.get("type") or seen.types[0], 80)
-    return f"{kind} by {talk.named(str(trusted.facts.get('name', '')), seen.issuer)}"
+        return f"{talk.clean(seen.credential.types[0], 80)} by an issuer that is not trusted"
+    kind = talk.clean(trusted.facts.get("type") or seen.credential.types[0], 80)
+    return f"{kind} by {talk.named(str(trusted.facts.get('name', '')), seen.credential.issuer)}"
 
 
 def _table(
     checks: tuple[Check, ...],
-    seen: Credential | None,
+    seen: Presentation | None,
     asked: Asked | None,
     name: str,
     claims: Mapping[str, Any],
@@ -197,32 +197,82 @@ def _refused(check: Check) -> str:
 
 
 def _passed(
-    check: Check, seen: Credential | None, asked: Asked | None, name: str, claims: Mapping[str, Any], at: datetime
+    check: Check, seen: Presentation | None, asked: Asked | None, name: str, claims: Mapping[str, Any], at: datetime
 ) -> str:
     if seen is None or asked is None:
         return ""
     step = check.step
+    if step is Step.ISSUER_KEY:
+        return _key(seen)
+    card = seen.credential
     if step is Step.STRUCTURE:
-        return f"{seen.format}, {len(seen.hidden)} hideable claims shown"
+        return f"{card.format}, {_count(len(card.hidden), 'hideable claim')} shown"
     if step is Step.ISSUER_TRUSTED:
         source = check.facts.get("list")
-        told = f"{talk.clean(seen.issuer)} may issue {talk.clean(check.facts.get('type', seen.types[0]), 80)}"
+        told = f"{talk.clean(card.issuer)} may issue {talk.clean(check.facts.get('type', card.types[0]), 80)}"
         return f"{told} ({talk.clean(source)})" if source else told
     if step is Step.HOLDER_BINDING:
-        return f"to {talk.clean(asked.challenge.audience)}, with this request's nonce"
+        return f"to {talk.clean(asked.challenge.audience)}, with this request's nonce{_signed(seen, at)}"
     if step is Step.VALIDITY:
-        end = seen.window.end
+        end = card.window.end
         return f"until {end:%d %b %Y %H:%M} UTC" if end is not None else ""
     if step is Step.QUERY:
         item = asked.query.credential(name)
         count = len(item.claims) if item is not None else 0
-        return f"all {count} claims shown" if count else ""
+        if count == 1:
+            return "the one claim asked for is shown"
+        return f"all {count} claims asked for are shown" if count else "nothing was asked for but the card"
     if step is Step.CONDITIONS:
         told_of = [_condition(condition.claim, claims) for condition in asked.policy.conditions.get(name, ())]
         return "; ".join(text for text in told_of if text)
     if step is Step.STATUS:
         return "none needed" if check.facts.get("status") == "none" else ""
     return ""
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _key(seen: Presentation) -> str:
+    """The algorithm (as the header says, which the signature then has to bear out) and the name of the key."""
+    place = seen.credential.signed_by[0].at
+    if isinstance(place, DidUrl):
+        name = f"#{place.fragment}" if place.fragment else "the only key"
+    elif isinstance(place, CertificateChain):
+        name = f"a chain of {_count(len(place.certificates), 'certificate')}"
+    else:
+        name = f"{place.kid} of {place.issuer}"
+    algorithm = _part(seen.raw.partition(b".")[0]).get("alg", "")
+    return ", ".join(talk.clean(text, 80) for text in (algorithm, name) if text)
+
+
+def _signed(seen: Presentation, at: datetime) -> str:
+    made = _part(([*seen.raw.rpartition(b"~")[2].split(b"."), b""])[1]).get("iat")
+    if not isinstance(made, int):
+        return ""
+    seconds = int(at.timestamp()) - made
+    return f", signed {seconds} s ago" if seconds >= 0 else f", signed {-seconds} s ahead of this clock"
+
+
+def _part(text: bytes) -> dict[str, Any]:
+    """A part of a compact token again, for words only: nothing is judged by it."""
+    try:
+        return json.read_object(base64url.decode(text.decode("ascii", "replace")))
+    except Malformed:
+        return {}
+
+
+def _others(asked: Asked, name: str, claims: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """The claims that were asked for and shown, and that no condition tells already."""
+    from cityid.presenting import leaves_of
+
+    told = {condition.claim for condition in asked.policy.conditions.get(name, ())}
+    return [
+        ("  shows ", talk.clean(paths.write(path)), f"= {talk.value(value)}")
+        for path, value in leaves_of(claims)
+        if path not in told
+    ]
 
 
 def _condition(path: Any, claims: Mapping[str, Any]) -> str:
@@ -232,5 +282,4 @@ def _condition(path: Any, claims: Mapping[str, Any]) -> str:
             value = value[part]
         else:
             return f"{paths.write(path)} fits"
-    shown = "true" if value is True else "false" if value is False else talk.clean(value, 60)
-    return f"{talk.clean(paths.write(path))} is {shown}"
+    return f"{talk.clean(paths.write(path))} is {talk.clean(talk.value(value), 60)}"

@@ -24,7 +24,12 @@ def verify(
         list[Path] | None, typer.Argument(metavar="ANSWER...", help="The wallet's answer; several are judged in turn.")
     ] = None,
     session: Annotated[
-        str | None, typer.Option("--session", metavar="REQUEST", help="The request file, session file or session name.")
+        list[str] | None,
+        typer.Option(
+            "--session",
+            metavar="REQUEST",
+            help="The request file, session file or session name; once for each answer, in their order.",
+        ),
     ] = None,
     policy: Annotated[str | None, typer.Option("--policy", hidden=True)] = None,
     given: Annotated[
@@ -46,19 +51,32 @@ def verify(
     if replay is not None:
         if answer or session or given or record:
             raise Misuse("verify.replay_alone")
-        raise talk.Stop(_replay(replay, json_=json_))
+        status, result = _replay(replay, json_=json_)
+        if json_:
+            talk.give(result)
+        raise talk.Stop(status)
     if not answer:
         raise Misuse("verify.no_answer")
-    if session is None:
+    if not session:
         raise Misuse("verify.no_session")
-    if record is not None and len(answer) > 1:
-        raise Misuse("verify.record_one")
+    if len(session) != len(answer):
+        raise Misuse("verify.sessions", answers=len(answer), sessions=len(session))
+    if record is not None:
+        from cityid.edge import files
+
+        if len(answer) > 1:
+            raise Misuse("verify.record_one")
+        # Before the session is taken: a question that was spent cannot be judged and recorded again.
+        files.check_free(record, force=force)
     values = _given(given or [])
-    worst = talk.DONE
-    for path in answer:
-        status = _one(path, session, values, record, force=force, json_=json_)
-        worst = status if worst == talk.DONE or status == talk.NO else worst
-    raise talk.Stop(worst)
+    results = [
+        _one(path, named, values, record, force=force, json_=json_) for path, named in zip(answer, session, strict=True)
+    ]
+    if json_:
+        shown = [result for _, result in results]
+        talk.give(shown[0] if len(shown) == 1 else [{"file": str(a), **r} for a, r in zip(answer, shown, strict=True)])
+    statuses = {status for status, _ in results}
+    raise talk.Stop(next(one for one in (talk.NO, talk.NO_ANSWER, talk.DONE) if one in statuses))
 
 
 def _given(pairs: list[str]) -> dict[str, str]:
@@ -73,7 +91,10 @@ def _given(pairs: list[str]) -> dict[str, str]:
     return values
 
 
-def _one(path: Path, session: str, given: dict[str, str], record: Path | None, *, force: bool, json_: bool) -> int:
+def _one(
+    path: Path, session: str, given: dict[str, str], record: Path | None, *, force: bool, json_: bool
+) -> tuple[int, dict[str, Any]]:
+    """Judge one answer and tell the verdict, but for JSON: exit status and result."""
     from cityid.edge import clock, files
     from cityid.edge.recorded import Recorder
     from cityid.encoding import json
@@ -93,7 +114,7 @@ def _one(path: Path, session: str, given: dict[str, str], record: Path | None, *
         token = json.Fields(sent).object("vp_token")
     except Malformed as error:
         # Nothing was judged, so the question stays open.
-        return _unread(error.problem, json_=json_)
+        return talk.NO, _unread(error.problem, json_=json_)
     try:
         question = service.Question.read(json.read_object(store.take(name, at), limit=16 << 20))
     except Refused as error:
@@ -112,16 +133,14 @@ def _one(path: Path, session: str, given: dict[str, str], record: Path | None, *
     return show(verdict, asked, token, at, json_=json_)
 
 
-def _unread(problem: Any, *, json_: bool) -> int:
-    if json_:
-        talk.give({"verdict": "refused", "problems": [talk.as_json(problem)]})
-    else:
+def _unread(problem: Any, *, json_: bool) -> dict[str, Any]:
+    if not json_:
         talk.out("refused    an answer that cannot be read")
     talk.problem(problem)
-    return talk.NO
+    return {"verdict": "refused", "problems": [talk.as_json(problem)]}
 
 
-def _replay(path: Path, *, json_: bool) -> int:
+def _replay(path: Path, *, json_: bool) -> tuple[int, dict[str, Any]]:
     from cityid.edge import files
     from cityid.edge.recorded import SIZE, Replay, read_record
     from cityid.encoding import json

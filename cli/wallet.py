@@ -23,14 +23,16 @@ def register(app: typer.Typer) -> None:
 
 def list_(passphrase_fd: PassphraseFd = None, json_: Json = False) -> None:
     """List the cards in the wallet."""
-    from . import home, purse
+    from . import home, kinds, purse
 
-    cards = list(purse.opened(home.find(STATE.home, "wallet"), passphrase_fd).held())
+    here = home.find(STATE.home, "wallet")
+    cards = list(purse.opened(here, passphrase_fd).held())
+    types, _ = kinds.known(here)
     if json_:
-        talk.give([_as_json(card) for card in cards])
+        talk.give([_as_json(card, kinds.label(types, card.type)) for card in cards])
         return
     rows = [
-        (card.id[:8], talk.clean(card.type, 60), talk.named(card.issuer_name, card.issuer),
+        (card.id[:8], talk.clean(kinds.label(types, card.type), 60), talk.named(card.issuer_name, card.issuer),
          f"{card.copies_left} of {card.copies_total} copies left, {_until(card)}")
         for card in cards
     ]  # fmt: skip
@@ -44,9 +46,10 @@ def _until(card: Card) -> str:
     return f"until {card.window.end:%d %b %Y}" if card.window.end else "without end"
 
 
-def _as_json(card: Card) -> dict[str, object]:
+def _as_json(card: Card, name: str) -> dict[str, object]:
     return {
-        "id": card.id, "type": card.type, "issuer": card.issuer, "issuer_name": card.issuer_name, "format": card.format,
+        "id": card.id, "type": name, "wire_type": card.type, "issuer": card.issuer, "issuer_name": card.issuer_name,
+        "format": card.format,
         "valid_until": card.window.end.isoformat() if card.window.end else None,
         "copies_left": card.copies_left, "copies_total": card.copies_total,
     }  # fmt: skip
@@ -62,26 +65,28 @@ def show(
     from cityid.errors import Refused
     from cityid.presenting import leaves
 
-    from . import home, purse
+    from . import home, kinds, purse
 
-    held = purse.opened(home.find(STATE.home, "wallet"), passphrase_fd).held()
+    here = home.find(STATE.home, "wallet")
+    held = purse.opened(here, passphrase_fd).held()
     found = [one for one in held if one.id.startswith(card)]
     if len(found) != 1:
         raise Refused("wallet.unknown_card", card=card)
     one = found[0]
     claims = leaves(one.credential)
+    name = kinds.label(kinds.known(here)[0], one.type)
     if json_:
         talk.give({
-            **_as_json(one),
+            **_as_json(one, name),
             "claims": {paths.write(path): value for path, value, _ in claims},
             "hideable": [paths.write(path) for path, _, hideable in claims if hideable],
         })  # fmt: skip
         return
-    talk.out(f"{talk.clean(one.type)} by {talk.named(one.issuer_name, one.issuer)}, {_until(one)}")
+    talk.out(f"{talk.clean(name)} by {talk.named(one.issuer_name, one.issuer)}, {_until(one)}")
     talk.out(f"{one.copies_left} of {one.copies_total} copies left")
     rows = [
         (f"  {talk.clean(paths.write(path))}",
-         "true" if value is True else "false" if value is False else talk.clean(value),
+         talk.value(value),
          "can be hidden" if hideable else "")
         for path, value, hideable in claims
     ]  # fmt: skip

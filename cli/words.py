@@ -35,6 +35,39 @@ VERBS = (
 """Each verb or noun has a file of its name, whose `register(app)` adds it."""
 
 
+EXAMPLES = {
+    "issue": "issue residency --claims ada.json -o ada.offer",
+    "accept": "accept ada.offer -o ada.request",
+    "present": "present request.json -o answer.json",
+    "wallet list": "wallet list",
+    "wallet show": "wallet show 3f2a",
+    "request": "request --policy policies/library.toml -o request.json",
+    "verify": "verify answer.json --session request.json",
+    "policy new": "policy new residency --claim age_over_18 --purpose 'library card' -o policies/library.toml",
+    "policy show": "policy show policies/library.toml",
+    "policy check": "policy check policies/library.toml",
+    "trust list": "trust list",
+    "trust add": "trust add --did did:web:id.lindau.example --type residency --name 'Stadt Lindau'",
+    "trust remove": "trust remove did:web:id.lindau.example",
+    "inspect": "inspect answer.json",
+    "init city": "init city lindau --did did:web:id.lindau.example --name 'Stadt Lindau'",
+    "init wallet": "init wallet",
+    "init service": "init service library --audience x509_san_dns:library.example --name Stadtbibliothek",
+    "key create": "key create issuer-2 --algorithm ES256",
+    "key list": "key list",
+    "key show": "key show issuer-1 --as multikey",
+    "key certify": "key certify root root -o root.pem",
+    "did create": "did create web --key issuer-1 --host id.lindau.example -o did.json",
+    "did resolve": "did resolve did:web:id.lindau.example",
+    "type new": "type new library-card --title 'Library card'",
+    "type check": "type check types/library-card.json",
+    "type show": "type show residency",
+    "type template": "type template residency --as json -o ada.json",
+    "demo": "demo",
+}
+"""A command line for the help of each command; a test runs through them."""
+
+
 def wanted(argv: Sequence[str]) -> str | None:
     """The verb in a command line; None where there is none."""
     skip = False

@@ -37,18 +37,23 @@ def _told(path: str | Path) -> Iterator[None]:
     except ValueError:  # a NUL in the name
         raise Misuse("file.not_found", file=str(path)) from None
     except OSError as error:
-        number = error.errno or 0
-        if number in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
-            raise Misuse("file.not_found", file=str(path)) from None
-        if number in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
-            raise Misuse("file.not_regular", file=str(path)) from None
-        if number == errno.EEXIST:
-            raise Misuse("file.exists", file=str(path)) from None
-        if number in _NOT_ALLOWED:
-            raise Misuse("file.not_allowed", file=str(path)) from None
-        if number in _FULL:
-            raise Unavailable("file.disk_full", file=str(path)) from None
-        raise Unavailable("file.failed", file=str(path), reason=errno.errorcode.get(number, "unknown")) from None
+        raise of_the_system(error, path) from None
+
+
+def of_the_system(error: OSError, path: str | Path) -> Misuse | Unavailable:
+    """What the system says about `path` as one of ours: `file.*`."""
+    number = error.errno or 0
+    if number in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+        return Misuse("file.not_found", file=str(path))
+    if number in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
+        return Misuse("file.not_regular", file=str(path))
+    if number == errno.EEXIST:
+        return Misuse("file.exists", file=str(path))
+    if number in _NOT_ALLOWED:
+        return Misuse("file.not_allowed", file=str(path))
+    if number in _FULL:
+        return Unavailable("file.disk_full", file=str(path))
+    return Unavailable("file.failed", file=str(path), reason=errno.errorcode.get(number, "unknown"))
 
 
 def read(path: str | Path, limit: int = limits.DOCUMENT, *, stdin: BinaryIO | None = None) -> bytes:
