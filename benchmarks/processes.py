@@ -54,9 +54,12 @@ cityid --home ada present {{n}}.request.json --yes --show age_over_18 --show add
 """
 
 
-def _environment() -> dict[str, str]:
-    """Where cityid is not installed, it is run from the tree."""
-    return dict(os.environ) if _script.exists() else {**os.environ, "PYTHONPATH": str(TREE)}
+def _environment(folder: Path) -> dict[str, str]:
+    """As on a machine where cityid was run before (compiled), without leaving anything in the tree. Where cityid is not
+    installed, it is run from there."""
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(folder / "compiled")}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    return environment if _script.exists() else {**environment, "PYTHONPATH": str(TREE)}
 
 
 def _shell(script: str, folder: Path) -> None:
@@ -66,7 +69,7 @@ def _shell(script: str, folder: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        env=_environment(),
+        env=_environment(folder),
     )
     if found.returncode:
         raise RuntimeError(f"the scene could not be set: {found.stderr.strip()[-600:]}")
@@ -74,7 +77,7 @@ def _shell(script: str, folder: Path) -> None:
 
 def _timed(command: list[str], folder: Path) -> float:
     start = time.perf_counter()
-    found = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env=_environment())
+    found = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env=_environment(folder))
     took = (time.perf_counter() - start) * 1e3
     if found.returncode:
         raise RuntimeError(f"{' '.join(command)}: {found.stderr.strip()[-600:]}")
@@ -163,7 +166,7 @@ def hostile() -> dict[str, tuple[float, str]]:
     found: dict[str, tuple[float, str]] = {}
     for kind in KINDS:
         done = subprocess.run(
-            [sys.executable, "-c", script, kind], capture_output=True, text=True, check=False, env=_environment()
+            [sys.executable, "-c", script, kind], capture_output=True, text=True, check=False, env=_environment(folder)
         )
         if done.returncode:
             raise RuntimeError(f"{kind}: {done.stderr.strip()[-600:]}")

@@ -52,12 +52,11 @@ class Condition:
         Raises:
             Misuse: `policy.not_given`, when the value to compare with was not handed in.
         """
-        name = paths.write(self.claim)
         if self.given and self.given not in given:
-            raise Misuse("policy.not_given", name=self.given, claim=name)
+            raise Misuse("policy.not_given", name=self.given, claim=paths.write(self.claim))
         found = _values(claims, self.claim)
         if not found:
-            return Problem("conditions.claim_missing", {"claim": name})
+            return Problem("conditions.claim_missing", {"claim": paths.write(self.claim)})
         if self.given:
             wanted: tuple[Any, ...] = (given[self.given],)
         elif self.one_of:
@@ -65,10 +64,10 @@ class Condition:
         else:
             if any(self._within(value, at) for value in found):
                 return None
-            return Problem("conditions.out_of_range", {"claim": name})
+            return Problem("conditions.out_of_range", {"claim": paths.write(self.claim)})
         if any(_same(value, want) for value in found for want in wanted):
             return None
-        return Problem("conditions.not_met", {"claim": name})
+        return Problem("conditions.not_met", {"claim": paths.write(self.claim)})
 
     def _within(self, value: Any, at: datetime) -> bool:
         low, high = _bound(self.least, at), _bound(self.most, at)

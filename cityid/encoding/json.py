@@ -187,7 +187,8 @@ def read_object(
     return value
 
 
-_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+# A value that contains itself ends in the RecursionError that `write` turns into json.not_json.
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False)
 
 
 def write(value: Json) -> bytes:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature
@@ -98,9 +98,10 @@ class PublicKey:
 
     algorithm: Algorithm
     raw: bytes
+    _verify: Verify = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        _verifier(self.raw, self.algorithm)
+        object.__setattr__(self, "_verify", _verifier(self.raw, self.algorithm))
 
     def verify(self, signature: bytes, message: bytes) -> None:
         """Check a signature in its JOSE form (RFC 7518 §3.4: raw r||s for ECDSA).
@@ -109,7 +110,7 @@ class PublicKey:
             Refused: `signature.invalid`.
             Misuse: `keys.wrong_kind` for a key that only agrees on secrets.
         """
-        _verifier(self.raw, self.algorithm)(signature, message)
+        self._verify(signature, message)
 
     @property
     def thumbprint(self) -> str:
@@ -169,13 +170,7 @@ def _ecdsa(algorithm: Algorithm, key: ec.EllipticCurvePublicKey) -> Verify:
     # Equal length makes the order of bytes the order of the integers they stand for.
     zero, order = bytes(size), ORDERS[algorithm].to_bytes(size, "big")
     scheme = ECDSA_SHA384 if algorithm is Algorithm.ES384 else ECDSA_SHA256
-    check = key.verify
-    # DER of two integers of full size: four shapes, by which of the two needs a zero in front.
-    shapes = tuple(
-        (bytes([0x30, 4 + twice + r + s, 2, size + r]) + bytes(r), bytes([2, size + s]) + bytes(s))
-        for r in (0, 1)
-        for s in (0, 1)
-    )
+    check, shapes = key.verify, _shapes(size)
 
     def verify(signature: bytes, message: bytes) -> None:
         if len(signature) != twice:
@@ -195,6 +190,16 @@ def _ecdsa(algorithm: Algorithm, key: ec.EllipticCurvePublicKey) -> Verify:
             raise Refused("signature.invalid") from None
 
     return verify
+
+
+@cache
+def _shapes(size: int) -> tuple[tuple[bytes, bytes], ...]:
+    """DER of two integers of full size: four shapes, by which of the two needs a zero in front."""
+    return tuple(
+        (bytes([0x30, 4 + 2 * size + r + s, 2, size + r]) + bytes(r), bytes([2, size + s]) + bytes(s))
+        for r in (0, 1)
+        for s in (0, 1)
+    )
 
 
 def _der_integer(number: bytes) -> bytes:

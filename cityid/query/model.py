@@ -17,12 +17,15 @@ from cityid.query.select import (
     NO_POSITIONS,
     PAID,
     Budget,
+    Names,
     Positions,
     Probe,
     Test,
     TooMuchWork,
+    as_names,
     count_shown,
     keep,
+    keep_named,
     opened,
     select,
 )
@@ -89,12 +92,13 @@ class CredentialQuery:
     _masks: tuple[int, ...] = field(init=False, repr=False, compare=False)
     _costly: bool = field(init=False, repr=False, compare=False)
     _key_ids: frozenset[bytes] = field(init=False, repr=False, compare=False)
+    _trees: tuple[Names | None, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         numbers = {claim.id: number for number, claim in enumerate(self.claims)}
         every = tuple(range(len(self.claims)))
         sets = tuple(tuple(numbers[name] for name in names) for names in self.claim_sets) or (every,)
-        named = [known.values for known in self.trusted_authorities if known.type == "aki"]
+        key_ids = [known.values for known in self.trusted_authorities if known.type == "aki"]
         type_sets = _type_sets(self.format, self.meta)
         object.__setattr__(self, "type_sets", type_sets)
         object.__setattr__(self, "type_keys", frozenset(min(names) for names in type_sets or ()))
@@ -110,7 +114,9 @@ class CredentialQuery:
         object.__setattr__(self, "_rest", tuple((1 << number, probes[number].holds) for number in rest))
         object.__setattr__(self, "_masks", tuple(sum(1 << number for number in set(names) - always) for names in sets))
         object.__setattr__(self, "_costly", any(probe.costly for probe in probes))
-        object.__setattr__(self, "_key_ids", frozenset(map(base64url.decode, chain.from_iterable(named))))
+        # One for each claim set; None where a path has more than names.
+        object.__setattr__(self, "_trees", tuple(as_names([probes[number] for number in names]) for names in sets))
+        object.__setattr__(self, "_key_ids", frozenset(map(base64url.decode, chain.from_iterable(key_ids))))
 
     # --- the holder's side ----------------------------------------------------------------------------------------
 
@@ -170,7 +176,11 @@ class CredentialQuery:
         sets, the claims of the first that is there; {} where nothing was asked for or no set is there."""
         budget = Budget()
         try:
-            for place in range(len(self._sets)):
+            for place, tree in enumerate(self._trees):
+                if tree is not None:
+                    if all(probe.there(claims) for probe in self.probes(place)):
+                        return keep_named(claims, tree)
+                    continue
                 found = [probe.find(claims, positions, budget) for probe in self.probes(place)]
                 if all(found):
                     return keep(claims, found, positions)

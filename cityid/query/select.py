@@ -126,6 +126,15 @@ class Probe:
             return found
         return [(where, value) for where, value in found if agrees(value, self.expected)]
 
+    def there(self, claims: Mapping[str, Any]) -> bool:
+        """Does a path of names select something? (`find`, for those paths, without a list.)"""
+        value: Any = claims
+        for part in self.path:
+            if not isinstance(value, OBJECT) or part not in value:
+                return False
+            value = value[part]
+        return self.expected is None or agrees(value, self.expected)
+
     def _found(self, credential: Credential, budget: Budget) -> bool:
         return bool(self.find(credential.claims, credential.positions, budget))
 
@@ -204,6 +213,36 @@ def keep(claims: Mapping[str, Any], selections: Iterable[Selection], positions: 
                 branch[where[-1]] = _Whole(value)
     kept: dict[str, Any] = _grow(tree, claims, (), positions)
     return kept
+
+
+Names: TypeAlias = dict[str, "Names | None"]
+"""Paths of names as a tree; None takes the whole value."""
+
+
+def as_names(probes: Iterable[Probe]) -> Names | None:
+    """The tree of the probes' paths; None where a path has more than names."""
+    tree: Names = {}
+    for probe in probes:
+        if not probe.named:
+            return None
+        branch = tree
+        for part in probe.path[:-1]:
+            below = branch.setdefault(str(part), {})
+            if below is None:
+                break
+            branch = below
+        else:
+            branch[str(probe.path[-1])] = None
+    return tree
+
+
+def keep_named(claims: Mapping[str, Any], tree: Names) -> dict[str, Any]:
+    """`keep`, for paths of names that all select something."""
+    return {
+        name: value if (inner := tree[name]) is None else keep_named(value, inner)
+        for name, value in claims.items()
+        if name in tree
+    }
 
 
 class _Whole:
