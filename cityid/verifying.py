@@ -100,14 +100,14 @@ def _judge(
         return _rejected(checks)
 
     checks.extend(form.check(presentation, keys, challenge, at))
-    if any(check.outcome is not _OK for check in checks):
+    if not _all_passed(checks):
         return _rejected(checks)
 
     required = policy.trust.status(credential.signed_by[0], credential.issuer, credential.types) == "required"
     checks.append(_valid(credential, at, short_lived=not required))
     checks.append(_answers(credential, asked, form))
     checks.append(_meets(credential, asked, policy, at))
-    if any(check.outcome is not _OK for check in checks):
+    if not _all_passed(checks):
         return _rejected(checks)
 
     if Step.STATUS in policy.waive:
@@ -125,18 +125,25 @@ def _judge(
     return Accepted(tuple(checks), asked.only(credential.claims, credential.positions), credential.issuer)
 
 
+def _all_passed(checks: list[Check]) -> bool:
+    for check in checks:  # noqa: SIM110  # a generator costs more than the checks
+        if check.outcome is not _OK:
+            return False
+    return True
+
+
 def _rejected(checks: list[Check]) -> Rejected:
     reached = {check.step: check for check in checks}
     return Rejected(tuple(reached.get(step, NOT_REACHED[step]) for step in _ORDER))
 
 
 def _trusted(credential: Credential, policy: Policy, at: datetime) -> Check:
-    check = failed(Step.ISSUER_TRUSTED, "trust.unsigned")
+    check: Check | None = None
     for ref in credential.signed_by:
         check = policy.trust.check(ref, credential.issuer, credential.types, at)
         if check.outcome is not _OK:
             break
-    return check
+    return failed(Step.ISSUER_TRUSTED, "trust.unsigned") if check is None else check
 
 
 def _gather(presentation: Presentation, policy: Policy, at: datetime, keys: dict[KeyRef, PublicKey]) -> Steps[Check]:

@@ -84,7 +84,7 @@ class _SdJwtVc:
                 raise Misuse("sd_jwt_vc.reserved_claim", spec="SD-JWT VC §2.2.2", name=name)
             payload[name] = value
         token = sd_jwt_issue.issue(payload, self._frame(draft.type), signer, header=header, entropy=entropy)
-        return _credential(token, token.prefix)
+        return _credential(token, token.prefix, draft.holder)
 
     def _frame(self, type: CredentialType) -> Frame:
         """The frame of a type, compiled once. A type never changes, and while it is in the memo its id is its own."""
@@ -218,7 +218,8 @@ SD_JWT_VC: Final = _SdJwtVc({})
 # -- reading --
 
 
-def _credential(token: SdJwt, raw: bytes) -> Credential:
+def _credential(token: SdJwt, raw: bytes, holder: PublicKey | None = None) -> Credential:
+    """The credential in `token`; `holder` is its key where it is known already."""
     processed = token.processed
     payload = processed.payload
     for path in (*processed.hidden, *processed.carriers):
@@ -237,7 +238,7 @@ def _credential(token: SdJwt, raw: bytes) -> Credential:
         types,
         claims,
         frozenset(processed.hidden),
-        sd_jwt.holder_key(payload, "$.cnf"),
+        sd_jwt.holder_key(payload, "$.cnf") if holder is None else holder,
         _window(payload),
         () if status is None else _statuses(status),
         (KeyRef(place),),
@@ -307,7 +308,7 @@ def _window(payload: Mapping[str, Any]) -> Window:
     start = end = None
     if "nbf" in payload:
         start = times.read_numeric(payload["nbf"], "$.nbf")
-    if "iat" in payload:
+    if "iat" in payload and (start is None or type(payload["iat"]) is not int or payload["iat"] != payload["nbf"]):
         issued = times.read_numeric(payload["iat"], "$.iat")
         if start is None or issued > start:
             start = issued

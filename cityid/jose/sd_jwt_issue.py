@@ -114,10 +114,11 @@ its digest, the place there (-1: at the end), its path and that of the disclosur
 class _Pour:
     """One walk over the claims: builds the payload, with holes where digests will stand."""
 
-    __slots__ = ("carriers", "decoys", "decoys_each", "generations", "padded", "sorted")
+    __slots__ = ("carriers", "decoys", "decoys_each", "first", "generations", "padded", "sorted")
 
     def __init__(self, decoys: int, padded: bool) -> None:
-        self.generations: list[list[_Pending]] = []
+        self.first: list[_Pending] = []
+        self.generations: list[list[_Pending]] = [self.first]
         self.decoys_each = decoys
         self.padded = padded
         self.decoys: list[tuple[list[Any], bool]] = []
@@ -156,7 +157,7 @@ class _Pour:
                     raise _bad_name(name, path)
                 built[name] = self.content(item, None, (*path, name), parent)[0]
             return built, 0
-        hide, inside = node.hide, node.inside
+        hide, inside, pend = node.hide, node.inside, self.first.append
         found: list[str] = []
         height = hides = 0
         for name, item in value.items():
@@ -164,7 +165,14 @@ class _Pour:
                 raise _bad_name(name, path)
             at = (*path, name)
             middle = hide.get(name)
-            if type(item) is str and name not in inside:
+            kind = type(item)
+            if (kind is str or kind is bool) and name not in inside:
+                if middle is not None:
+                    # What nearly every claim is, without the detours below.
+                    pend((middle, item, found, -1, at, parent))
+                    hides += 1
+                    height = height or 1
+                    continue
                 content, inner = item, 0
             else:
                 content, inner = self.content(item, inside.get(name), at, parent if middle is None else at)
@@ -297,9 +305,10 @@ def _disclosures(generation: list[_Pending], salts: list[bytes]) -> list[bytes]:
     parts: list[bytes] = []
     ends: list[int] = []
     end = 0
-    for (middle, value, *_), salt in zip(generation, salts, strict=False):
+    for pending, salt in zip(generation, salts, strict=False):
+        value = pending[1]
         plain = type(value) is str and value.isascii()
-        tail = middle + (_quote(value).encode("ascii") if plain else _value(value)) + b"]"
+        tail = pending[0] + (_quote(value).encode("ascii") if plain else _value(value)) + b"]"
         length = 26 + len(tail)
         cut = length % 3
         parts += (b'["', salt[: 24 - cut], tail)

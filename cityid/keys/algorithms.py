@@ -103,6 +103,9 @@ class PublicKey:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_verify", _verifier(self.raw, self.algorithm))
 
+    def __reduce__(self) -> tuple[type[PublicKey], tuple[Algorithm, bytes]]:
+        return PublicKey, (self.algorithm, self.raw)  # checked again where it is unpickled
+
     def verify(self, signature: bytes, message: bytes) -> None:
         """Check a signature in its JOSE form (RFC 7518 §3.4: raw r||s for ECDSA).
 

@@ -212,12 +212,10 @@ class TrustList:
                 for wire, grant in by_type.items()
                 if grant.entry.issuer in ("", issuer) and (not types or wire == types[0])
             ]
+        elif types:
+            grants = [self._grants[issuer, types[0]]] if (issuer, types[0]) in self._grants else []
         else:
-            grants = [
-                grant
-                for (named, wire), grant in self._grants.items()
-                if named == issuer and (not types or wire == types[0])
-            ]
+            grants = [grant for (named, _), grant in self._grants.items() if named == issuer]
         return "none" if grants and all(grant.entry.status == "none" for grant in grants) else "required"
 
     def pinned_key(self, place: DidUrl | WebIssuer, purpose: Purpose) -> PublicKey | None:
