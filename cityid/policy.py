@@ -177,6 +177,8 @@ def _read(
     top.only(_MEMBERS)
     if ("ask" in top) == ("dcql" in top):
         raise Misuse("policy.ask_or_dcql")
+    if "any_of" in top and "ask" not in top:
+        raise Misuse("policy.any_of_without_ask", where="$.any_of")
     query = dcql.read(load(top.text("dcql"))) if "dcql" in top else dcql.read(_asked(top, types, formats))
     trust = json.Fields(data.get("trust"), "$.trust") if "trust" in top else None
     if trust is None:

@@ -56,6 +56,11 @@ class TestAsking:
         assert found.freshness == Freshness()
         assert found.waive == frozenset()
 
+    def test_any_of_belongs_to_asks(self) -> None:
+        """A DCQL file says its alternatives itself; a member without effect would mislead whoever reviews the policy."""
+        assert read(HEAD + 'dcql = "query.json"\n' + TRUST).query.credentials[0].id == "q"
+        assert wrong(HEAD + 'dcql = "query.json"\nany_of = [["q"]]\n' + TRUST) == "policy.any_of_without_ask"
+
     def test_formats_that_cannot_be_judged_are_not_asked_for(self) -> None:
         both = ASK.replace("claims", 'formats = ["dc+sd-jwt", "mso_mdoc"]\nclaims')
         assert len(read(HEAD + both + TRUST).query.credentials) == 1
