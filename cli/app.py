@@ -13,16 +13,19 @@ from . import talk
 from .state import STATE
 from .words import EXAMPLES, VERBS, wanted
 
-app = typer.Typer(
-    name="cityid",
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
+
+def _new() -> typer.Typer:
+    app = typer.Typer(
+        name="cityid",
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+    app.callback()(_before)
+    return app
 
 
-@app.callback()
 def _before(
     home: Annotated[Path | None, typer.Option("--home", metavar="FOLDER", help="The home to work in.")] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Say more about a fault of ours.")] = False,
@@ -34,27 +37,37 @@ def _before(
 def run(argv: Sequence[str]) -> int:
     """Run one command line that has a verb; its exit status. Exceptions of the library pass through."""
     verb = wanted(argv)
+    app = _new()
     for name in (verb,) if verb in VERBS else VERBS:
         import_module(f".{name}", __package__).register(app)
-    _give_examples()
+    _give_examples(app)
     usage_error: type[Any] = typer.BadParameter.__mro__[1]
     try:
-        app(list(argv), standalone_mode=False)
+        app(list(argv), prog_name="cityid", standalone_mode=False)
     except typer.Exit as end:
         return end.exit_code
     except typer.Abort:
         raise KeyboardInterrupt from None
     except usage_error as error:
-        text = " ".join(error.format_message().split()).rstrip(".?")
-        text = text[:1].lower() + text[1:]
-        if "--json" in argv:
-            talk.give({"error": {"code": "talk.usage", "facts": {"text": talk.clean(text)}}})
-        talk.error(text, hint=f"see `cityid {verb} --help`" if verb in VERBS else "see `cityid`")
-        return talk.WRONG
+        return _usage(error, verb, json_="--json" in argv)
     return talk.DONE
 
 
-def _give_examples() -> None:
+def _usage(error: Any, verb: str | None, *, json_: bool) -> int:
+    if type(error).__name__ == "NoArgsIsHelpError":
+        talk.say(error.ctx.get_help())
+        return talk.WRONG
+    text = " ".join(error.format_message().split()).rstrip(".?")
+    text, _, meant = text.partition(". Did you mean ")
+    text = text[:1].lower() + text[1:]
+    if json_:
+        talk.give({"error": {"code": "talk.usage", "facts": {"text": talk.clean(text)}}})
+    help_ = f"see `cityid {verb} --help`" if verb in VERBS else "see `cityid`"
+    talk.error(text, hint=f"did you mean {meant}? {help_}" if meant else help_)
+    return talk.WRONG
+
+
+def _give_examples(app: typer.Typer) -> None:
     for command in app.registered_commands:
         command.epilog = _example(str(command.name))
     for group in app.registered_groups:

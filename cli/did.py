@@ -74,7 +74,7 @@ def resolve(
     from cityid.edge.recorded import SIZE, Recorder, read_record
     from cityid.edge.recorded import Replay as Again
     from cityid.encoding import json
-    from cityid.errors import CityIdError, Misuse
+    from cityid.errors import CityIdError, Misuse, Unavailable
 
     from . import service
 
@@ -96,9 +96,11 @@ def resolve(
             document.method(did.partition("#")[2])
         result = dids.resolution_result(base, document)
     except CityIdError as error:
-        if json_:
-            talk.give(dids.resolution_result(base, error))
-        raise
+        if not json_:
+            raise
+        talk.give(dids.resolution_result(base, error))
+        talk.problem(error.problem)
+        raise talk.Stop(talk.NO_ANSWER if isinstance(error, Unavailable) else talk.NO) from None
     finally:
         if record is not None and isinstance(exchange, Recorder):
             files.write(record, exchange.record(at, {"did": did}).write(), force=force, private=True)

@@ -80,12 +80,15 @@ def city(
     try:
         if did != "jwk" and parse(did).method != "web":
             raise Misuse("init.did_method", did=did)
+        if did != "jwk":
+            web.url(did)
     except Malformed as error:
         raise Misuse(error.problem) from None
     _zone(timezone)
+    ring_file = file_of(place, keys)
     passphrase = talk.secret("Passphrase for the city's keys", passphrase_fd, again=True)
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    ring = FileKeyring.new(file_of(place, keys), passphrase)
+    ring = FileKeyring.new(ring_file, passphrase)
     at = clock.now()
     key = ring.create(kind, label=FIRST, uses=(Use.ISSUER,), created=at)
     made = jwk.create(key) if did == "jwk" else did

@@ -69,6 +69,8 @@ def _kept(path: Path) -> bytes:
 
 
 def _look(raw: bytes) -> dict[str, Any]:
+    from cityid.errors import Malformed
+
     if raw.startswith((b"{", b"[")):
         from cityid.encoding import json
 
@@ -77,6 +79,8 @@ def _look(raw: bytes) -> dict[str, Any]:
         from cityid import did
 
         return {"kind": "DID", "did": str(did.parse(raw.decode("utf-8", "backslashreplace")))}
+    if raw.count(b".") < 2 or b" " in raw:
+        raise Malformed("inspect.not_known")
     return _card(raw)
 
 
@@ -176,7 +180,7 @@ def _tell(name: str, value: Any, depth: int) -> None:
         for index, one in enumerate(value):
             _tell(f"{name} {index + 1}", one, depth)
     elif isinstance(value, list):
-        talk.out(f"{pad}{talk.clean(name, 80)}  {', '.join(_text(one) for one in value)}")
+        talk.out(f"{pad}{talk.clean(name, 80)}  {', '.join(_text(one) for one in value) or 'none'}")
     elif value is not None:
         talk.out(f"{pad}{talk.clean(name, 80)}  {_text(value)}")
 

@@ -255,7 +255,8 @@ def _many(here: Home, kind: str, table: Path, folder: Path, by: str, passphrase_
     if json_:
         talk.give({"offers": len(good), "refused": [{"line": n, **talk.as_json(p)} for n, p in bad]})
     talk.say(
-        f"{len(good)} offers written to {talk.clean(folder)}/, good for 10 minutes. They are as good as the cards."
+        f"{len(good)} {'offer' if len(good) == 1 else 'offers'} written to {talk.clean(folder)}/, "
+        "good for 10 minutes. They are as good as the cards."
     )
     if bad:
         lines = len({number for number, _ in bad})

@@ -134,10 +134,12 @@ def certify(
 
     A root's key is made when it is not there; issuer and request are for a key that is.
     """
+    import re
+
     from cityid.edge import clock, files
     from cityid.edge.software_keys import Use
     from cityid.errors import Misuse
-    from cityid.keys import Algorithm
+    from cityid.keys import Algorithm, x509
     from cityid.keys.certify import Name, certify_issuer, certify_root, csr, pem
 
     from . import home, keys
@@ -147,10 +149,13 @@ def certify(
     files.check_free(output, force=force)
     ring = keys.opened(here, passphrase_fd)
     at = clock.now()
-    called = Name(
-        name or here.text("name"), here.text("name"), country or str(here.config.get("facts", {}).get("country", ""))
-    )
+    # A root and what it certifies cannot share one name: the certificate would seem to be issued by itself.
+    own = here.text("name") if kind != "root" else f"{here.text('name')[:59]} Root"
+    called = Name(name or own, here.text("name"), country or str(here.config.get("facts", {}).get("country", "")))
     uris, hosts = uri or [], dns or []
+    for one in uris:
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+", one):
+            raise Misuse("key.uri", uri=one)
     if kind == "root":
         known = [record for record in ring.records() if record.label == label]
         key = known[0].key if known else ring.create(Algorithm.ES256, label=label, uses=(Use.ROOT,), created=at)
@@ -163,6 +168,8 @@ def certify(
         signer = ring.signer_for(ring.find(root_key).key, Use.ROOT, at)
         names = uris or ([] if hosts else [here.text("did")])
         made = certify_issuer(key, called, root=above, signer=signer, at=at, uris=names, dns=hosts)
+        if x509.read(made).name == x509.read(above).name:
+            raise Misuse("key.same_name", name=called.common_name)
         text = pem(made, "CERTIFICATE")
     else:
         key = ring.find(label).key

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .home import Home
@@ -15,23 +16,25 @@ def known(home: Home | None) -> tuple[Mapping[str, CredentialType], Mapping[str,
     """Types by id, and their definitions as they were written.
 
     Raises:
-        Misuse: `type.*`, for a definition of this home that is wrong.
+        Misuse: `type.of_this_home`, for a definition of this home that is wrong; `file.*`.
     """
     from cityid import credential_type
     from cityid.edge import files
     from cityid.edge.resources import schemas
     from cityid.errors import Malformed, Misuse
 
-    texts = [entry.read_bytes() for entry in (schemas() / "types").iterdir() if entry.name.endswith(".json")]
+    texts: list[tuple[Path | None, bytes]] = [
+        (None, entry.read_bytes()) for entry in (schemas() / "types").iterdir() if entry.name.endswith(".json")
+    ]
     own = home.path("types") if home is not None else None
     if own is not None and own.is_dir():
-        texts += [files.read_home_file(path) for path in sorted(own.glob("*.json"))]
+        texts += [(path, files.read_home_file(path)) for path in sorted(own.glob("*.json"))]
     types, sources = {}, {}
-    for text in texts:
+    for path, text in texts:
         try:
             kind = credential_type.read(text)
-        except Malformed as error:
-            raise Misuse(error.problem) from None
+        except Malformed:
+            raise Misuse("type.of_this_home", file=str(path)) from None
         types[kind.id], sources[kind.id] = kind, text
     return dict(sorted(types.items())), sources
 

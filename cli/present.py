@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -124,13 +124,15 @@ def _tell(asked: AskedFor, found: Options, chosen: tuple[Option, ...], names: Ma
         card = option.card
         left = f"{card.copies_left} of {card.copies_total} copies left"
         talk.say(f"  from {talk.clean(names[card.type])} by {talk.named(card.issuer_name, card.issuer)}, {left}")
-        rows = [(talk.clean(paths.write(path)), talk.value(value)) for path, value in option.shows]
+        rows = [
+            (talk.clean(paths.write(path)), talk.value(value)) for path, value in sorted(option.shows, key=_by_path)
+        ]
         count += len(rows)
         for index, line in enumerate(talk.columns([(name, "= " + value) for name, value in rows])):
             talk.say(f"    {'will be shown' if index == 0 else '             '}    {line}")
         if not rows:
             talk.say("    will be shown    nothing but that you hold it")
-        hidden = [talk.clean(paths.write(path)) for path in option.hides]
+        hidden = sorted(talk.clean(paths.write(path)) for path in option.hides)
         if hidden:
             more = f" and {len(hidden) - 3} more" if len(hidden) > 3 else ""
             talk.say(f"    stays hidden     {', '.join(hidden[:3])}{more}")
@@ -139,6 +141,12 @@ def _tell(asked: AskedFor, found: Options, chosen: tuple[Option, ...], names: Ma
                 talk.bad("    LINKABLE   no unused copy is left: services could tell that it is you again (--again)")
             )
     talk.say(f"  {count} {'claim leaves' if count == 1 else 'claims leave'} this wallet.")
+
+
+def _by_path(shown: tuple[Any, Any]) -> str:
+    from cityid.encoding import paths
+
+    return paths.write(shown[0])
 
 
 def _covered(chosen: tuple[Option, ...], allowed: list[str]) -> None:

@@ -106,7 +106,10 @@ def give(value: Any) -> None:
     """A result as JSON, on stdout: strict JSON that a terminal may show (everything but ASCII is escaped)."""
     import json
 
-    sys.stdout.write(json.dumps(value, ensure_ascii=True, allow_nan=False, indent=2, default=str) + "\n")
+    def written(one: Any) -> str:
+        return str(one.isoformat()) if hasattr(one, "isoformat") else str(one)
+
+    sys.stdout.write(json.dumps(value, ensure_ascii=True, allow_nan=False, indent=2, default=written) + "\n")
 
 
 def strong(text: str) -> str:

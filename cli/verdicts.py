@@ -270,7 +270,7 @@ def _others(asked: Asked, name: str, claims: Mapping[str, Any]) -> list[tuple[st
     told = {condition.claim for condition in asked.policy.conditions.get(name, ())}
     return [
         ("  shows ", talk.clean(paths.write(path)), f"= {talk.value(value)}")
-        for path, value in leaves_of(claims)
+        for path, value in sorted(leaves_of(claims), key=lambda leaf: paths.write(leaf[0]))
         if path not in told
     ]
 

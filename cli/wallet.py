@@ -73,7 +73,7 @@ def show(
     if len(found) != 1:
         raise Refused("wallet.unknown_card", card=card)
     one = found[0]
-    claims = leaves(one.credential)
+    claims = sorted(leaves(one.credential), key=lambda leaf: paths.write(leaf[0]))
     name = kinds.label(kinds.known(here)[0], one.type)
     if json_:
         talk.give({
