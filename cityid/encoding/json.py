@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, NoReturn, TypeAlias, TypeVar, cast
 
@@ -191,6 +191,23 @@ def read_object(
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False)
 
 
+def _chunks() -> Callable[[Json, int], Iterable[str]]:
+    """What `_ENCODER.encode` makes anew for each value, made once (half the time of a small value)."""
+    from json import encoder
+
+    made = getattr(encoder, "c_make_encoder", None)
+    if made is None:
+        return lambda value, _level: (_ENCODER.encode(value),)
+    quote = encoder.encode_basestring
+    chunks: Callable[[Json, int], Iterable[str]] = made(
+        None, _ENCODER.default, quote, None, _ENCODER.key_separator, _ENCODER.item_separator, False, False, False
+    )
+    return chunks
+
+
+_CHUNKS: Final = _chunks()
+
+
 def write(value: Json) -> bytes:
     """Compact JSON in UTF-8. Strings must be free of lone surrogates, numbers finite: ours always are.
 
@@ -198,7 +215,7 @@ def write(value: Json) -> bytes:
         Malformed: `json.not_finite`, `json.surrogate`; `json.not_json` for a value that JSON has no form for.
     """
     try:
-        return _ENCODER.encode(value).encode("utf-8")
+        return "".join(_CHUNKS(value, 0)).encode("utf-8")
     except UnicodeEncodeError:
         raise Malformed("json.surrogate", spec="RFC 7493 §2.1") from None
     except ValueError:

@@ -20,6 +20,7 @@ from cityid.keys.algorithms import RAW_LENGTH, Algorithm, PublicKey, members
 PRIVATE: Final = ("d", "k", "priv", "p", "q", "dp", "dq", "qi", "oth")
 """Members that only a private or symmetric key has (RFC 7518 §6, RFC 9964 §3)."""
 
+_SECRET: Final = frozenset(PRIVATE)
 _SIGNATURE_CURVES: Final = {
     ("EC", "P-256"): Algorithm.ES256,
     ("EC", "P-384"): Algorithm.ES384,
@@ -76,6 +77,8 @@ def read(jwk: Mapping[str, Any], where: str = "$", *, agreement: bool | None = F
 
 
 def refuse_private(jwk: Mapping[str, Any], where: str) -> None:
+    if _SECRET.isdisjoint(jwk):
+        return
     for member in PRIVATE:
         if member in jwk:
             raise Malformed("key.private", where=where, spec="RFC 7517 §9.2", member=member)

@@ -160,8 +160,10 @@ class CredentialQuery:
         self, credential: Credential, *, answers: Answers | None = None, at: datetime | None = None
     ) -> tuple[Problem, ...]:
         """Why `credential` does not match; () if it does. Of several claim sets, the one that lacks least is told."""
-        if self.match(credential, answers=answers, at=at) is not None:
-            return ()
+        if self._admits(credential, answers, at) and (held := self._held(credential)) is not None:
+            for mask in self._masks:
+                if mask & held == mask:
+                    return ()
         return tuple(self._objections(credential, answers, at))
 
     # --- the verifier's side --------------------------------------------------------------------------------------

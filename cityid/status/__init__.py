@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from cityid.checks import Check, Step, failed, passed, undecided
 from cityid.credential import KeyRef, StatusRef
@@ -15,6 +16,8 @@ from cityid.plan import Steps, plan
 from cityid.trust import TrustList
 
 __all__ = ["Freshness", "check"]
+
+_NONE: Final = passed(Step.STATUS, status="none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,4 +50,4 @@ def check(
         return undecided(Step.STATUS, "status.kind_not_built", kind=ref.kind)
     if required:
         return failed(Step.STATUS, "status.missing", where="$.status")
-    return passed(Step.STATUS, status="none")
+    return _NONE

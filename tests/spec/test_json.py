@@ -149,6 +149,12 @@ class TestScanner:
     def test_it_is_the_fast_one(self) -> None:
         assert type(json._SCAN).__module__ in {"_json", "builtins"}
 
+    @pytest.mark.parametrize(
+        "value", [{}, [], 'é\n"\\', 0, -0.5, None, True, {"a": [{"b": "ü"}, 1e300]}, {"x": {"y": [[]]}}]
+    )
+    def test_the_encoder_that_is_made_once(self, value: Any) -> None:
+        assert json.write(value) == json._ENCODER.encode(value).encode()
+
 
 class TestObjectsOnly:
     def test_read_object(self) -> None:
