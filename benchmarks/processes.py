@@ -108,7 +108,7 @@ def start_up(runs: int) -> dict[str, list[float]]:
 
 
 HOSTILE = """
-import base64, json, resource, sys
+import base64, json, sys
 from datetime import UTC, datetime
 sys.path[:0] = [{tree!r}, {bench!r}]
 import alone
@@ -120,16 +120,18 @@ def b64(data):
 LIMIT = (1 << 20) - 1
 HEAD = b64(b'{{"alg":"ES256","typ":"dc+sd-jwt"}}') + b"."
 
-def token(payload):
-    return (HEAD + b64(payload[: LIMIT * 3 // 4 - 200]) + b".AAAA~")[:LIMIT]
+def token(head, each, tail):
+    room = LIMIT * 3 // 4 - 200 - len(head) - len(tail)
+    return HEAD + b64(head + each * (room // len(each)) + tail) + b".AAAA~"
 
+NAMES = b",".join(b'"%x":0' % number for number in range(LIMIT * 3 // 4 // 10))
 INPUTS = {{
-    "nesting": token(b'{{"a":' + b"[" * LIMIT),
-    "small arrays": token(b'{{"a":[' + b"[]," * (LIMIT // 3)),
-    "small objects": token(b'{{"a":[' + b"{{}}," * (LIMIT // 3)),
-    "numbers": token(b'{{"a":[' + b"1," * (LIMIT // 2)),
-    "names": token(b"{{" + b",".join(b'"%x":0' % n for n in range(LIMIT // 9)) + b"}}"),
-    "digests": token(b'{{"_sd":[' + b'"",' * (LIMIT // 3)),
+    "nesting": token(b'{{"a":', b"[", b""),
+    "small arrays": token(b'{{"a":[', b"[],", b"0]}}"),
+    "small objects": token(b'{{"a":[', b"{{}},", b"0]}}"),
+    "numbers": token(b'{{"a":[', b"1,", b"0]}}"),
+    "names": token(b"{{" + NAMES, b" ", b"}}"),
+    "digests": token(b'{{"_sd":[', b'"",', b'""]}}'),
     "disclosures": HEAD + b"e30.AAAA" + b"~WyIiLCIiLDBd" * (LIMIT // 14),
     "tildes": HEAD + b"e30.AAAA" + b"~" * (LIMIT - 100),
     "dots": b"." * LIMIT,
@@ -144,13 +146,16 @@ check = adapter.judge(fixtures, "p256")
 assert check(fixtures.pool("sdjwt_presented_es256.json")[0].encode())
 raw = INPUTS[sys.argv[1]]
 assert len(raw) <= 1 << 20
-resource_now = lambda: next(int(l.split()[1]) for l in open("/proc/self/status") if l.startswith("VmHWM")) / 1024
+
+def peak():
+    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM")) / 1024
+
 with open("/proc/self/clear_refs", "w") as file:
     file.write("5")  # the high-water mark begins anew: idle is what is held now
-before = resource_now()
+before = peak()
 verdict = check(raw)
 assert not verdict
-print(json.dumps([resource_now() - before, verdict.reason.code]))
+print(json.dumps([peak() - before, verdict.reason.code]))
 """
 KINDS = (
     "nesting", "small arrays", "small objects", "numbers", "names", "digests", "disclosures", "tildes", "dots",
