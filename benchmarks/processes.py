@@ -23,7 +23,8 @@ cityid init city city --did did:web:id.lindau.example --name 'Stadt Lindau' --co
 cat > ada.json <<'EOF'
 {{"given_name": "Ada", "family_name": "Lovelace", "birthdate": "1990-12-10",
  "address": {{"street_address": "Hafenweg", "postal_code": "88131", "locality": "Lindau", "country": "DE"}},
- "municipality": {{"code": "09776116", "name": "Lindau"}}, "district": {{"code": "01", "name": "Insel"}}, "resident_since": "2011-02-03"}}
+ "municipality": {{"code": "09776116", "name": "Lindau"}},
+ "district": {{"code": "01", "name": "Insel"}}, "resident_since": "2011-02-03"}}
 EOF
 cityid --home city issue residency --claims ada.json --yes -o ada.offer {SECRET}
 cityid init wallet ada {SECRET}
@@ -170,9 +171,7 @@ def hostile() -> dict[str, tuple[float, str]]:
     script = HOSTILE.format(tree=str(TREE), bench=str(TREE / "benchmarks"))
     found: dict[str, tuple[float, str]] = {}
     for kind in KINDS:
-        done = subprocess.run(
-            [sys.executable, "-c", script, kind], capture_output=True, text=True, check=False, env=_environment(folder)
-        )
+        done = subprocess.run([sys.executable, "-c", script, kind], capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(f"{kind}: {done.stderr.strip()[-600:]}")
         size, code = json.loads(done.stdout)
