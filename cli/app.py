@@ -43,14 +43,16 @@ def run(argv: Sequence[str]) -> int:
     _give_examples(app)
     usage_error: type[Any] = typer.BadParameter.__mro__[1]
     try:
-        app(list(argv), prog_name="cityid", standalone_mode=False)
+        status = app(list(argv), prog_name="cityid", standalone_mode=False)
+        if status == talk.INTERRUPTED:  # Typer makes an exit status of Ctrl-C
+            raise KeyboardInterrupt
     except typer.Exit as end:
         return end.exit_code
     except typer.Abort:
         raise KeyboardInterrupt from None
     except usage_error as error:
         return _usage(error, verb, json_="--json" in argv)
-    return talk.DONE
+    return status if isinstance(status, int) else talk.DONE
 
 
 def _usage(error: Any, verb: str | None, *, json_: bool) -> int:

@@ -188,9 +188,13 @@ def secret(prompt: str, fd: int | None, *, again: bool = False) -> str:
         raise Misuse("talk.no_passphrase")
     import getpass
 
-    first = getpass.getpass(f"{prompt}: ", stream=sys.stderr)
-    if again and getpass.getpass("Once more: ", stream=sys.stderr) != first:
-        raise Misuse("talk.passphrases_differ")
+    try:
+        first = getpass.getpass(f"{prompt}: ", stream=sys.stderr)
+        if again and getpass.getpass("Once more: ", stream=sys.stderr) != first:
+            raise Misuse("talk.passphrases_differ")
+    except EOFError:
+        say()
+        raise PersonSaidNo from None
     return first
 
 

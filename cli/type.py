@@ -75,7 +75,7 @@ def show(
 ) -> None:
     """Show a type: its claims, which can be hidden, which are computed; or its SD-JWT VC type metadata."""
     from cityid.credential_type import text_in
-    from cityid.encoding import paths
+    from cityid.encoding import json, paths
     from cityid.formats import type_metadata
 
     from . import home, kinds
@@ -93,7 +93,10 @@ def show(
     if form == "metadata":
         talk.out(type_metadata.generate(kind).decode("utf-8"))
         return
-    if form == "definition" or json_:
+    if json_:
+        talk.give(json.read(sources[name]))
+        return
+    if form == "definition":
         talk.out(sources[name].decode("utf-8").rstrip("\n"))
         return
     talk.out(f"{talk.clean(text_in(kind.title, locale))} ({name})")

@@ -1,0 +1,755 @@
+"""Attack group U: the command line and what it displays."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import stat
+import sys
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.cli.terminal import Terminal
+from tests.cli.towns import PASSPHRASE, SHOW, WITH, Town
+from tests.city import Town as Walk
+from tests.city import issued_with
+
+pytestmark = pytest.mark.kdf
+HOSTILE = {
+    "osc-52": "\x1b]52;c;aGk=\x07",
+    "c1-clear": "\x9b2J",
+    "hidden": "\x1b[8m",
+    "overwrite": "\r\x1b[K ok VERIFIED",
+    "backspaces": "no\b\byes",
+    "osc-8": "\x1b]8;;https://evil.example\x1b\\city\x1b]8;;\x1b\\",
+    "bidi-override": "\u202eadA",
+    "isolate": "\u2066x\u2069",
+    "zero-width": "a\u200db\u200bc",
+    "tags": "a\U000e0041\U000e0042",
+    "line-separator": "a\u2028b\u2029c",
+    "nel": "a\x85b",
+    "private-use": "\ue000",
+}
+each = pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
+
+
+def printable(said: str) -> bool:
+    """Nothing that a terminal obeys, and nothing that hides or turns text; `\\n` ends lines."""
+    return all(
+        char == "\n" or char == "\u200c" or (unicodedata.category(char)[0] != "C" and char not in "\u2028\u2029")
+        for char in said
+    )
+
+
+def strict(text: str) -> Any:
+    """Strict JSON (RFC 8259), and nothing after it."""
+
+    def refuse(name: str) -> Any:
+        raise AssertionError(f"{name} is not JSON")
+
+    def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
+        assert len({name for name, _ in found}) == len(found)
+        return dict(found)
+
+    assert text.isascii()
+    return json.loads(text, parse_constant=refuse, object_pairs_hook=pairs)
+
+
+class TestU01U02WhatATerminalObeys:
+    @each
+    def test_u01_u02_keys_and_values_of_what_is_inspected(self, town: Town, text: str) -> None:
+        town.write("hostile.json", json.dumps({text: text, "list": [text, {text: text}]}))
+        said, status = town.type("inspect hostile.json")
+        assert status == 0
+        assert printable(said)
+        as_json, _ = town.type("inspect hostile.json --json")
+        assert strict(as_json)[text] == text
+
+    @each
+    def test_u01_u02_what_a_request_says_of_itself(self, town: Town, text: str) -> None:
+        name = town.asks()
+        request = json.loads((town.here / f"{name}.json").read_text())
+        request["cityid"] = {"purpose": text, "by": text}
+        town.write(f"{name}.json", json.dumps(request))
+        said, status = town.type(f"--home ada present {name}.json", secret=True)
+        assert "will be shown" in said
+        assert status == 2
+        assert printable(said)
+
+    @each
+    def test_u01_u02_issuer_and_type_of_an_offer(self, town: Town, text: str) -> None:
+        said, status = town.type(
+            "--home city issue residency --claims ada.json --yes -o u01.offer --force", secret=True
+        )
+        assert status == 0
+        offer = json.loads((town.here / "u01.offer").read_text())
+        offer["cityid"]["issuer_name"] = offer["credential_issuer"] = text
+        town.write("u01.offer", json.dumps(offer))
+        said, status = town.type("--home ada accept u01.offer --yes", secret=True)
+        assert status == 1
+        assert printable(said)
+
+    @each
+    def test_u01_u02_file_names_and_arguments(self, town: Town, text: str) -> None:
+        for command in ("inspect {}", "did resolve {}", "type show {}", "--home library trust remove {}", "{}"):
+            said, status = town.shell.run(f"cityid {command.format(_quoted(text))}")
+            assert status in (1, 2)
+            assert said.startswith("error: ")
+            assert printable(said)
+
+    @each
+    def test_u01_u02_names_of_trusted_issuers(self, town: Town, tmp_path: Path, text: str) -> None:
+        entry = {"did": "did:web:x.example", "mechanism": "did", "types": [text, "age"], "name": text}
+        lines = [f"{name} = {json.dumps(value)}" for name, value in entry.items()]
+        town.write("u01.toml", "\n".join(["[[issuer]]", *lines]).replace("\\ud", "\\\\ud"))
+        said, status = town.type("--home library trust list --list u01.toml")
+        assert printable(said)
+        assert status in (0, 2)
+
+    def test_u01_u02_twin_letters_of_every_script_stay(self, town: Town) -> None:
+        fine = "Zoë Åström 王小明 שרה علی می‌خواهم Ελένη"
+        town.write("fine.json", json.dumps({fine: fine}))
+        assert town.must("inspect fine.json").splitlines()[1] == f"  {fine}  {fine}"
+
+    def test_u02_towers_of_marks_are_cut(self, town: Town) -> None:
+        town.write("tower.json", json.dumps({"a": "x" + "\u0301" * 1000}))
+        said = town.must("inspect tower.json")
+        assert said.count("\u0301") <= 4
+        assert len(said) < 4000
+        town.write("tower.json", json.dumps({"a": "ệ"}))
+        assert "ệ" in town.must("inspect tower.json")
+
+    def test_u01_a_claim_in_a_card_of_this_city(self, town: Town) -> None:
+        walk = Walk()
+        town.write("hostile.sd-jwt", issued_with(walk.office.issuer, walk.pocket.keyring, claims={
+            "given_name": "".join(HOSTILE.values())
+        }).raw)  # fmt: skip
+        said = town.must("inspect hostile.sd-jwt")
+        assert "\\x1b]52;c;aGk=\\x07" in said
+        assert printable(said)
+
+
+def _quoted(text: str) -> str:
+    # through bash, as somebody would paste it
+    return "$'" + "".join(f"\\U{ord(char):08x}" for char in text) + "'"
+
+
+class TestU03Names:
+    def test_u03_mixed_alphabets_are_marked(self, town: Town) -> None:
+        look_alike = "\u0421ity \u041dall"  # Cyrillic Es and En before Latin letters
+        for name, marked in ((look_alike, True), ("City Hall", False), ("Мэрия Москвы", False)):
+            lines = ['[[issuer]]\ndid = "did:web:x.example"\nmechanism = "did"\ntypes = ["age"]', f'name = "{name}"']
+            town.write("u03.toml", "\n".join(lines))
+            said = town.must("--home library trust list --list u03.toml")
+            assert ("mixes alphabets" in said) is marked
+            assert "did:web:x.example" in said
+
+    def test_u03_names_come_from_the_trust_list_alone(self, town: Town) -> None:
+        town.must("--home city issue residency --claims ada.json --yes -o u03.offer --force", secret=True)
+        offer = json.loads((town.here / "u03.offer").read_text())
+        offer["credential_issuer"] = "did:web:evil.example"
+        town.write("u03-evil.offer", json.dumps(offer))
+        said, status = town.type("--home ada accept u03-evil.offer --yes", secret=True)
+        assert status == 1
+        assert "did:web:evil.example" in said
+        assert "Stadt Lindau" not in said
+        said, status = town.type("--home ada accept u03.offer --yes", secret=True)
+        assert status == 0
+        assert "Stadt Lindau (did:web:id.lindau.example)" in said
+
+    def test_u03_an_untrusted_issuer_has_no_name_in_a_verdict(self, town: Town) -> None:
+        name = town.asks("card")
+        town.shows(name)
+        town.write("library/trust/nobody.toml", '[[issuer]]\ndid = "did:web:x.example"\nmechanism = "did"\n'
+                   'types = ["residency"]\nname = "Stadt Lindau"\n')  # fmt: skip
+        town.write("library/policies/nobody.toml", (town.here / "library/policies/card.toml").read_text().replace(
+            "trust/issuers.toml", "trust/nobody.toml"))  # fmt: skip
+        other = town.asks("nobody")
+        town.shows(other)
+        said, status = town.judge(other)
+        assert status == 1
+        assert "by an issuer that is not trusted" in said
+        assert "Stadt Lindau" not in said
+        assert "by Stadt Lindau (did:web:id.lindau.example)" in town.judge(name)[0]
+
+
+class TestU04ForgedVerdicts:
+    LINE = "\naccepted   residency by Stadt Lindau (did:web:id.lindau.example)\n\n  ok       issuer signature"
+
+    def test_u04_a_claim_cannot_write_a_verdict(self, town: Town) -> None:
+        name = town.answered()
+        answer = json.loads((town.here / f"{name}.answer").read_text())
+        (group,) = answer["vp_token"].values()
+        group[0] = self.LINE + group[0]
+        town.write(f"{name}.answer", json.dumps(answer))
+        said, status = town.judge(name)
+        assert status == 1
+        assert said.startswith("refused ")
+        assert "accepted" not in [line.split(" ")[0] for line in said.splitlines()]
+
+    def test_u04_nor_can_the_purpose_or_a_value(self, town: Town) -> None:
+        policy = (town.here / "library/policies/card.toml").read_text()
+        forged = policy.replace('"library card"', json.dumps(self.LINE)).replace("true", "false")
+        town.write("library/policies/forged.toml", forged)
+        name = town.answered("forged")
+        said, status = town.judge(name)
+        assert status == 1
+        assert said.startswith("refused ")
+        assert "accepted" not in [line.split(" ")[0] for line in said.splitlines()]
+        assert town.judge(town.answered())[1] == 0
+
+
+class TestU05WhereResultsGo:
+    COMMAND = "type template age -o {} {}"
+
+    def test_u05_no_overwriting_without_force(self, town: Town) -> None:
+        town.write("there.csv", "mine")
+        assert town.type(self.COMMAND.format("there.csv", ""))[1] == 2
+        assert (town.here / "there.csv").read_text() == "mine"
+        assert town.type(self.COMMAND.format("there.csv", "--force"))[1] == 0
+        assert (town.here / "there.csv").read_text() != "mine"
+
+    @pytest.mark.parametrize("force", ["", "--force"])
+    def test_u05_never_through_a_link_nor_into_a_folder_or_device(self, town: Town, force: str) -> None:
+        target = town.write("target.txt", "mine")
+        for name in ("link.csv", "dangling.csv"):
+            (town.here / name).unlink(missing_ok=True)
+        (town.here / "link.csv").symlink_to(target)
+        (town.here / "dangling.csv").symlink_to(town.here / "made.txt")
+        for name in ("link.csv", "dangling.csv", "city", "/dev/stdout", "/dev/null", "-", "no/such/place.csv"):
+            said, status = town.type(self.COMMAND.format(name, force))
+            assert status == 2, (name, said)
+        assert target.read_text() == "mine"
+        assert not (town.here / "made.txt").exists()
+        assert not (town.here / "-").exists()
+
+    def test_u05_secrets_are_for_their_owner_alone(self, town: Town) -> None:
+        name = town.answered()
+        town.must(f"--home library verify {name}.answer --session {name}.json --record {name}.record")
+        town.must(f"inspect {name}.answer --record {name}.seen")
+        private = [f"{name}.answer", f"{name}.record", f"{name}.seen", "residency.offer", "residency.request",
+                   "residency.cards"]  # fmt: skip
+        for file in private:
+            assert stat.S_IMODE((town.here / file).stat().st_mode) == 0o600, file
+        assert stat.S_IMODE((town.here / f"{name}.json").stat().st_mode) == 0o644
+
+    def test_u05_nothing_is_lost_for_a_file_that_cannot_be_written(self, town: Town) -> None:
+        name = town.asks()
+        before = town.must("--home ada wallet list", secret=True)
+        assert town.type(f"--home ada present {name}.json {SHOW} -o no/where.json", secret=True)[1] == 2
+        assert town.must("--home ada wallet list", secret=True) == before
+
+
+class TestU06WhatIsRead:
+    @pytest.mark.parametrize("path", ["/dev/zero", "/proc/self/mem", "fifo", "city", "sparse", "nothing"])
+    def test_u06_only_files_of_a_bearable_size(self, town: Town, path: str) -> None:
+        if not (town.here / "fifo").exists():
+            os.mkfifo(town.here / "fifo")
+            with (town.here / "sparse").open("wb") as file:
+                file.truncate(10 << 30)
+        commands = ["inspect {}", "--home ada accept {}", "--home ada present {}", "policy check {}",
+                    "--home library verify {} --session x", "type check {}", "--home city issue age --claims {}"]  # fmt: skip
+        for command in commands:
+            said, status = town.type(command.format(path), secret="ada" in command or "city" in command)
+            # the system itself may say that it cannot be read
+            assert status in ((1, 2, 3) if path == "/proc/self/mem" else (1, 2)), (command, said)
+            assert said.startswith("error: ")
+        assert town.must("inspect ada.json")
+
+
+class TestU07NamesThatBecomePaths:
+    @pytest.mark.parametrize("name", ["../../.bashrc", "-rf", "con.", "..", "a/b", ".hidden", "A", "x" * 300, ""])
+    def test_u07_a_type_s_name_is_no_path(self, town: Town, name: str) -> None:
+        before = sorted(town.here.rglob("*"))
+        said, status = town.type(f"--home city type new -- '{name}'")
+        assert status == 1, said
+        assert sorted(path for path in town.here.rglob("*") if path.name != "stdout") == before
+
+    def test_u07_twin(self, town: Town) -> None:
+        town.must("--home city type new fishing-permit")
+        assert (town.here / "city/types/fishing-permit.json").exists()
+        (town.here / "city/types/fishing-permit.json").unlink()
+
+    def test_u07_files_of_a_batch_are_named_by_line_alone(self, town: Town) -> None:
+        town.write("evil.csv", "given_name,family_name,birthdate\n../../x,-rf,1990-01-01\n")
+        town.must("--home city issue age --from evil.csv -o evil-offers", secret=True)
+        assert [path.name for path in (town.here / "evil-offers").iterdir()] == ["line-000002.offer"]
+
+
+class TestU08ExitStatus:
+    def test_u08_accepted_is_0_and_every_no_is_1(self, town: Town) -> None:
+        name = town.answered()
+        assert town.judge(name)[1] == 0
+        assert town.judge(name)[1] == 1  # spent
+        name = town.answered()
+        text = (town.here / f"{name}.answer").read_text()
+        at = text.index("~") - 20
+        town.write(f"{name}.answer", text[:at] + ("A" if text[at] != "A" else "B") + text[at + 1 :])
+        assert town.judge(name)[1] == 1  # forged
+        town.write("junk", b"\xff\xfe")
+        assert town.type("inspect junk")[1] == 1
+
+    def test_u08_one_bad_answer_among_good_ones(self, town: Town) -> None:
+        good, other = town.answered(), town.answered()
+        command = f"--home library verify {good}.answer {other}.answer --session {good}.json --session {{}}.json"
+        wrong = town.asks()
+        assert town.type(command.format(wrong))[1] == 1
+        good, other = town.answered(), town.answered()
+        command = f"--home library verify {good}.answer {other}.answer --session {good}.json --session {other}.json"
+        assert town.type(command)[1] == 0
+
+    def test_u08_some_rows_refused(self, town: Town) -> None:
+        town.write("rows.csv", "given_name,birthdate\nAda,1990-01-01\nBob,1990-02-31\n")
+        assert town.type("--home city issue age --from rows.csv -o rows", secret=True)[1] == 1
+        town.write("rows.csv", "given_name,birthdate\nAda,1990-01-01\n")
+        assert town.type("--home city issue age --from rows.csv -o rows-2", secret=True)[1] == 0
+
+    def test_u08_a_wrong_command_line_or_file_of_this_home_is_2(self, town: Town) -> None:
+        assert town.type("verify --bogus")[1] == 2
+        town.write("broken.toml", "purpose = ")
+        assert town.type("policy check broken.toml")[1] == 2
+        assert town.type("policy check library/policies/card.toml")[1] == 0
+
+    def test_u08_no_answer_is_3_and_the_question_stays_open(self, town: Town) -> None:
+        town.write("library/trust/far.toml", '[[issuer]]\ndid = "did:web:id.lindau.example"\nmechanism = "did"\n'
+                   'types = ["residency"]\nstatus = "none"\n')  # fmt: skip
+        policy = (town.here / "library/policies/card.toml").read_text()
+        town.write("library/policies/far.toml", policy.replace("issuers", "far"))
+        name = town.answered("far")
+        for _ in range(2):
+            said, status = town.judge(name)
+            assert status == 3, said
+            assert said.startswith("no answer ")
+
+    def test_u08_a_fault_of_ours_is_70(self, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+        import cityid.edge.files
+
+        def fault(*_: Any, **__: Any) -> Any:
+            raise ZeroDivisionError("Lovelace")
+
+        monkeypatch.setattr(cityid.edge.files, "read", fault)
+        said, status = town.type("--debug inspect ada.json")
+        assert status == 70
+        assert said.startswith("error: this is a fault of cityid (ZeroDivisionError)\nhint: report it")
+        assert "in fault" in said
+        assert "Lovelace" not in said
+        said, status = town.type("inspect ada.json --json")
+        assert status == 70
+        assert strict(said[: said.index("error: this")])["error"]["code"] == "talk.fault"
+        monkeypatch.undo()
+        assert town.type("inspect ada.json")[1] == 0
+
+    def test_u08_a_broken_pipe_is_quiet(self, town: Town) -> None:
+        said, status = town.shell.run("cityid type show residency --as definition 2>said | head -c 1; cat said")
+        assert said == "{"
+        assert status == 0
+
+
+class TestU09Json:
+    @pytest.mark.parametrize("text", ['{"a": NaN}', '{"a": 1e999}', '{"a": "\\ud800"}', '{"a": 99999999999999999999}'])
+    def test_u09_output_is_strict_json(self, town: Town, text: str) -> None:
+        town.write("odd.json", text)
+        said, _, status = town.apart("inspect odd.json --json")
+        assert status == 1
+        assert strict(said)["error"]["code"].startswith("json.")
+
+    def test_u09_every_outcome_is_one_document(self, town: Town) -> None:
+        name = town.answered()
+        commands = [
+            (f"--home library verify {name}.answer --session {name}.json --json", False),
+            (f"--home library verify {name}.answer --session {name}.json --json", False),
+            ("verify --json", False), ("verfy --json", False), ("--home nowhere trust list --json", False),
+            ("--home ada wallet list --json", True), ("--home ada wallet show x --json", True),
+            ("--home city key list --json", True), ("--home city key show issuer-1 --json", True),
+            ("--home library trust list --json", False), ("type show --json", False), ("type show age --json", False),
+            ("policy show library/policies/card.toml --json", False), ("did resolve did:key:z6Mk --json", False),
+            ("policy check library/policies/card.toml --json", False), ("inspect residency.cards --json", False),
+            ("did resolve did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK --json", False),
+            (f"--home ada present {name}.json --yes --show age_over_18 --json", True),
+            (f"--home ada present {name}.json {SHOW} --json", True),
+            ("--home city issue residency --claims ada.json --yes --json", True),
+            ("--home city issue --answer residency.request --json", True),
+            ("type template age --json", False), ("type check ada.json --json", False),
+            ("policy new age --claim age_over_18 --purpose x --json", False),
+            ("--home city did create key --key issuer-1 --json", True), (f"inspect {name}.answer --json", False),
+        ]  # fmt: skip
+        for command, secret in commands:
+            said, _, status = town.apart(command, secret=secret)
+            try:
+                found = strict(said)
+            except ValueError:
+                pytest.fail(f"{command} gives no JSON but {said!r}")
+            if status in (1, 2, 4):
+                assert isinstance(found, dict), command
+                assert {"error", "verdict", "didResolutionMetadata", "problems"} & set(found), command
+
+    def test_u09_every_command_has_json(self) -> None:
+        for path, command in _commands().items():
+            names = {name for option in command.params for name in option.opts}
+            assert "--json" in names or path == "demo", path
+
+
+def _commands() -> dict[str, Any]:
+    from importlib import import_module
+
+    import typer
+
+    words = import_module("cityid._cli.words")
+    app = typer.Typer()
+    for name in words.VERBS:
+        import_module(f"cityid._cli.{name}").register(app)
+    root = typer.main.get_command(app)
+    found: dict[str, Any] = {}
+    for name, command in root.commands.items():  # type: ignore[attr-defined]  # a group
+        inner = getattr(command, "commands", None)
+        found.update({f"{name} {one}": leaf for one, leaf in inner.items()} if inner else {name: command})
+    return found
+
+
+class TestU10Secrets:
+    def test_u10_no_secret_is_an_argument(self) -> None:
+        for path, command in _commands().items():
+            for option in command.params:
+                words = " ".join(option.opts)
+                assert not any(word in words for word in ("passphrase", "pin", "secret", "password")) or (
+                    option.opts == ["--passphrase-fd"] and str(option.type.name).startswith("int")
+                ), path
+
+    def test_u10_debug_tells_no_secret(self, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+        import cityid.edge.wallet_file
+
+        def fault(path: Path, passphrase: str) -> Any:
+            raise RuntimeError(passphrase)
+
+        monkeypatch.setattr(cityid.edge.wallet_file.WalletFile, "open", fault)
+        said, status = town.type("--debug --home ada wallet list", secret=True)
+        assert status == 70
+        assert PASSPHRASE not in said
+        assert "in fault" in said
+
+    def test_u10_every_help_has_an_example_that_is_understood(self, town: Town) -> None:
+        from importlib import import_module
+
+        examples = import_module("cityid._cli.words").EXAMPLES
+        assert set(examples) == set(_commands())
+        for name, example in examples.items():
+            said, status = town.type(f"{name} --help")
+            assert status == 0
+            assert f"For example:\n    cityid {example}\n" in said
+            # the command line is right: what fails is a file or a home that is not here
+            assert example.startswith(name)
+            if name != "demo":
+                said, status = town.type(f"--home nowhere {example}")
+                assert "see `cityid" not in said, said
+
+
+class TestU11WhereCodeComesFrom:
+    def test_u11_nothing_is_imported_from_the_current_folder(self, town: Town) -> None:
+        trap = town.here / "trap"
+        trap.mkdir(exist_ok=True)
+        for name in ("cityid.py", "json.py", "typer.py", "cli.py", "talk.py"):
+            (trap / name).write_text("raise SystemExit('hijacked')\n")
+        (trap / ".env").write_text("CITYID_HOME=/hijacked\nNO_COLOR=\n")
+        said, status = town.shell.run("cd trap && env -u PYTHONPATH cityid type show age")
+        assert status == 0, said
+        assert "hijacked" not in said
+        said, status = town.shell.run("cd trap && cityid --home ../ada trust list")
+        assert status == 0, said
+        # the trap works: PYTHONPATH is the person's own choice, and is obeyed
+        said, status = town.shell.run("cd trap && PYTHONPATH=. cityid type show age")
+        assert "hijacked" in said
+
+    def test_u11_a_home_above_must_be_one_s_own(self, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert town.shell.run("cd ada && cityid trust list")[1] == 0
+        owner = (town.here / "ada/wallet.toml").stat().st_uid
+        if owner == 0:
+            os.chown(town.here / "ada/wallet.toml", 4242, -1)
+        else:
+            monkeypatch.setattr(os, "getuid", lambda: owner + 1)
+        try:
+            shell = town.shell.__class__(town.here / "ada", town.shell.env)
+            said, status = shell.run("cityid trust list")
+            assert status == 2
+            assert "home.not_yours" in said
+            assert town.type("--home ada trust list")[1] == 0
+        finally:
+            if owner == 0:
+                os.chown(town.here / "ada/wallet.toml", 0, -1)
+
+
+class TestU12Interrupted:
+    @pytest.fixture
+    def at(self, town: Town) -> Any:
+        opened: list[Terminal] = []
+
+        def start(*arguments: str) -> Terminal:
+            opened.append(Terminal.start(arguments, town.here, town.shell.env))
+            return opened[-1]
+
+        yield start
+        for terminal in opened:
+            terminal.close()
+
+    def test_u12_at_the_passphrase(self, town: Town, at: Callable[..., Terminal]) -> None:
+        terminal = at("--home", "ada", "wallet", "list")
+        terminal.expect("Passphrase of this wallet: ")
+        terminal.wait_for_silence(echo=False)
+        terminal.interrupt()
+        assert terminal.end() == 130
+        assert terminal.echo
+        assert "Traceback" not in terminal.seen
+
+    def test_u12_the_end_of_input_is_a_no(self, town: Town, at: Callable[..., Terminal]) -> None:
+        terminal = at("--home", "ada", "wallet", "list")
+        terminal.expect("Passphrase of this wallet: ")
+        terminal.wait_for_silence(echo=False)
+        terminal.type("\x04")
+        assert terminal.end() == 4
+        assert terminal.echo
+
+    def test_u12_at_the_question_nothing_is_done(self, town: Town, at: Callable[..., Terminal]) -> None:
+        name = town.asks()
+        before = town.must("--home ada wallet list", secret=True)
+        terminal = at("--home", "ada", "present", f"{name}.json", "-o", f"{name}.answer")
+        self._pass(terminal)
+        terminal.expect("[y/N] ")
+        terminal.interrupt()
+        assert terminal.end() == 130
+        assert not (town.here / f"{name}.answer").exists()
+        assert town.must("--home ada wallet list", secret=True) == before
+
+    @pytest.mark.parametrize("answer", ["n", "", "maybe", "yy", "\x04"])
+    def test_u12_a_plain_no_is_4(self, town: Town, at: Callable[..., Terminal], answer: str) -> None:
+        name = town.asks()
+        terminal = at("--home", "ada", "present", f"{name}.json", "-o", f"{name}.answer")
+        self._pass(terminal)
+        terminal.expect("[y/N] ")
+        terminal.type(answer if answer == "\x04" else answer + "\n")
+        assert terminal.end() == 4
+        assert "Nothing was done." in terminal.seen
+        assert not (town.here / f"{name}.answer").exists()
+
+    def test_u12_a_yes_is_0(self, town: Town, at: Callable[..., Terminal]) -> None:
+        name = town.asks()
+        terminal = at("--home", "ada", "present", f"{name}.json", "-o", f"{name}.answer")
+        self._pass(terminal)
+        terminal.expect("[y/N] ")
+        terminal.type("y\n")
+        assert terminal.end() == 0
+        assert PASSPHRASE not in terminal.seen
+        assert town.judge(name)[1] == 0
+
+    def test_u12_a_new_passphrase_is_asked_twice(self, town: Town, at: Callable[..., Terminal]) -> None:
+        terminal = at("init", "wallet", "mistyped")
+        self._pass(terminal, "Passphrase for the wallet: ")
+        self._pass(terminal, "Once more: ", PASSPHRASE + "x")
+        assert terminal.end() == 2
+        assert "talk.passphrases_differ" in terminal.seen
+        assert not (town.here / "mistyped").exists()
+        terminal = at("init", "wallet", "typed")
+        self._pass(terminal, "Passphrase for the wallet: ")
+        self._pass(terminal, "Once more: ")
+        assert terminal.end() == 0
+        assert town.type("--home typed wallet list", secret=True)[1] == 0
+
+    def test_u12_colour_is_decoration(self, town: Town, at: Callable[..., Terminal]) -> None:
+        name = town.answered()
+        town.shell.env["TERM"], kept = "xterm", town.shell.env.pop("NO_COLOR")
+        try:
+            terminal = at("--home", "library", "verify", f"{name}.answer", "--session", f"{name}.json")
+            assert terminal.end() == 0
+        finally:
+            town.shell.env.update(TERM="dumb", NO_COLOR=kept)
+        assert terminal.seen.startswith("\x1b[32maccepted\x1b[0m")
+        assert "\x1b" not in terminal.seen[len("\x1b[32maccepted\x1b[0m") :]
+
+    @staticmethod
+    def _pass(terminal: Terminal, prompt: str = "Passphrase of this wallet: ", text: str = PASSPHRASE) -> None:
+        terminal.expect(prompt)
+        terminal.wait_for_silence(echo=False)
+        terminal.type(text + "\n")
+
+
+class TestU13Offers:
+    GOOD = "openid-credential-offer://?credential_offer="
+
+    @pytest.mark.parametrize(
+        ("link", "code"),
+        [
+            (GOOD + "{", "json.syntax"),
+            (GOOD + "%7B" + "x" * 5000, "offer.too_large"),
+            ("openid4vp://?client_id=x", "offer.not_an_offer"),
+            ("https://id.lindau.example/offer", "offer.not_an_offer"),
+            (GOOD + "%7B%7D&credential_offer=%7B%7D", "offer.not_an_offer"),
+            ("openid-credential-offer://?credential_offer_uri=https%3A%2F%2Fx.example", "offer.by_reference"),
+            ("openid-credential-offer://", "offer.not_an_offer"),
+        ],
+    )
+    def test_u13_a_strange_link_is_no_offer(self, town: Town, link: str, code: str) -> None:
+        said, status = town.type(f"--home ada accept '{link}' --yes", secret=True)
+        assert status == 1
+        assert code in said
+
+    def test_u13_a_link_of_two_lines(self, town: Town) -> None:
+        link = self._link(town)
+        said, status = town.shell.run(f"cityid --home ada accept $'{link[:60]}\\n{link[60:]}' --yes {WITH}")
+        assert status == 1
+        assert "offer.not_an_offer" in said
+
+    def test_u13_twin(self, town: Town) -> None:
+        assert town.type(f"--home ada accept '{self._link(town)}' --yes", secret=True)[1] == 0
+
+    @staticmethod
+    def _link(town: Town) -> str:
+        out, _, status = town.apart("--home city issue age --claims age.json --yes", secret=True)
+        if status:
+            town.write("age.json", '{"birthdate": "1990-12-10"}')
+            out, _, status = town.apart("--home city issue age --claims age.json --yes", secret=True)
+        assert status == 0
+        return out.strip()
+
+
+class TestU15Consent:
+    def test_u15_yes_needs_the_claims_by_name(self, town: Town) -> None:
+        name = town.asks()
+        assert town.type(f"--home ada present {name}.json --yes", secret=True)[1] == 2
+        assert town.type(f"--home ada present {name}.json --yes --show age_over_18", secret=True)[1] == 4
+        said, status = town.type(f"--home ada present {name}.json", secret=True)
+        assert status == 2
+        assert "--show CLAIM" in said
+        assert town.type(f"--home ada present {name}.json {SHOW}", secret=True)[1] == 0
+
+    def test_u15_everything_that_leaves_is_listed_and_counted(self, town: Town) -> None:
+        policy = (town.here / "library/policies/card.toml").read_text()
+        claims = ["age_over_18", "given_name", "family_name", "address"]
+        town.write("library/policies/many.toml", policy.replace(
+            '["age_over_18", "address.locality"]', json.dumps(claims)).replace(
+            '"address.locality" = ["Lindau", "Bregenz"]', ""))  # fmt: skip
+        name = town.asks("many")
+        show = "--yes " + " ".join(f"--show {claim}" for claim in (*claims, "issuing_authority", "issuing_country",
+                                                                     "issuing_jurisdiction"))  # fmt: skip
+        said = town.shows(name, show)
+        rows = [line for line in said.splitlines() if "  = " in line]
+        assert f"  {len(rows)} claims leave this wallet." in said
+        shown = json.loads(town.must(f"inspect {name}.answer --json"))["presentations"]["card"][0]
+        assert len(rows) == 3 + 3 + 4
+        assert len(shown["hideable"]) == 3 + 1 + 4
+
+    def test_u15_a_value_of_many_lines_takes_one(self, town: Town) -> None:
+        claims = json.loads((town.here / "ada.json").read_text())
+        claims["family_name"] = "Love\u2028" + "x" * 60
+        town.write("lines.json", json.dumps(claims))
+        said, status = town.type("--home city issue residency --claims lines.json", secret=True)
+        rows = [line for line in said.splitlines() if "can be hidden" in line]
+        assert status in (1, 2)
+        assert all(line.startswith("  ") for line in rows)
+        assert printable(said)
+
+
+def test_u16_x01_no_packet_but_the_command_s_own(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[object] = []
+
+    def spy(self: Any, address: object, *rest: Any) -> Any:
+        tried.append(address)
+        raise OSError("no network here")
+
+    monkeypatch.setattr(socket.socket, "connect", spy)
+    monkeypatch.setattr(socket.socket, "sendto", spy)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *rest, **more: spy(None, os.fsdecode(host)))
+    name = town.answered()
+    assert town.judge(name)[1] == 0
+    for command in ("", "--help", "type show", f"inspect {name}.answer", "--home library trust list", "--version"):
+        assert town.type(command)[1] == 0
+    assert tried == []
+    # the spy sees what is sent
+    assert town.type("did resolve did:web:id.lindau.example")[1] == 3
+    assert tried == ["id.lindau.example"]
+
+
+# -- properties 16 and 17 --
+
+FOREIGN = st.text(st.characters(codec=None), max_size=300)
+
+
+@pytest.mark.property
+@given(FOREIGN)
+def test_property_16_what_is_cleaned_is_printable(text: str) -> None:
+    from importlib import import_module
+
+    talk = import_module("cityid._cli.talk")
+    said = talk.clean(text)
+    assert "\n" not in said
+    assert printable(said)
+    said.encode("utf-8")
+    assert printable(talk.named(text, text[::-1]))
+    assert printable(talk.value([text, {text: text}]))
+
+
+@pytest.mark.property
+@given(FOREIGN.filter(lambda text: "\x00" not in text))
+def test_property_16_letters_are_left_alone(text: str) -> None:
+    from importlib import import_module
+
+    talk = import_module("cityid._cli.talk")
+    plain = "".join(char for char in text if char.isalnum() and char.isprintable())
+    assert talk.clean(plain) == plain
+
+
+@pytest.mark.property
+@given(FOREIGN, FOREIGN, st.sampled_from(["", "issuer_signature", "structure", "unread"]))
+def test_property_17_the_exit_status_is_the_verdict(name: str, purpose: str, damage: str) -> None:
+    """0 exactly for accepted; and a hostile name or purpose never prints what it likes."""
+    import contextlib
+    import io
+    from dataclasses import replace
+    from importlib import import_module
+
+    from cityid.trust import TrustList
+    from tests.city import NOW
+
+    town = _walk()
+    trusted = town.office.trusted
+    named = TrustList((replace(trusted.entries[0], name=name),), trusted.names)
+    desk = town.desk(trusted=named)
+    asked = desk.ask()
+    asked = replace(asked, policy=replace(asked.policy, trust=named, purpose=purpose))
+    raw = _shown(town, asked)
+    head, tail = raw.split("~", 1)
+    if damage == "issuer_signature":
+        head = head[:-8] + ("AAAAAAAA" if not head.endswith("AAAAAAAA") else "BBBBBBBB")
+    elif damage == "structure":
+        tail = "~" + tail
+    token = {"card": [f"{head}~{tail}"]} if damage != "unread" else {"card": [name or "x"]}
+    verdict = desk.judge(token, asked)
+    verdicts = import_module("cityid._cli.verdicts")
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        status, shown = verdicts.show(verdict, asked, token, NOW, json_=False)
+    assert (status == 0) is bool(verdict) is (shown["verdict"] == "accepted") is (damage == "")
+    assert out.getvalue().startswith("accepted ") is bool(verdict)
+    assert printable(out.getvalue() + err.getvalue())
+
+
+_TOWNS: list[Walk] = []
+
+
+def _walk() -> Walk:
+    if not _TOWNS:
+        _TOWNS.append(Walk())
+    return _TOWNS[0]
+
+
+def _shown(town: Walk, asked: Any) -> str:
+    if not any(card.copies_left for card in town.pocket.held()):
+        town.takes()
+    return town.shows_one(asked)
+
+
+assert sys.platform != "win32"
