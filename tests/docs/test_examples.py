@@ -118,3 +118,12 @@ def test_titled_programs_are_run_by_their_page() -> None:
             if block.title.endswith(".py") and block.skip is None:
                 typed = re.search(rf"^ *\$ .*\b{re.escape(Path(block.title).name)}\b", text, re.MULTILINE)
                 assert typed, f"{page.name}:{block.line}: {block.title} is written, but the page never runs it"
+
+
+def test_the_embedding_examples_of_the_readme_are_ten_lines() -> None:
+    programs = [
+        block for block in blocks((TREE / "README.md").read_text(encoding="utf-8")) if block.language == "python"
+    ]
+    assert [("run(" in block.text, "run_async(" in block.text) for block in programs] == [(True, False), (True, True)]
+    for block in programs:
+        assert sum(bool(line.strip()) for line in block.text.splitlines()) <= 10
