@@ -61,7 +61,8 @@ def verify(
     """
     if len(policy.query.credentials) != 1:
         raise Misuse("policy.several_queries", count=len(policy.query.credentials))
-    return (yield from _judge(raw, format, policy.query.credentials[0], challenge, policy, at, formats))
+    audience = challenge.audience if isinstance(challenge, Challenge) else ""
+    return (yield from _judge(raw, format, policy.query.credentials[0], challenge, audience, policy, at, formats))
 
 
 def _judge(
@@ -69,6 +70,7 @@ def _judge(
     name: str,
     asked: CredentialQuery,
     challenge: Challenge | Unbound,
+    audience: str,
     policy: Policy,
     at: datetime,
     formats: Mapping[str, Format],
@@ -104,7 +106,7 @@ def _judge(
         return _rejected(checks)
 
     required = policy.trust.status(credential.signed_by[0], credential.issuer, credential.types) == "required"
-    checks.append(_valid(credential, at, short_lived=not required))
+    checks.append(_valid(credential, audience, at, short_lived=not required))
     checks.append(_answers(credential, asked, form))
     checks.append(_meets(credential, asked, policy, at))
     if not _all_passed(checks):
@@ -158,9 +160,9 @@ def _gather(presentation: Presentation, policy: Policy, at: datetime, keys: dict
     return passed(Step.ISSUER_KEY)
 
 
-def _valid(credential: Credential, at: datetime, *, short_lived: bool) -> Check:
-    """RFC 7519 §4.1.4-5 with a skew of `limits.SKEW`: from `start` inclusive until `end` exclusive. A credential
-    without a status must end, or nothing would ever take it back."""
+def _valid(credential: Credential, audience: str, at: datetime, *, short_lived: bool) -> Check:
+    """RFC 7519 §4.1.3-5 with a skew of `limits.SKEW`: for nobody or for us, from `start` inclusive until `end`
+    exclusive. A credential without a status must end, or nothing would ever take it back."""
     start, end = credential.window.start, credential.window.end
     if start is not None and end is not None and end <= start:
         return failed(Step.VALIDITY, "validity.reversed", spec="RFC 7519 §4.1.4")
@@ -170,7 +172,14 @@ def _valid(credential: Credential, at: datetime, *, short_lived: bool) -> Check:
         return failed(Step.VALIDITY, "validity.expired", spec="RFC 7519 §4.1.4", end=_text(end))
     if end is None and short_lived and not credential.status:
         return failed(Step.VALIDITY, "validity.no_end")
+    if "aud" in credential.claims and not _is_for(credential.claims["aud"], audience):
+        return failed(Step.VALIDITY, "validity.audience", spec="RFC 7519 §4.1.3")
     return passed(Step.VALIDITY)
+
+
+def _is_for(aud: Any, audience: str) -> bool:
+    """Are we among those whom the issuer meant? Nobody is where no name of ours is known; no array has ""."""
+    return bool(audience) and (aud == audience or (isinstance(aud, list) and audience in aud))
 
 
 def _text(at: datetime) -> str:
@@ -312,7 +321,9 @@ def _judge_all(
     for item in asked.query.credentials:
         challenge = asked.challenge if item.holder_binding else Unbound()
         for raw in shown.get(item.id, ()):
-            verdict = yield from _judge(raw, item.format, item, challenge, asked.policy, at, formats)
+            verdict = yield from _judge(
+                raw, item.format, item, challenge, asked.challenge.audience, asked.policy, at, formats
+            )
             if isinstance(verdict, Accepted):
                 accepted.setdefault(item.id, []).append(verdict)
             else:

@@ -48,6 +48,7 @@ NEVER_HIDDEN: Final = frozenset({"iss", "nbf", "exp", "cnf", "vct", "vct#integri
 """Neither these nor anything inside them may come out of a disclosure (§2.2.2.3)."""
 
 _OURS: Final = frozenset({*NEVER_HIDDEN, "iat"})
+_NOT_OURS: Final = frozenset({"binding.cnf_method", "key.unsupported"})
 _FRAMES: Final = 64
 _ALGORITHMS: Final = ("ES256", "ES384", "EdDSA", "ES256K", "ML-DSA-44", "ML-DSA-65")
 _SIGNED: Final = (PASSED[Step.ISSUER_SIGNATURE],)
@@ -177,9 +178,10 @@ class _SdJwtVc:
             return (failed(Step.ISSUER_SIGNATURE, problem),)
         token = _token(credential)
         try:
+            holder = _holder(credential, token)
             if isinstance(challenge, Challenge):
                 key_binding.check(
-                    token.binding, token.prefix, credential.holder, hash=token.processed.hash,
+                    token.binding, token.prefix, holder, hash=token.processed.hash,
                     audience=challenge.audience, nonce=challenge.nonce, at=at, max_age=challenge.max_age,
                 )  # fmt: skip
                 if challenge.transaction_data and token.binding is not None:
@@ -187,7 +189,7 @@ class _SdJwtVc:
                 return _BOTH
             if token.binding is None:
                 return _UNBOUND
-            _check_unasked(token, token.binding, credential.holder)
+            _check_unasked(token, token.binding, holder)
         except Refused as error:
             found = error.problem
             if found.code == "signature.invalid":
@@ -232,13 +234,15 @@ def _credential(token: SdJwt, raw: bytes, holder: PublicKey | None = None) -> Cr
     status = claims.pop("status", None)
     if "sub" in payload and type(payload["sub"]) is not str:
         raise _wrong("sub", "string", payload)
+    if "aud" in payload:
+        _check_audience(payload)
     return Credential(
         TYP,
         issuer,
         types,
         claims,
         frozenset(processed.hidden),
-        sd_jwt.holder_key(payload, "$.cnf") if holder is None else holder,
+        _bound_to(payload) if holder is None else holder,
         _window(payload),
         () if status is None else _statuses(status),
         (KeyRef(place),),
@@ -246,6 +250,17 @@ def _credential(token: SdJwt, raw: bytes, holder: PublicKey | None = None) -> Cr
         cast("Mapping[Path, tuple[int, ...]]", processed.positions),
         token,
     )
+
+
+def _bound_to(payload: Mapping[str, Any]) -> PublicKey | None:
+    """The holder's key. A method or a kind of key that is not ours is none: it matters only to who asks for binding,
+    and `check` says so then."""
+    try:
+        return sd_jwt.holder_key(payload, "$.cnf")
+    except Malformed as error:
+        if error.code not in _NOT_OURS:
+            raise
+        return None
 
 
 def _wrong(name: str, expected: str, payload: Mapping[str, Any]) -> Malformed:
@@ -266,6 +281,13 @@ def _types(payload: Mapping[str, Any]) -> tuple[str, ...]:
     if type(also) is not list or not also or not all(type(name) is str and name for name in also) or vct in also:
         raise Malformed("sd_jwt_vc.aka_vcts", where="$.aka_vcts", spec="SD-JWT VC §2.2.2.2")
     return (vct, *also)
+
+
+def _check_audience(payload: Mapping[str, Any]) -> None:
+    """A string or an array of strings (RFC 7519 §4.1.3); whether the asker is among them is for `verify` to say."""
+    given = payload["aud"]
+    if type(given) is not str and (type(given) is not list or not all(type(name) is str for name in given)):
+        raise _wrong("aud", "string or array of strings", payload)
 
 
 def _issuer(header: Mapping[str, Any], payload: Mapping[str, Any]) -> tuple[str, KeyPlace]:
@@ -321,16 +343,17 @@ def _statuses(status: Any) -> tuple[StatusRef, ...]:
     """One reference for each mechanism that `status` names; the job decides what it can check."""
     fields = json.Fields(status, "$.status")
     found = []
-    for kind in status:
-        inner = fields.fields(kind)
+    for kind, value in status.items():
         if kind == "status_list":
+            inner = fields.fields(kind)
             uri, index = inner.text("uri"), inner.integer("idx")
             if index < 0:
                 raise Malformed("sd_jwt_vc.status_index", where=inner.at("idx"), spec="Token Status List §6.2")
         else:
-            given = inner.value.get("uri")
+            # What a mechanism unknown here has in its member is its own affair.
+            given = value.get("uri") if type(value) is dict else ""
             uri, index = given if type(given) is str else "", -1
-        found.append(StatusRef(kind, uri, index, MappingProxyType(inner.value)))
+        found.append(StatusRef(kind, uri, index, MappingProxyType(value if type(value) is dict else {})))
     return tuple(found)
 
 
@@ -343,7 +366,8 @@ def _token(credential: Credential) -> SdJwt:
 
 
 def _parse(raw: bytes) -> SdJwt:
-    return sd_jwt.read_json(raw, typ=TYP) if raw[:1] == b"{" else sd_jwt.read(raw, typ=TYP)
+    # White space may stand before a JSON text (RFC 8259 §2), never in the compact form.
+    return sd_jwt.read_json(raw, typ=TYP) if raw.lstrip(b" \t\r\n")[:1] == b"{" else sd_jwt.read(raw, typ=TYP)
 
 
 # -- judging --
@@ -358,6 +382,20 @@ def _signature(credential: Credential, keys: Keys) -> Problem | None:
     except Refused as error:
         return error.problem
     return None
+
+
+def _holder(credential: Credential, token: SdJwt) -> PublicKey | None:
+    """The key that must have signed the binding.
+
+    Raises:
+        Refused: `binding.cnf_method`, `key.unsupported`.
+    """
+    if credential.holder is not None or token.binding is None:
+        return credential.holder
+    try:
+        return sd_jwt.holder_key(token.payload, "$.cnf")
+    except Malformed as error:
+        raise Refused(error.problem) from None
 
 
 def _check_unasked(token: SdJwt, binding: sd_jwt.KeyBinding, holder: PublicKey | None) -> None:

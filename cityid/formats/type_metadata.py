@@ -25,7 +25,8 @@ from cityid.plan import Request, Steps, plan
 SdRule = Literal["always", "allowed", "never"]
 
 _SVG_ID: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_LOCALE: Final = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
+# A language, or the `x-` and `i-` tags of RFC 5646 §2.1.
+_LOCALE: Final = re.compile(r"(?:[A-Za-z]{2,8}|[IXix](?=-))(?:-[A-Za-z0-9]{1,8})*")
 _NO_DOCUMENTS: Final[Mapping[str, bytes]] = MappingProxyType({})
 _ORIENTATION: Final = {
     "orientation": ("portrait", "landscape"),
@@ -337,7 +338,9 @@ def select(credential: Credential, path: Path) -> tuple[tuple[Path, Any], ...]:
     Raises:
         Refused: `type_metadata.path`, where a step meets a value of the wrong kind.
     """
-    found: list[tuple[Path, Any]] = [((), credential.claims)]
+    # `claims` lacks cnf and status, and a type may say something of them too.
+    state = credential.state
+    found: list[tuple[Path, Any]] = [((), state.payload if isinstance(state, SdJwt) else credential.claims)]
     for step in path:
         inner: list[tuple[Path, Any]] = []
         for at, value in found:

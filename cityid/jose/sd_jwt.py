@@ -26,6 +26,8 @@ RESERVED: Final = frozenset({"_sd", "_sd_alg", "..."})
 _MEMBERS: Final = ("disclosures", "kb_jwt")
 _ABSENT: Final = object()
 _ONLY_TEXT: Final = frozenset({str})
+_METHODS: Final = frozenset({"jwe", "jku", "kid", "x5t#S256", "jkt", "osc"})
+"""The other JWT confirmation methods that IANA has registered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,7 +363,8 @@ def _around(processed: Processed, path: tuple[str | int | None, ...]) -> list[Pa
 def holder_key(payload: Mapping[str, Any], where: str = "cnf") -> PublicKey | None:
     """The key that the credential is bound to: `cnf.jwk` of the processed payload (RFC 7800 §3.2), None without `cnf`.
 
-    Other confirmation methods are refused: each would have to be fetched or guessed.
+    Other confirmation methods are refused, also beside it: each would have to be fetched or guessed. Members that are
+    no known method are ignored, as RFC 7800 §3.1 demands.
 
     Raises:
         Malformed: `binding.cnf`, `binding.cnf_method`, `jwk.*`, `key.*`.
@@ -371,7 +374,7 @@ def holder_key(payload: Mapping[str, Any], where: str = "cnf") -> PublicKey | No
         return None
     if type(cnf) is not dict:
         raise Malformed("binding.cnf", where=where, spec="RFC 7800 §3.1", found=json.kind(cnf))
-    if cnf.keys() != {"jwk"}:
+    if "jwk" not in cnf or not _METHODS.isdisjoint(cnf):
         raise Malformed("binding.cnf_method", where=where, spec="RFC 7800 §3", found=", ".join(sorted(cnf)) or "none")
     return jwk.read(json.Fields(cnf, where).object("jwk"), f"{where}.jwk")
 

@@ -65,7 +65,7 @@ def write(key: PublicKey) -> dict[str, str]:
 
 def read(jwk: Mapping[str, Any], where: str = "$", *, agreement: bool | None = False) -> PublicKey:
     """The key behind a public JWK: one for signatures; with `agreement` one for key agreement (X25519, P-256); with
-    `agreement=None` whichever it is (`use` decides for P-256, which otherwise signs).
+    `agreement=None` whichever it is (`use` or `alg` decides for P-256, which otherwise signs).
 
     Raises:
         Malformed: `key.private` (burnt: a secret member), `key.unsupported` (kty, curve or algorithm not offered),
@@ -90,7 +90,7 @@ def read_members(jwk: Mapping[str, Any], where: str, *, agreement: bool | None, 
     use, wanted = fields.optional_text("use"), fields.optional_text("alg")
     kty = fields.text("kty")
     if agreement is None:
-        agreement = use == "enc" or fields.optional_text("crv") == "X25519"
+        agreement = use == "enc" or fields.optional_text("crv") == "X25519" or wanted in _ECDH_NAMES
     _check_use(fields, use, agreement=agreement, private=private)
     fields.optional_text("kid")
     if kty == "AKP":
@@ -155,17 +155,20 @@ def _check_use(fields: Fields, use: str | None, *, agreement: bool, private: boo
 
 
 def read_set(jwks: Mapping[str, Any], where: str = "$", *, agreement: bool = False) -> Mapping[str, PublicKey]:
-    """The keys of a JWK Set by `kid`, those that fit; others (oct, RSA, other uses) are passed over (RFC 7517 §5).
-    One fitting key alone may lack a `kid` and is then found under "". There is no trying of several keys.
+    """The keys of a JWK Set by `kid`, those that fit. Others (of other kinds, for other uses, broken) are passed over,
+    as RFC 7517 §5 asks: one of them must not take the rest away. A key without a `kid` is found under "" if it is the
+    only such key; of several each is as good as the next, and there is no trying of several keys.
 
     Raises:
-        Malformed: `key.set_too_large`, `key.duplicate_kid`, `key.no_kid`, and what `read` raises.
+        Malformed: `key.set_too_large`, `key.duplicate_kid`; `key.no_kid`, for several keys of which none has a `kid`;
+            `key.private`: whoever published it has burnt it; `json.*`.
     """
     fields = Fields(jwks, where)
     listed = fields.array("keys")
     if len(listed) > limits.JWKS_KEYS:
         raise Malformed("key.set_too_large", where=fields.at("keys"), limit=limits.JWKS_KEYS, count=len(listed))
     found: dict[str, PublicKey] = {}
+    nameless: list[PublicKey] = []
     seen: set[str] = set()
     for index, item in enumerate(listed):
         at = f"{fields.at('keys')}[{index}]"
@@ -174,18 +177,20 @@ def read_set(jwks: Mapping[str, Any], where: str = "$", *, agreement: bool = Fal
         if kid and kid in seen:
             raise Malformed("key.duplicate_kid", where=at, spec="RFC 7517 §4.5", kid=kid)
         seen.add(kid)
-        if entry.text("kty") == "oct":
+        if entry.value.get("kty") == "oct":
             continue
         try:
             key = read(entry.value, at, agreement=agreement)
         except Malformed as refusal:
-            if refusal.code in _PASSED_OVER:
-                continue
-            raise
-        if found and (not kid or "" in found):
-            raise Malformed("key.no_kid", where=fields.at("keys"), spec="RFC 7517 §4.5")
-        found[kid] = key
+            if refusal.code == "key.private":
+                raise
+            continue
+        if kid:
+            found[kid] = key
+        else:
+            nameless.append(key)
+    if len(nameless) == 1:
+        found[""] = nameless[0]
+    elif nameless and not found:
+        raise Malformed("key.no_kid", where=fields.at("keys"), spec="RFC 7517 §4.5")
     return MappingProxyType(found)
-
-
-_PASSED_OVER: Final = frozenset({"key.unsupported", "key.use", "key.operations"})

@@ -19,8 +19,9 @@ from cityid.errors import Malformed, Misuse, Refused, Unavailable
 from cityid.formats import FORMATS
 from cityid.keys import Algorithm
 from cityid.plan import Request, Response
+from cityid.policy import Policy
 from cityid.trust import TrustEntry, TrustList
-from cityid.verifying import verify
+from cityid.verifying import verify, verify_answer
 from tests.city import AUDIENCE, NOW, TYPES, WIRE, Desk, Town, codes, issued_with, no_network
 
 DAY = timedelta(days=1)
@@ -46,6 +47,28 @@ def present_of(town: Town, desk: Desk, **changed: Any) -> Any:
         card, match.disclose, asked.challenge, ring.signer(key), at=NOW, entropy=secrets.token_bytes
     )
     return raw, asked
+
+
+def meant_for(aud: Any) -> Any:
+    """The formats, with `aud` in every credential read."""
+    real = FORMATS["dc+sd-jwt"]
+
+    class Meant:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(real, name)
+
+        def read_presentation(self, raw: bytes) -> Any:
+            (shown,) = real.read_presentation(raw)
+            credential = shown.credential
+            return (replace(shown, credential=replace(credential, claims={**credential.claims, "aud": aud})),)
+
+    return {"dc+sd-jwt": Meant()}
+
+
+def unbound(policy: Policy) -> Policy:
+    """`policy` with a query that asks for no binding."""
+    (asked,) = policy.query.credentials
+    return replace(policy, query=replace(policy.query, credentials=(replace(asked, holder_binding=False),)))
 
 
 class TestAccepted:
@@ -252,6 +275,39 @@ class TestValidity:
         verdict = desk.judge_one(raw, asked, formats=formats)
         assert codes(verdict)[Step.VALIDITY] == expected
         assert bool(verdict) is (expected == "passed")
+
+    @pytest.mark.parametrize(
+        ("aud", "expected"),
+        [
+            (AUDIENCE, "passed"), ([AUDIENCE], "passed"), (["https://other.example", AUDIENCE], "passed"),
+            ("https://other.example", "validity.audience"), (["https://other.example"], "validity.audience"),
+            ([], "validity.audience"), ("", "validity.audience"), (AUDIENCE + "/", "validity.audience"),
+            ([""], "validity.audience"),
+        ],
+    )  # fmt: skip
+    def test_a_card_for_certain_services(self, town: Town, aud: Any, expected: str) -> None:
+        """RFC 7519 §4.1.3, RFC 9901 §7.1 (6): whoever is not among them refuses it."""
+        desk = town.desk()
+        raw, asked = present_of(town, desk)
+        assert asked.challenge.audience == AUDIENCE
+        verdict = desk.judge_one(raw, asked, formats=meant_for(aud))
+        assert codes(verdict)[Step.VALIDITY] == expected
+        assert bool(verdict) is (expected == "passed")
+
+    @pytest.mark.parametrize("aud", ["", [""], AUDIENCE, [AUDIENCE]])
+    def test_a_card_for_certain_services_where_nobody_gives_a_name(self, town: Town, aud: Any) -> None:
+        desk = town.desk()
+        raw, asked = present_of(town, desk)
+        policy = unbound(desk.policy)
+        formats: Any
+        for formats, expected in ((meant_for(aud), "validity.audience"), (FORMATS, "passed")):
+            verdict = verify(raw, "dc+sd-jwt", Unbound(), policy, NOW, formats=formats).run(no_network)
+            assert codes(verdict)[Step.VALIDITY] == expected
+        # A whole answer has a challenge all the same, and in it our name.
+        asked = replace(asked, query=policy.query, policy=policy)
+        token = {policy.query.credentials[0].id: [raw.decode()]}
+        answer = verify_answer(token, asked, NOW, sessions=desk.sessions, formats=meant_for(aud)).run(no_network)
+        assert bool(answer) is (aud != "" and aud != [""])
 
     def test_without_end_but_with_status(self, town: Town) -> None:
         """A card with a status may be open-ended: its end is the status."""

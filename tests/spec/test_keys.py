@@ -342,20 +342,42 @@ class TestJwkSet:
         both = {"keys": [jwk.write(key) | {"kid": "x", "use": "enc"}, ED25519 | {"kid": "e"}]}
         assert jwk.read_set(both, agreement=True) == {"x": key}
 
-    def test_nameless(self) -> None:
-        assert jwk.read_set({"keys": [ED25519]}) == {"": jwk.read(ED25519)}
-        other = jwk.write(key_of(Algorithm.ES256))
-        for keys in ([ED25519, other], [ED25519 | {"kid": "1"}, other], [ED25519, other | {"kid": "1"}]):
-            assert code(jwk.read_set, {"keys": keys}) == "key.no_kid"
+    def test_for_other_uses_by_algorithm(self) -> None:
+        """`alg` without `use` says as much (RFC 7517 §4.4)."""
+        encrypts = jwk.write(key_of(Algorithm.ES256)) | {"kid": "a", "alg": "ECDH-ES+A256KW"}
+        assert jwk.read_set({"keys": [encrypts, ED25519 | {"kid": "e"}]}) == {"e": jwk.read(ED25519)}
+        assert jwk.read(encrypts, agreement=None).algorithm is Algorithm.ECDH_P256
+        assert jwk.read(encrypts | {"alg": "ES256"}, agreement=None).algorithm is Algorithm.ES256
 
-    def test_bad_keys_condemn_the_set(self) -> None:
-        bad = ED25519 | {"kid": "1", "x": base64url.encode(bytes(31))}
-        with pytest.raises(Malformed) as refusal:
-            jwk.read_set({"keys": [jwk.write(key_of(Algorithm.ES256)) | {"kid": "0"}, bad]}, "$.jwks")
-        assert refusal.value.code == "key.length"
-        assert refusal.value.problem.where == "$.jwks.keys[1]"
+    def test_nameless(self) -> None:
+        own, other = ED25519, jwk.write(key_of(Algorithm.ES256))
+        assert jwk.read_set({"keys": [own]}) == {"": jwk.read(own)}
+        assert code(jwk.read_set, {"keys": [own, other]}) == "key.no_kid"
+
+    def test_nameless_beside_named(self) -> None:
+        """A `kid` is optional: what has one is found all the same."""
+        own, other, third = ED25519, jwk.write(key_of(Algorithm.ES256)), jwk.write(key_of(Algorithm.ES384))
+        for keys in ([own | {"kid": "1"}, other], [other, own | {"kid": "1"}]):
+            assert jwk.read_set({"keys": keys}) == {"1": jwk.read(own), "": jwk.read(other)}
+        assert jwk.read_set({"keys": [own | {"kid": "1"}, other, third]}) == {"1": jwk.read(own)}
+
+    @pytest.mark.parametrize(
+        "broken",
+        [
+            {"x": base64url.encode(bytes(31))}, {"x": "A"}, {"x": 1}, {"crv": None}, {"kty": "EC"}, {"kty": 1},
+            {"alg": "ES256"}, {"alg": 1},
+        ],
+    )  # fmt: skip
+    def test_broken_keys_are_passed_over(self, broken: dict[str, Any]) -> None:
+        good = jwk.write(key_of(Algorithm.ES256)) | {"kid": "0"}
+        assert set(jwk.read_set({"keys": [ED25519 | {"kid": "1"} | broken, good]})) == {"0"}
+        assert set(jwk.read_set({"keys": [ED25519 | {"kid": "1"}, good]})) == {"0", "1"}
+        assert set(jwk.read_set({"keys": [{"kid": "2"}, good]})) == {"0"}
+
+    def test_what_is_no_set(self) -> None:
         assert code(jwk.read_set, {"keys": {}}) == "json.wrong_type"
         assert code(jwk.read_set, {"keys": ["key"]}) == "json.not_an_object"
+        assert code(jwk.read_set, {}) == "json.missing"
 
 
 class TestMultikey:

@@ -511,6 +511,16 @@ class TestSection412Confirmation:
     def test_other_methods(self, cnf: dict[str, Any]) -> None:
         assert code(sd_jwt.holder_key, {"cnf": cnf}) == "binding.cnf_method"
 
+    @pytest.mark.parametrize("name", ["jwe", "jku", "kid", "x5t#S256", "jkt", "osc"])
+    def test_a_second_method(self, name: str) -> None:
+        assert code(sd_jwt.holder_key, {"cnf": {**CNF, name: "x"}}) == "binding.cnf_method"
+
+    @pytest.mark.parametrize("name", ["x", "JWK", "", "key_storage"])
+    def test_members_that_are_no_method_are_ignored(self, name: str) -> None:
+        """RFC 7800 §3.1."""
+        assert sd_jwt.holder_key({"cnf": {**CNF, name: {"kid": "x"}}}) == HOLDER.public_key
+        assert code(sd_jwt.holder_key, {"cnf": {name: "x"}}) == "binding.cnf_method"
+
     def test_a_jwk_that_is_none(self) -> None:
         assert code(sd_jwt.holder_key, {"cnf": {"jwk": "x"}}) == "json.wrong_type"
 

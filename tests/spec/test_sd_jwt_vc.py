@@ -248,6 +248,28 @@ class TestRegisteredClaims:
     def test_status_that_is_none(self, status: Any, code: str) -> None:
         refused(vc(payload(status=status)), code)
 
+    @pytest.mark.parametrize("value", ["x", 1, None, [], True])
+    def test_a_mechanism_unknown_here_may_be_anything(self, value: Any) -> None:
+        (ref,) = good(vc(payload(status={"x": value}))).status
+        assert (ref.kind, ref.uri, ref.index, dict(ref.facts)) == ("x", "", -1, {})
+
+    @pytest.mark.parametrize("aud", ["https://a.example", ["https://a.example", "b"], [], ""])
+    def test_aud(self, aud: Any) -> None:
+        """RFC 7519 §4.1.3."""
+        assert good(vc(payload(aud=aud))).claims["aud"] == aud
+
+    @pytest.mark.parametrize("aud", [1, {}, ["a", 1], [None], True])
+    def test_aud_that_is_none(self, aud: Any) -> None:
+        refused(vc(payload(aud=aud)), "json.wrong_type", "$.aud")
+        refused(vc({**payload(), "aud": None}), "json.wrong_type", "$.aud")
+
+    def test_elements_of_aud_may_be_hidden(self) -> None:
+        """RFC 9901 §9.7."""
+        text = disclosure("c2FsdHNhbHRzYWx0c2FsdA", "https://a.example")
+        content = payload(aud=["https://b.example", {"...": digest(text)}])
+        assert good(vc(content)).claims["aud"] == ["https://b.example"]
+        assert good(vc(content, text)).claims["aud"] == ["https://b.example", "https://a.example"]
+
     def test_index_zero(self) -> None:
         (ref,) = good(vc(payload(status={"status_list": {"uri": "u", "idx": 0}}))).status
         assert ref.index == 0
@@ -275,6 +297,9 @@ class TestDataFormat:
             assert credential.claims == issued().claims
             assert outcome(*SD_JWT_VC.check_issued(credential, KEYS, NOW)) == "passed"
             assert judged(shown(credential, ("given_name",))) == ["passed", "passed"]
+            spaced = good(b" \t\r\n" + json.dumps(form, indent=1).encode() + b"\n")
+            assert spaced.claims == issued().claims
+        refused(b"\n" + issued().raw, "base64url.alphabet")
 
     def test_a_json_presentation(self) -> None:
         token = sd_jwt.read(shown(issued(), ("given_name",)).raw, typ="dc+sd-jwt")
@@ -527,6 +552,24 @@ class TestVerification:
         (presentation,) = SD_JWT_VC.read_presentation(bound(vc(payload(cnf=None)).decode()).encode())
         assert judged(presentation) == ["passed", "binding.no_key"]
         assert judged(presentation, Unbound()) == ["passed", "binding.no_key"]
+
+    @pytest.mark.parametrize(
+        ("cnf", "code"),
+        [
+            ({"kid": "x"}, "binding.cnf_method"),
+            ({}, "binding.cnf_method"),
+            ({"jwk": {"kty": "RSA", "n": "AQAB", "e": "AQAB"}}, "key.unsupported"),
+        ],
+    )
+    def test_bound_in_a_way_that_is_not_ours(self, cnf: Any, code: str) -> None:
+        """RFC 9901 §4.1.2 allows other methods: they matter to nobody but who asks for binding."""
+        text = vc(payload(cnf=cnf)).decode()
+        assert good(text.encode()).holder is None
+        (alone,) = SD_JWT_VC.read_presentation(text.encode())
+        assert judged(alone, Unbound()) == ["passed", "passed"]
+        assert judged(alone) == ["passed", "binding.missing"]
+        (whole,) = SD_JWT_VC.read_presentation(bound(text).encode())
+        assert judged(whole) == judged(whole, Unbound()) == ["passed", code]
 
     def test_unbound_and_absent(self) -> None:
         presentation = shown(issued(), challenge=Unbound())

@@ -116,6 +116,8 @@ class TestDisplay:
             ([{"locale": "en"}], "json.missing"),
             ([{"locale": "e", "name": "n"}], "type_metadata.locale"),
             ([{"locale": "en_US", "name": "n"}], "type_metadata.locale"),
+            ([{"locale": "x", "name": "n"}], "type_metadata.locale"),
+            ([{"locale": "a-DE", "name": "n"}], "type_metadata.locale"),
             ([{"locale": "en", "name": "n"}, {"locale": "EN", "name": "m"}], "type_metadata.locale_twice"),
             ([1], "json.not_an_object"),
             (rendering(simple=1), "json.wrong_type"),
@@ -137,6 +139,12 @@ class TestDisplay:
     )
     def test_forms_that_are_none(self, display: Any, code: str) -> None:
         refused(code, display=display)
+
+    @pytest.mark.parametrize("locale", ["de", "de-DE-1996", "zh-Hant-TW", "x-lindau", "i-klingon", "es-419", "gsw"])
+    def test_language_tags(self, locale: str) -> None:
+        """RFC 5646 §2.1, private and grandfathered ones too."""
+        (shown,) = read(display=[{"locale": locale, "name": "n"}]).display or ()
+        assert shown.locale == locale
 
     @pytest.mark.parametrize(
         ("wanted", "found"),
@@ -462,6 +470,14 @@ class TestValidation:
 
     def test_a_path_that_does_not_fit_the_credential(self) -> None:
         assert found(reduced(), claim("name", 0)) == ["type_metadata.path"]
+
+    @pytest.mark.parametrize("name", ["cnf", "status", "vct", "iss"])
+    def test_claims_that_are_no_attributes(self, name: str) -> None:
+        """A type may say of any claim of the payload that it must be there."""
+        credential = SD_JWT_VC.read(vc(payload(status={"x": {}})))
+        assert found(credential, claim(name, mandatory=True, sd="never"), all_disclosed=True) == []
+        assert found(credential, claim(name, sd="always")) == ["type_metadata.not_hideable"]
+        assert found(reduced(), claim("status", mandatory=True)) == ["type_metadata.mandatory"]
 
     def test_mandatory_for_the_holder(self) -> None:
         assert found(reduced(), claim("name", mandatory=True), all_disclosed=True) == []
