@@ -104,9 +104,12 @@ def show(
         talk.out(f"asks       {talk.clean(item.id)} ({talk.clean(item.format)})")
         for claim in item.claims:
             talk.out(f"  {talk.clean(paths.write(claim.path))}")
-    for group in judge.conditions.values():
+    for choice in judge.query.sets:
+        talk.out("needs      " + talk.clean(", or ".join(" and ".join(ids) for ids in choice.options)))
+    several = len(judge.query.credentials) > 1
+    for name, group in judge.conditions.items():
         for one in group:
-            talk.out(f"accepts    {talk.clean(_condition(one))}")
+            talk.out(f"accepts    {f'{talk.clean(name)}: ' if several else ''}{talk.clean(_condition(one))}")
     for step in sorted(judge.waive):
         talk.out(f"waives     {step.value}")
     for entry in judge.trust.entries:

@@ -6,6 +6,7 @@ policy-file.md       from schemas/policy.schema.json, and so trust-file.md and v
 credential-types.md  from schemas/types/
 standards.md         from docs/reference/standards.toml
 api.md               from the public names and their docstrings
+../decisions/index.md  from the titles of the decisions
 """
 
 from __future__ import annotations
@@ -499,7 +500,23 @@ def _doc(thing: Any) -> list[str]:
     return lines
 
 
+# -- decisions/index.md --
+
+
+def decisions() -> str:
+    lines = [
+        "# Decisions", "", NOTE, "",
+        "Each page says what was open, what was decided, and what follows from it. Numbers are grouped by subject and have gaps.", "",
+    ]  # fmt: skip
+    rows = []
+    for file in sorted((TREE / "docs" / "decisions").glob("[0-9]*.md")):
+        title = re.sub(r"^#\s*(?:\d+[.:]?\s*)?", "", file.read_text(encoding="utf-8").partition("\n")[0])
+        rows.append((str(int(file.name[:4])), f"[{title}]({file.name})"))
+    return _text([*lines, *_table(("", ""), rows)])
+
+
 GENERATED: Mapping[str, Callable[[], str]] = {
+    "../decisions/index.md": decisions,
     "problems.md": problems,
     "cli.md": cli,
     "policy-file.md": policy_file,
@@ -514,11 +531,11 @@ GENERATED: Mapping[str, Callable[[], str]] = {
 def main() -> int:
     stale: list[str] = []
     for name, write in GENERATED.items():
-        file = REFERENCE / name
+        file = (REFERENCE / name).resolve()
         text = write()
         if file.exists() and file.read_text(encoding="utf-8") == text:
             continue
-        stale.append(f"docs/reference/{name}")
+        stale.append(str(file.relative_to(TREE)))
         if "--check" not in sys.argv:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
