@@ -102,7 +102,8 @@ def test_sources() -> str:
     docs = [TREE / "README.md", *(TREE / "docs").rglob("*.md")]
     texts = [file.read_text(encoding="utf-8") for file in files if "node_modules" not in file.parts]
     texts += [file.read_text(encoding="utf-8") for file in docs if file.name != "problems.md"]
-    return "\n".join(texts)
+    # `match=r"jws\.alg"` names a code too
+    return "\n".join(texts).replace("\\.", ".")
 
 
 test_sources.__test__ = False  # type: ignore[attr-defined]

@@ -1,0 +1,61 @@
+"""`cityid demo`: every step ends as it says, or the demo stops; nothing that is there is touched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from cityid._cli import demo
+
+from cityid.edge import messages
+from cityid.errors import Misuse
+
+
+def code(folder: Path) -> str:
+    with pytest.raises(Misuse) as wrong:
+        demo.demo(folder)
+    return wrong.value.code
+
+
+def test_a_folder_that_is_there(tmp_path: Path) -> None:
+    (tmp_path / "kept").write_text("x")
+    assert code(tmp_path) == "demo.exists"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["kept"]
+
+
+def test_a_fresh_folder_each_time(tmp_path: Path) -> None:
+    wanted = tmp_path / "cityid-demo"
+    assert demo._fresh(wanted) == wanted
+    wanted.mkdir()
+    (tmp_path / "cityid-demo-2").mkdir()
+    assert demo._fresh(wanted) == tmp_path / "cityid-demo-3"
+
+
+@pytest.mark.parametrize(("status", "expected"), [(0, True), (1, False)])
+def test_a_step_that_ends_otherwise_stops_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], status: int, expected: bool
+) -> None:
+    steps = [demo.Step("A step."), demo.Step(f"exit {status}", 0), demo.Step("echo after", 0)]
+    monkeypatch.setattr(demo, "story", lambda table: steps)
+    if expected:
+        demo.demo(tmp_path / "town")
+    else:
+        assert code(tmp_path / "town") == "demo.differs"
+    assert ("\nafter\n" in capfd.readouterr().out) is expected
+    assert (tmp_path / "town").is_dir()
+
+
+def test_the_story_is_made_of_commands() -> None:
+    steps = demo.story("table.csv")
+    commands = [step for step in steps if step.status is not None]
+    assert len(commands) > 40
+    assert {step.status for step in commands} == {0, 1, 2, 4}
+
+
+def test_a_language_that_is_not_shipped() -> None:
+    assert "en" in messages.locales()
+    for wrong in ("xx", "../en", ""):
+        with pytest.raises(Misuse) as unknown:
+            messages.catalogue(wrong)
+        assert unknown.value.code == "locale.unknown"
+    assert messages.catalogue("en")
