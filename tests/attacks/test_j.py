@@ -322,7 +322,7 @@ def test_j09_names_are_not_normalised() -> None:
 
 
 _HEAD = b64('{"alg":"ES256","typ":"x"}')
-SEGMENTS = {
+SEGMENTS: dict[str, Callable[[str], Any]] = {
     "header": lambda text: jws.read_compact(f"{text}.e30.{'A' * 86}", typ="x"),
     "payload": lambda text: VC.read(f"{_card(_payload()).decode().split('.')[0]}.{text}.{'A' * 86}~".encode()),
     "signature": lambda text: jws.read_compact(f"{_HEAD}.e30.{text}", typ="x"),
