@@ -33,6 +33,7 @@ _PROTOCOL: Final = frozenset({"iss", "iat", "nbf", "exp", "vct", "vct#integrity"
 """Claims that say what the card is, not who its holder is: told as issuer, type and validity."""
 
 
+_ALL_THERE: Final[Mapping[Path, tuple[int, ...]]] = MappingProxyType({})
 _URL_SAFE: Final = re.compile(r"[A-Za-z0-9._~-]+")
 _PREFIX: Final = "origin:"
 
@@ -203,25 +204,28 @@ def _preference(option: Option) -> tuple[int, bool]:
 
 
 def leaves(credential: Credential) -> tuple[tuple[Path, Any, bool], ...]:
-    """Every single value in a card that is about its holder: path, value, and whether it can be hidden."""
+    """Every single value in a card that is about its holder: path as issued, value, and whether it can be hidden."""
     return tuple(
         (path, value, any(path[:length] in credential.hidden for length in range(1, len(path) + 1)))
-        for path, value in leaves_of(credential.claims)
+        for path, value in leaves_of(credential.claims, credential.positions)
     )
 
 
-def leaves_of(claims: Mapping[str, Any]) -> tuple[tuple[Path, Any], ...]:
-    """Every single value among `claims` that is about the holder, with its path."""
-    return tuple((path, value) for path, value in _leaves(claims, ()) if path[0] not in _PROTOCOL)
+def leaves_of(
+    claims: Mapping[str, Any], positions: Mapping[Path, tuple[int, ...]] = _ALL_THERE
+) -> tuple[tuple[Path, Any], ...]:
+    """Every single value among `claims` that is about the holder, with its path. Indices are the issued ones, which
+    `positions` gives for arrays with decoys in them."""
+    return tuple((path, value) for path, value in _leaves(claims, (), positions) if path[0] not in _PROTOCOL)
 
 
-def _leaves(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+def _leaves(value: Any, path: Path, positions: Mapping[Path, tuple[int, ...]]) -> Iterator[tuple[Path, Any]]:
     if isinstance(value, Mapping) and value:
         for name, inner in value.items():
-            yield from _leaves(inner, (*path, name))
+            yield from _leaves(inner, (*path, name), positions)
     elif isinstance(value, list) and value:
-        for index, inner in enumerate(value):
-            yield from _leaves(inner, (*path, index))
+        for index, inner in zip(positions.get(path, range(len(value))), value, strict=True):
+            yield from _leaves(inner, (*path, index), positions)
     else:
         yield path, value
 

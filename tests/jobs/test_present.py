@@ -1,4 +1,4 @@
-"""Presenting: exactly what was agreed to leaves, single-use copies are reserved first, and requests are read strictly."""
+"""Presenting: exactly what was agreed to leaves, copies are reserved first, and requests are read strictly."""
 
 from __future__ import annotations
 
@@ -8,12 +8,18 @@ from typing import Any
 
 import pytest
 
+from cityid import query
+from cityid.credential import Challenge
 from cityid.encoding import paths
 from cityid.errors import CityIdError, Misuse, Refused
 from cityid.formats import FORMATS
-from cityid.presenting import Consent, Nothing, leaves, options, present, read_request, sent
+from cityid.keys import Algorithm, jwk
+from cityid.presenting import Consent, Nothing, Options, leaves, options, present, read_request, sent
+from tests import sd_jwts
 from tests.city import ADA, NOW, Town
+from tests.credentials import VCT, payload, vc
 from tests.memory import MemoryWallet
+from tests.sd_jwts import digest, disclosure
 
 POLICY = (
     b'purpose = "x"\n[ask]\ntype = "residency"\nclaims = ["age_over_18", "address.locality"]\n[trust]\nlist = "x"\n'
@@ -44,6 +50,33 @@ class TestOptions:
         assert not every["issuing_authority"]
         assert every["address.locality"]
         assert "iss" not in every
+
+    def test_decoys_between_elements(self) -> None:
+        """Other issuers put decoys anywhere into an array (RFC 9901 §4.2.5): what is told is what will be shown."""
+        pocket = MemoryWallet()
+        key = pocket.keyring.create(Algorithm.ES256)
+        texts = [disclosure(f"salt-salt-salt-salt-{name}", name) for name in ("DE", "FR", "TR")]
+        elements = [{"...": digest("decoy")}, *({"...": digest(text)} for text in texts), {"...": digest("another")}]
+        raw = vc(payload(cnf={"jwk": jwk.write(key)}, nationalities=elements), *texts)
+        card = FORMATS["dc+sd-jwt"].read(raw)
+        assert [leaf for leaf in leaves(card) if leaf[0][0] == "nationalities"] == [
+            (("nationalities", 1), "DE", True), (("nationalities", 2), "FR", True), (("nationalities", 3), "TR", True),
+        ]  # fmt: skip
+        pocket.add([card], NOW)
+        claim = {"path": ["nationalities", None], "values": ["FR"]}
+        asked = query.read({
+            "credentials": [{"id": "c", "format": "dc+sd-jwt", "meta": {"vct_values": [VCT]}, "claims": [claim]}]
+        })  # fmt: skip
+        found = options(pocket, asked, sd_jwts.NOW)
+        assert isinstance(found, Options)
+        (option,) = found.best
+        assert option.shows == ((("nationalities", 2), "FR"),)
+        assert option.hides == (("nationalities", 1), ("nationalities", 3))
+        challenge = Challenge("https://x.example", "nonce-nonce-nonce")
+        (group,) = present(Consent(found.best, sd_jwts.NOW), challenge, pocket, sd_jwts.NOW).vp_token.values()
+        (shown,) = FORMATS["dc+sd-jwt"].read_presentation(group[0].encode())
+        assert shown.credential.claims["nationalities"] == ["FR"]
+        assert [leaf[:2] for leaf in leaves(shown.credential)] == list(option.shows)
 
     def test_nothing(self, town: Town) -> None:
         desk = town.desk(POLICY.replace(b"address.locality", b"address.region"))
