@@ -124,8 +124,8 @@ class Credential:
     """A credential as read from `raw`; reading it believes nothing.
 
     `types` are wire names (vct and aka_vcts, doctype, type IRIs), the credential's own first. `claims` are the
-    processed claims without `cnf` and `status`. `hidden` are the paths that the holder can leave out. `positions` gives, for an array
-    from which hidden elements were left out, the issued index of each element that remains.
+    processed claims without `cnf` and `status`. `hidden` are the paths that the holder can leave out. `positions`
+    gives, for an array from which hidden elements were left out, the issued index of each element that remains.
     """
 
     format: str

@@ -1,5 +1,6 @@
-"""`cityid demo`: a city, three residents and three services in one folder. Every step is a command that can be typed."""
+"""`cityid demo`: a city, three residents and three services in one folder; every step is a command to be typed."""
 
+# ruff: noqa: E501 - the narration keeps its own lines
 from __future__ import annotations
 
 import os
@@ -33,6 +34,8 @@ def _run(command: str, status: int = talk.DONE) -> Step:
 
 _PASS = "--passphrase-fd 3 3<passphrase"
 _CITY = "did:web:id.lindau.example"
+_SERVICES = (("library", "Stadtbibliothek"), ("bar", "Bar zur Linde"), ("inspector", "Parkaufsicht"))
+_AUTHORITY = "issuing_authority issuing_country issuing_jurisdiction"
 
 
 def _policy(file: str, purpose: str, kind: str, claims: str, accept: str) -> Step:
@@ -83,16 +86,16 @@ def _trusts(home: str) -> Step:
 def story(residents: str) -> list[Step]:
     """The demo as a list of steps."""
     return [
-        _tell("A city. It has a key, an identifier, and a register of what it issues. (In earnest, choose a passphrase.)"),
+        _tell("A city. It has a key, an identifier, and a register of what it issues."),
         _run("printf 'correct horse battery staple\\n' > passphrase"),
         _run(
             f"cityid init city city --did {_CITY} --name 'Stadt Lindau' --country DE --jurisdiction DE-BY "
             f"--timezone Europe/Berlin {_PASS}"
         ),
         _tell(
-            "City hall has a table of fictional residents: accents, Chinese, Hebrew and Arabic names, a birthday on 29\n"
-            "February, a child, a protected address, and two rows with mistakes. Good rows become offers; nothing is\n"
-            "signed yet. The two bad rows are listed with their reasons, and the exit status says that there were some."
+            "City hall has a table of fictional residents: accents, Chinese, Hebrew and Arabic names, a birthday on\n"
+            "29 February, a child, a protected address, and two rows with mistakes. Good rows become offers; nothing\n"
+            "is signed yet. The two bad rows are listed with reasons, and the exit status says that there were some."
         ),
         _run(f"cp {shlex.quote(residents)} residents.csv"),
         _run("mkdir -m 700 offers"),
@@ -100,11 +103,15 @@ def story(residents: str) -> list[Step]:
         _run(f"cityid --home city issue age --from residents.csv -o offers/age {_PASS}", talk.NO),
         _run(f"cityid --home city issue parking-permit --from residents.csv -o offers/parking-permit {_PASS}"),
         _tell(
-            "Three residents make wallets. Ada takes her residency card and her parking permit, Jörg (born on 29 February)\n"
-            "and Emil (six years old) a proof of age. A wallet trusts nobody by itself. Each card is bound to keys that\n"
-            "the wallet made and proved; city hall never sees them."
+            "Three residents make wallets. Ada takes her residency card and her parking permit, Jörg (born on 29\n"
+            "February) and Emil (six years old) a proof of age. A wallet trusts nobody by itself. Each card is bound\n"
+            "to keys that the wallet made and proved; city hall never sees them."
         ),
-        *(step for name in ("ada", "joerg", "emil") for step in (_run(f"cityid init wallet {name} {_PASS}"), _trusts(name))),
+        *(
+            step
+            for name in ("ada", "joerg", "emil")
+            for step in (_run(f"cityid init wallet {name} {_PASS}"), _trusts(name))
+        ),
         *_takes("ada", 2, "residency"),
         *_takes("ada", 2, "parking-permit"),
         *_takes("joerg", 7, "age"),
@@ -113,7 +120,7 @@ def story(residents: str) -> list[Step]:
         _tell("Three services: each has a name that answers are bound to, and trusts the city."),
         *(
             step
-            for name, called in (("library", "Stadtbibliothek"), ("bar", "Bar zur Linde"), ("inspector", "Parkaufsicht"))
+            for name, called in _SERVICES
             for step in (
                 _run(f"cityid init service {name} --audience x509_san_dns:{name}.example --name '{called}'"),
                 _trusts(name),
@@ -121,14 +128,17 @@ def story(residents: str) -> list[Step]:
         ),
         _tell("The library wants to know that somebody is of age and lives here. Not who, not where, not when born."),
         _policy(
-            "library/policies/card.toml", "library card", "residency", '"age_over_18", "address.locality"',
+            "library/policies/card.toml",
+            "library card",
+            "residency",
+            '"age_over_18", "address.locality"',
             '"age_over_18" = true\n"address.locality" = ["Lindau", "Bregenz"]',
         ),
         _run("cityid --home library policy check library/policies/card.toml"),
         _asks("library", "card", "ada-library"),
-        _shows("ada", "ada-library", "age_over_18 address.locality issuing_authority issuing_country issuing_jurisdiction"),
+        _shows("ada", "ada-library", "age_over_18 address.locality " + _AUTHORITY),
         _judges("library", "ada-library"),
-        _tell("The bar wants one bit. Jörg's 18th birthday was a 29 February; he is let in. Emil is not, and hears why."),
+        _tell("The bar wants one bit. Jörg, born on a 29 February, is let in. Emil is not, and hears why."),
         _policy("bar/policies/door.toml", "to be let in", "age", '"age_over_18"', '"age_over_18" = true'),
         _asks("bar", "door", "joerg-bar"),
         _shows("joerg", "joerg-bar", "age_over_18"),
@@ -138,7 +148,9 @@ def story(residents: str) -> list[Step]:
         _judges("bar", "emil-bar", talk.NO),
         _tell("The parking inspector reads a plate at the kerb, and the permit must be for it, here, today."),
         _policy(
-            "inspector/policies/kerb.toml", "parking inspection", "parking-permit",
+            "inspector/policies/kerb.toml",
+            "parking inspection",
+            "parking-permit",
             '"zone", "valid_until", "vehicle.registration_number"',
             'zone = ["A1", "A2"]\nvalid_until = { min = "today" }\n"vehicle.registration_number" = { given = "plate" }',
         ),
@@ -149,25 +161,27 @@ def story(residents: str) -> list[Step]:
         _judges("bar", "joerg-bar", talk.NO),
         _tell("Somebody changes eight characters of the signature on a card."),
         _asks("library", "card", "forged"),
-        _shows("ada", "forged", "age_over_18 address.locality issuing_authority issuing_country issuing_jurisdiction"),
+        _shows("ada", "forged", "age_over_18 address.locality " + _AUTHORITY),
         _run(
             r"""sed 's/\(\.[^."]*\.\)[^~]\{8\}/\1AAAAAAAA/' forged.answer.json > changed.json"""
             " && mv changed.json forged.answer.json"
         ),
         _judges("library", "forged", talk.NO),
-        _tell("Somebody takes the file with Ada's signed cards into a wallet of their own. They are bound to Ada's keys."),
+        _tell(
+            "Somebody takes the file with Ada's signed cards into a wallet of their own. They are bound to Ada's keys."
+        ),
         _run(f"cityid --home emil accept ada-residency.cards {_PASS}", talk.NO),
         _tell(
-            "A shop asks for the date of birth where a yes or no would do. Its own check says so, Ada's wallet marks it,\n"
-            "and what she allows does not cover it: nothing is shown."
+            "A shop asks for the date of birth where a yes or no would do. Its own check says so, Ada's wallet marks\n"
+            "it, and what she allows does not cover it: nothing is shown."
         ),
         _policy(
             "bar/policies/nosy.toml", "a discount", "residency", '"age_over_18", "birthdate"', '"age_over_18" = true'
         ),
         _run("cityid --home bar policy check bar/policies/nosy.toml", talk.WRONG),
         _asks("bar", "nosy", "ada-nosy"),
-        _shows("ada", "ada-nosy", "age_over_18 issuing_authority issuing_country issuing_jurisdiction", talk.PERSON_SAID_NO),
-    ]  # fmt: skip
+        _shows("ada", "ada-nosy", "age_over_18 " + _AUTHORITY, talk.PERSON_SAID_NO),
+    ]
 
 
 def register(app: typer.Typer) -> None:

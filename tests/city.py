@@ -124,6 +124,6 @@ def issued_with(issuer: Issuer, holder: MemoryKeyring, status: Iterable[StatusRe
 
 
 __all__ = [
-    "ADA", "AUDIENCE", "LIBRARY", "NOW", "TYPES", "WIRE", "Desk", "Office", "Town", "codes", "issued_with", "no_network",
-    "query", "timedelta",
+    "ADA", "AUDIENCE", "LIBRARY", "NOW", "TYPES", "WIRE", "Desk", "Office", "Town", "codes", "issued_with",
+    "no_network", "query", "timedelta",
 ]  # fmt: skip

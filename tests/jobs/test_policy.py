@@ -1,4 +1,4 @@
-"""A policy is the source of both the request and the judgement (CLI.md §4, §6): what it says, and what is wrong with it."""
+"""A policy is the source of both the request and the judgement: what it says, and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class TestAsking:
         assert found.waive == frozenset()
 
     def test_any_of_belongs_to_asks(self) -> None:
-        """A DCQL file says its alternatives itself; a member without effect would mislead whoever reviews the policy."""
+        """A DCQL file says its alternatives itself; a member without effect would mislead a reviewer."""
         assert read(HEAD + 'dcql = "query.json"\n' + TRUST).query.credentials[0].id == "q"
         assert wrong(HEAD + 'dcql = "query.json"\nany_of = [["q"]]\n' + TRUST) == "policy.any_of_without_ask"
 

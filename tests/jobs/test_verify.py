@@ -1,4 +1,4 @@
-"""Verifying one credential: nine steps in their order, each exactly once; no traffic before trust; claims only after yes."""
+"""Verifying one credential: nine steps in order, each exactly once; no traffic before trust; claims only after yes."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
-"""Judging whole answers: the session is taken once; credential sets; what is discarded; what poisons all (OpenID4VP §8.6)."""
+"""Judging whole answers (OpenID4VP §8.6): sessions, credential sets, what is discarded and what poisons all."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from cityid.policy import Policy
 from cityid.presenting import Consent, present
 from cityid.query import read as read_query
 from cityid.verifying import AnswerAccepted, AnswerRejected, Asked
-from tests.city import NOW, TYPES, Desk, Town
+from tests.city import NOW, Town
 from tests.jobs.test_verify import present_of
 
 TWO = b"""
@@ -34,6 +33,15 @@ claims = ["zone"]
 id = "age"
 type = "age"
 claims = ["age_over_18"]
+[trust]
+list = "x"
+"""
+MANY = b"""
+purpose = "x"
+[ask]
+type = "residency"
+claims = ["age_over_18"]
+multiple = true
 [trust]
 list = "x"
 """
@@ -138,9 +146,7 @@ class TestForm:
         assert reason(desk.judge(token, desk.ask())) == code
 
     def test_p20_too_many(self, town: Town) -> None:
-        desk = town.desk(
-            b'purpose = "x"\n[ask]\ntype = "residency"\nclaims = ["age_over_18"]\nmultiple = true\n[trust]\nlist = "x"\n'
-        )
+        desk = town.desk(MANY)
         asked = desk.ask()
         assert reason(desk.judge({"card": ["x"] * (limits.PRESENTATIONS + 1)}, asked)) == "answer.too_many"
         asked = desk.ask()
@@ -180,9 +186,7 @@ class TestSets:
 
     def test_a_wrong_nonce_anywhere_refuses_all(self, town: Town) -> None:
         """OpenID4VP §14.1.2; attack P19."""
-        desk = town.desk(
-            b'purpose = "x"\n[ask]\ntype = "residency"\nclaims = ["age_over_18"]\nmultiple = true\n[trust]\nlist = "x"\n'
-        )
+        desk = town.desk(MANY)
         asked = desk.ask()
         good = town.shows_one(asked)
         stolen = town.shows_one(desk.ask())
@@ -197,9 +201,7 @@ class TestSets:
         assert verdict.reason == verdict.problems[0]
 
     def test_undecided_only_where_nothing_failed(self, town: Town) -> None:
-        desk = town.desk(
-            b'purpose = "x"\n[ask]\ntype = "residency"\nclaims = ["age_over_18"]\nmultiple = true\n[trust]\nlist = "x"\n'
-        )
+        desk = town.desk(MANY)
         raw, asked = present_of(town, desk, status=(StatusRef("status_list", "https://id.lindau.example/s/1", 1),))
         verdict = desk.judge({"card": [raw.decode(), "x"]}, asked)
         assert isinstance(verdict, AnswerRejected)

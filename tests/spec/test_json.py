@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as stdlib
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -189,7 +189,7 @@ class TestWriting:
 
 
 class TestFields:
-    document: dict[str, Any] = {
+    document: ClassVar[dict[str, Any]] = {
         "text": "x",
         "integer": 1,
         "number": 1.5,
