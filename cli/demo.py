@@ -1,6 +1,5 @@
 """`cityid demo`: a city, three residents and three services in one folder; every step is a command to be typed."""
 
-# ruff: noqa: E501 - the narration keeps its own lines
 from __future__ import annotations
 
 import os
