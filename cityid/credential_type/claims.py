@@ -77,7 +77,7 @@ def _put(into: dict[str, Any], path: Path, value: Any) -> None:
     into[str(path[-1])] = value
 
 
-def _check(type: CredentialType, claims: Mapping[str, Any], today: date) -> tuple[dict[str, Any], list[Problem]]:
+def _check(type: CredentialType, claims: Any, today: date) -> tuple[dict[str, Any], list[Problem]]:
     rules = {**type.inputs, **type.claims}
     if not isinstance(claims, Mapping):
         return {}, [_wrong_type((), "object", claims)]
