@@ -18,12 +18,12 @@ from typing import Any
 
 import pytest
 
+from cityid import accepting
 from cityid.formats import FORMATS
 from cityid.presenting import Options, options
 from tests.city import ADA, NOW, TYPES, Town
 from tests.cli.towns import CLAIMS, PASSPHRASE, SHOW, WITH
 from tests.cli.towns import Town as Typed
-from tests.jobs.offices import accepting
 from tests.memory import MemoryWallet
 
 VC = FORMATS["dc+sd-jwt"]

@@ -6,6 +6,7 @@ import json
 import secrets
 import threading
 import time
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
 from datetime import timedelta
@@ -220,7 +221,7 @@ def _state(town: Town) -> Any:
                      len(pocket.showings), sorted(pocket.offers), len(pocket.keyring.keys())))  # fmt: skip
 
 
-READERS = {
+READERS: dict[str, Callable[[int], Callable[[], Any]]] = {
     "json": lambda n: lambda: strict.read(b"[" + b"1," * n + b"1]"),
     "base64url": lambda n: lambda: base64url.decode("A" * 4 * n),
     "strings": lambda n: lambda: strict.read(b'["' + b"a" * n + b'"]'),
