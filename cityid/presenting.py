@@ -90,7 +90,7 @@ def read_request(data: bytes) -> AskedFor:
     return AskedFor(
         audience,
         nonce,
-        read_query(fields.object("dcql_query"), "$.dcql_query"),
+        read_query(fields.object("dcql_query"), "$.dcql_query", answering=True),
         ours.optional_text("purpose") or "",
         ours.optional_text("by") or "",
         state,

@@ -147,7 +147,7 @@ def _request(value: dict[str, Any]) -> dict[str, Any]:
     from cityid.edge.messages import explain
     from cityid.encoding import paths
 
-    asked = query.read(value["dcql_query"])
+    asked = query.read(value["dcql_query"], answering=True)
     return {
         "kind": "request",
         "asked_by": value.get("client_id"),

@@ -40,6 +40,7 @@ SD_JWT_VC: Final = "dc+sd-jwt"
 MDOC: Final = "mso_mdoc"
 W3C: Final = frozenset({"jwt_vc_json", "ldp_vc"})
 """The formats that OpenID4VP 1.0 Annex B defines; W3C ones cannot leave out single claims."""
+_KNOWN: Final = W3C | {SD_JWT_VC, MDOC}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,9 @@ class CredentialQuery:
     type_sets: tuple[frozenset[str], ...] | None = field(init=False, repr=False, compare=False)
     """The credential's types must include one of these sets; None for formats that are not known here."""
     type_keys: frozenset[str] = field(init=False, repr=False, compare=False)
-    """One name of each of `type_sets`: a credential with none of them does not match."""
+    """One name of each of `type_sets`: a credential with none of them does not match, unless `any_type`."""
+    any_type: bool = field(init=False, repr=False, compare=False)
+    """`meta` is empty, so the type is left open."""
     _one_of: bool = field(init=False, repr=False, compare=False)
     _probes: tuple[Probe, ...] = field(init=False, repr=False, compare=False)
     _sets: tuple[tuple[int, ...], ...] = field(init=False, repr=False, compare=False)
@@ -101,7 +104,8 @@ class CredentialQuery:
         key_ids = [known.values for known in self.trusted_authorities if known.type == "aki"]
         type_sets = _type_sets(self.format, self.meta)
         object.__setattr__(self, "type_sets", type_sets)
-        object.__setattr__(self, "type_keys", frozenset(min(names) for names in type_sets or ()))
+        object.__setattr__(self, "type_keys", frozenset(min(names) for names in type_sets or () if names))
+        object.__setattr__(self, "any_type", frozenset() in (type_sets or ()))
         object.__setattr__(self, "_one_of", all(len(names) == 1 for names in type_sets or ()))
         probes = tuple(Probe(claim.path, claim.values) for claim in self.claims)
         object.__setattr__(self, "_probes", probes)
@@ -204,7 +208,7 @@ class CredentialQuery:
     def admits_type(self, types: tuple[str, ...]) -> bool:
         """Do wire names meet `meta` (OpenID4VP 1.0 Annex B)? False for formats that are not known here."""
         if self.type_keys.isdisjoint(types):
-            return False
+            return self.any_type
         return self._one_of or any(names.issubset(types) for names in self.type_sets or ())
 
     def _admits(self, credential: Credential, answers: Answers | None, at: datetime | None) -> bool:
@@ -396,6 +400,8 @@ def _claim_json(claim: ClaimQuery) -> dict[str, Any]:
 
 
 def _type_sets(format: str, meta: Mapping[str, Any]) -> tuple[frozenset[str], ...] | None:
+    if not meta:
+        return (frozenset(),) if format in _KNOWN else None
     if format == SD_JWT_VC:
         return tuple(frozenset((name,)) for name in meta["vct_values"])
     if format == MDOC:

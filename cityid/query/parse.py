@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -25,10 +25,15 @@ from cityid.query.model import (
 
 _ID: Final = re.compile(r"[A-Za-z0-9_-]+")
 _VALUES: Final = frozenset({str, int, bool})
+_CLAIMS: Final = ("query.unknown_claim", limits.DCQL_CLAIMS)
 
 
-def read(dcql: bytes | Mapping[str, Any], where: str = "$") -> Query:
+def read(dcql: bytes | Mapping[str, Any], where: str = "$", *, answering: bool = False) -> Query:
     """The query in `dcql`, which is JSON text or an object that was read from it.
+
+    A verifier must not ask one claim twice, and a wallet should ignore it; an empty `meta` asks for any type, though
+    each format requires a member in it (§6.1, Annex B). With `answering` a query is read as a wallet reads it: what is
+    asked again is left out, claim sets that name it mean the first, and `meta` may be empty.
 
     Raises:
         Malformed: `json.*`, `query.*`; `base64url.*` for the key identifiers of an authority.
@@ -39,7 +44,7 @@ def read(dcql: bytes | Mapping[str, Any], where: str = "$") -> Query:
     credentials: list[CredentialQuery] = []
     names: set[str] = set()
     for item, place in _items(fields, "credentials", limits.DCQL_CREDENTIALS):
-        query = _credential(Fields(item, place))
+        query = _credential(Fields(item, place), answering)
         _once(query.id, names, f"{place}.id")
         credentials.append(query)
     sets: tuple[CredentialSet, ...] = ()
@@ -49,17 +54,17 @@ def read(dcql: bytes | Mapping[str, Any], where: str = "$") -> Query:
     return Query(tuple(credentials), sets, MappingProxyType(value))
 
 
-def _credential(fields: Fields) -> CredentialQuery:
+def _credential(fields: Fields, answering: bool) -> CredentialQuery:
     name = _id(fields, "id")
     form = fields.text("format")
-    meta = _meta(fields.fields("meta"), form)
+    meta = _meta(fields.fields("meta"), form, answering)
     multiple = fields.optional_boolean("multiple")
     binding = fields.optional_boolean("require_cryptographic_holder_binding")
     claims: tuple[ClaimQuery, ...] = ()
     claim_sets: tuple[tuple[str, ...], ...] = ()
-    ids: set[str] = set()
+    ids: dict[str, str] = {}
     if "claims" in fields:
-        claims = _claims(fields, form, ids)
+        claims = _claims(fields, form, ids, answering)
     if "claim_sets" in fields:
         if not claims:
             raise Malformed("query.claim_sets_alone", where=fields.at("claim_sets"), spec="OpenID4VP 1.0 §6.4.1")
@@ -69,7 +74,7 @@ def _credential(fields: Fields) -> CredentialQuery:
                     "query.claim_without_id", where=f"{fields.at('claims')}[{number}]", spec="OpenID4VP 1.0 §6.3"
                 )
         claim_sets = tuple(
-            _references(item, place, ids, "query.unknown_claim", limits.DCQL_CLAIMS)
+            tuple(dict.fromkeys(ids[name] for name in _references(item, place, ids, *_CLAIMS)))
             for item, place in _items(fields, "claim_sets", limits.DCQL_OPTIONS)
         )
     authorities: tuple[TrustedAuthority, ...] = ()
@@ -81,8 +86,10 @@ def _credential(fields: Fields) -> CredentialQuery:
     )
 
 
-def _meta(fields: Fields, format: str) -> Mapping[str, Any]:
+def _meta(fields: Fields, format: str, answering: bool) -> Mapping[str, Any]:
     """OpenID4VP 1.0 Annex B.1.1, B.2.3, B.3.5: the member that each format requires."""
+    if answering and not fields.value:
+        return MappingProxyType({})
     if format == SD_JWT_VC:
         _texts(fields, "vct_values")
     elif format == MDOC:
@@ -93,20 +100,23 @@ def _meta(fields: Fields, format: str) -> Mapping[str, Any]:
     return MappingProxyType(fields.value)
 
 
-def _claims(fields: Fields, format: str, ids: set[str]) -> tuple[ClaimQuery, ...]:
-    claims: list[ClaimQuery] = []
-    seen: set[Path] = set()
+def _claims(fields: Fields, format: str, ids: dict[str, str], answering: bool) -> tuple[ClaimQuery, ...]:
+    """The claims; `ids` is filled with each id and that of the claim that it means."""
+    claims: dict[Path, ClaimQuery] = {}
+    names: set[str] = set()
     for item, place in _items(fields, "claims", limits.DCQL_CLAIMS):
         claim = _claim(Fields(item, place), format)
         if claim.id:
-            _once(claim.id, ids, f"{place}.id")
-        if claim.path in seen:
+            _once(claim.id, names, f"{place}.id")
+        if claim.path in claims and not answering:
             raise Malformed(
                 "query.claim_twice", where=f"{place}.path", spec="OpenID4VP 1.0 §6.1", path=paths.write(claim.path)
             )
-        seen.add(claim.path)
-        claims.append(claim)
-    return tuple(claims)
+        first = claims.setdefault(claim.path, claim)
+        ids[claim.id] = first.id
+    # A claim without an id is none that a claim set could name.
+    ids.pop("", None)
+    return tuple(claims.values())
 
 
 def _claim(fields: Fields, format: str) -> ClaimQuery:
@@ -146,7 +156,7 @@ def _set(fields: Fields, names: set[str]) -> CredentialSet:
     return CredentialSet(options, required is None or required)
 
 
-def _references(item: Any, where: str, names: set[str], code: str, limit: int) -> tuple[str, ...]:
+def _references(item: Any, where: str, names: Collection[str], code: str, limit: int) -> tuple[str, ...]:
     """A non-empty array of ids that are all in `names`."""
     found = _texts(Fields({"": item}, where), "", where, limit)
     for number, name in enumerate(found):

@@ -121,6 +121,8 @@ class Index:
 
     def of(self, query: CredentialQuery) -> Iterable[Credential]:
         """The credentials whose type could match."""
+        if query.any_type:
+            return self._credentials
         if len(query.type_keys) == 1:
             (name,) = query.type_keys
             return self._by_type.get((query.format, name), ())
@@ -162,6 +164,8 @@ def _pools(query: Query, held: Iterable[Credential]) -> Mapping[str, Iterable[Cr
     """For each credential query the credentials worth a look: one pass over the wallet, or none over an index."""
     if isinstance(held, Index):
         return {known.id: held.of(known) for known in query.credentials}
+    if any(known.any_type for known in query.credentials):
+        return dict.fromkeys((known.id for known in query.credentials), held)
     far = frozenset(chain.from_iterable(known.type_keys for known in query.credentials)).isdisjoint
     near = [credential for credential in held if not far(credential.types)]
     return dict.fromkeys((known.id for known in query.credentials), near)

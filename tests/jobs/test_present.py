@@ -188,6 +188,15 @@ class TestRequests:
         assert answer == {"vp_token": dict(shown.vp_token), "state": "session-1"}
         assert "state" not in json.loads(replace(asked, state="").answer(shown))
 
+    def test_read_as_a_wallet_reads(self, town: Town) -> None:
+        """A claim asked twice is ignored, and an empty `meta` asks for any type (OpenID4VP §6.1)."""
+        asked = {"id": "c", "format": "dc+sd-jwt", "meta": {}, "claims": [{"path": ["age_over_18"]}] * 2}
+        request = {"response_type": "vp_token", "client_id": "x", "nonce": "n" * 16}
+        read = read_request(json.dumps({**request, "dcql_query": {"credentials": [asked]}}).encode())
+        found = options(town.pocket, read.query, NOW)
+        assert isinstance(found, Options)
+        assert "age_over_18" in names(found.best[0].shows)
+
     def test_the_least_there_can_be(self) -> None:
         least = {name: GOOD[name] for name in ("response_type", "client_id", "nonce", "dcql_query")}
         asked = read_request(json.dumps(least).encode())

@@ -13,6 +13,7 @@ import pytest
 from cityid import query
 from cityid.credential import CertificateChain, Credential, DidUrl, KeyRef, Path, Window
 from cityid.errors import Malformed, Problem
+from cityid.formats.sd_jwt_vc import SD_JWT_VC
 from cityid.keys import Algorithm, PublicKey
 from cityid.query import Answerable, CredentialQuery, Index, Query, Unanswerable, read
 
@@ -344,6 +345,21 @@ class TestClaimsQuery:
         assert refused({"credentials": [ask(["x"], {"path": ["x"], "values": [1]})]}).code == "query.claim_twice"
         assert len(one(["x"], ["y"]).claims) == 2
 
+    def test_a_wallet_ignores_what_is_asked_again(self) -> None:
+        """§6.1: "Wallets SHOULD ignore such duplicate claim queries"."""
+        again = {"credentials": [ask(["x"], {"path": ["x"], "values": [1]}, ["y"])]}
+        assert read(again, answering=True) == read({"credentials": [ask(["x"], ["y"])]})
+        claims = [{"id": name, "path": [name[0]]} for name in ("x", "x2", "y", "y2")]
+        sets = [["x2", "y"], ["x", "x2"], ["y2"]]
+        found = read({"credentials": [ask(*claims, claim_sets=sets)]}, answering=True).credentials[0]
+        assert [claim.id for claim in found.claims] == ["x", "y"]
+        assert found.claim_sets == (("x", "y"), ("x",), ("y",))
+        for claim, code in ((["x"], "query.claim_without_id"), ({"id": "x", "path": ["z"]}, "query.id_twice")):
+            with pytest.raises(Malformed, match=code):
+                read({"credentials": [ask(claim, *claims, claim_sets=sets)]}, answering=True)
+        with pytest.raises(Malformed, match=r"query\.unknown_claim"):
+            read({"credentials": [ask(*claims, claim_sets=[["z"]])]}, answering=True)
+
     @pytest.mark.parametrize(
         ("path", "values", "fits"),
         [
@@ -643,6 +659,36 @@ class TestMeta:
     )  # fmt: skip
     def test_each_format_requires_its_member(self, format: str, meta: Any, code: str) -> None:
         assert refused({"credentials": [ask(format=format, meta=meta)]}).code == code
+
+    @pytest.mark.parametrize("format", ["dc+sd-jwt", "mso_mdoc", "ldp_vc", "jwt_vc_json"])
+    def test_a_wallet_takes_an_empty_meta_for_any_type(self, format: str) -> None:
+        """§6.1: "If empty, no specific constraints are placed"."""
+        query = read({"credentials": [ask(format=format, meta={})]}, answering=True)
+        (asked,) = query.credentials
+        assert query.to_json()["credentials"][0]["meta"] == {}
+        other = "ldp_vc" if format != "ldp_vc" else "dc+sd-jwt"
+        for types in (("a",), ("b", "c"), ()):
+            card, foreign = held(types=types, format=format), held(types=types, format=other)
+            assert asked.match(card) is not None
+            assert codes(asked.why_not(foreign)) == ["query.wrong_format"]
+            for wallet in ([foreign, card], Index([foreign, card])):
+                answer = query.options(wallet)
+                assert isinstance(answer, Answerable)
+                assert [match.credential for match in answer.best] == [card]
+        with pytest.raises(Malformed, match=r"json\.missing"):
+            read({"credentials": [ask(format=format, meta={"other": 1})]}, answering=True)
+        assert SD_JWT_VC.answers(held(types=("b",)), {})
+
+    def test_an_empty_meta_beside_another(self) -> None:
+        asked = [ask(id="any", meta={}), ask(id="a", meta={"vct_values": ["a"]})]
+        query = read({"credentials": asked}, answering=True)
+        for wallet in ([held(types=("b",))], Index([held(types=("b",))])):
+            answer = query.options(wallet)
+            assert isinstance(answer, Unanswerable)
+            assert set(answer.reasons) == {"a"}
+        both = query.options([held(types=("b",)), held(types=("a",))])
+        assert isinstance(both, Answerable)
+        assert [len(both.candidates[name]) for name in ("any", "a")] == [2, 1]
 
     def test_formats_that_are_not_known_are_kept_and_match_nothing(self) -> None:
         assert one(format="x", meta={}).match(held(format="x")) is None
