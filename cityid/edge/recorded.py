@@ -16,7 +16,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from cityid.encoding import base64url, json, times
 from cityid.encoding.json import Fields
@@ -24,13 +24,13 @@ from cityid.errors import Malformed, Unavailable
 from cityid.plan import Exchange, Request, Response
 
 FORMAT: Final = "cityid-record-1"
-SIZE: Final = 64 << 20
-"""Greatest record in bytes: a few dozen of the greatest documents."""
+SIZE: Final = 8 << 20
+"""Greatest record in bytes: a handful of the greatest documents."""
 _NO_CONTEXT: Final[Mapping[str, Any]] = {}
 
 
-def offline(request: Request) -> Response:
-    """The exchange of those who are not connected.
+def offline(request: Request) -> NoReturn:
+    """The exchange of those who are not connected, for `Plan.run` and `Plan.run_async` alike.
 
     Raises:
         Unavailable: `net.offline`, always.

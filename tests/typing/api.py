@@ -46,7 +46,7 @@ from cityid.edge.files import types
 from cityid.edge.http import Http
 from cityid.edge.http_async import AsyncHttp
 from cityid.edge.messages import Audience, Said
-from cityid.edge.recorded import Recorder, Replay, read_record
+from cityid.edge.recorded import Recorder, Replay, offline, read_record
 from cityid.edge.software_keys import FileKeyring, MemoryKeyring
 from cityid.edge.wallet_file import WalletFile
 from cityid.keys import KeyAgreement, Keyring, PublicKey, Signer
@@ -102,6 +102,11 @@ def a_plan_is_no_answer(card: bytes, policy: Policy) -> None:
 async def in_a_loop(card: bytes, challenge: Challenge, policy: Policy) -> bool:
     verdict = await verify(card, "dc+sd-jwt", challenge, policy, AT).run_async(AsyncHttp())
     return bool(verdict)
+
+
+async def not_connected(card: bytes, challenge: Challenge, policy: Policy) -> tuple[Verdict, Verdict]:
+    now = verify(card, "dc+sd-jwt", challenge, policy, AT).run(offline)
+    return now, await verify(card, "dc+sd-jwt", challenge, policy, AT).run_async(offline)
 
 
 def a_whole_answer(token: Mapping[str, Any], asked: Asked, sessions: Sessions) -> list[Mapping[str, Any]]:
