@@ -75,7 +75,13 @@ def read(path: str | Path, limit: int = limits.DOCUMENT, *, stdin: BinaryIO | No
                 raise Misuse("file.not_regular", file=str(path))
             if found.st_size > limit:
                 raise Malformed("file.too_large", file=str(path), limit=limit)
-            return _all(file, limit, path)
+            try:
+                return _all(file, limit, path)
+            except OSError as error:
+                # A file of /proc calls itself regular, has no size, and may refuse to be read at all.
+                if error.errno == errno.EIO and not found.st_size:
+                    raise Misuse("file.not_regular", file=str(path)) from None
+                raise
 
 
 def _all(file: BinaryIO, limit: int, path: str | Path) -> bytes:

@@ -78,9 +78,9 @@ class TestRead:
 
     @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="no /proc here")
     def test_u06_proc(self) -> None:
-        with pytest.raises(Unavailable) as error:
+        with pytest.raises(Misuse) as error:
             files.read("/proc/self/mem")
-        assert code(error) == "file.failed"
+        assert code(error) == "file.not_regular"
         with pytest.raises(Malformed) as malformed:
             files.read("/proc/self/smaps", 100)  # says that it has no size
         assert code(malformed) == "file.too_large"
