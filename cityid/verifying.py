@@ -6,7 +6,7 @@ where the trust entry says, and nobody asks for a status before all else has pas
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, NoReturn, TypeAlias
 from cityid import limits, status, trust
 from cityid.checks import (
     NOT_REACHED,
+    PASSED,
     Accepted,
     Check,
     Outcome,
@@ -22,7 +23,6 @@ from cityid.checks import (
     Step,
     Verdict,
     failed,
-    passed,
     undecided,
     waived,
 )
@@ -39,6 +39,13 @@ __all__ = ["AnswerAccepted", "AnswerRejected", "AnswerVerdict", "Asked", "not_op
 
 _ORDER: Final = tuple(Step)
 _OK: Final = Outcome.PASSED
+# Yes is the common answer, and reaching a member through its enum costs more than the answer.
+_STRUCTURE: Final = PASSED[Step.STRUCTURE]
+_ISSUER_KEY: Final = PASSED[Step.ISSUER_KEY]
+_VALIDITY: Final = PASSED[Step.VALIDITY]
+_QUERY: Final = PASSED[Step.QUERY]
+_CONDITIONS: Final = PASSED[Step.CONDITIONS]
+_STATUS: Final = Step.STATUS
 
 
 @plan
@@ -88,7 +95,7 @@ def _judge(
         return _rejected([failed(Step.STRUCTURE, "presentation.several", count=len(shown))])
     presentation = shown[0]
     credential = presentation.credential
-    checks = [passed(Step.STRUCTURE)]
+    checks = [_STRUCTURE]
 
     trusted = _trusted(credential, policy, at)
     checks.append(trusted)
@@ -101,18 +108,22 @@ def _judge(
     if found.outcome is not _OK:
         return _rejected(checks)
 
-    checks.extend(form.check(presentation, keys, challenge, at))
-    if not _all_passed(checks):
+    signed = tuple(form.check(presentation, keys, challenge, at))
+    checks += signed
+    if not _all_passed(signed):
         return _rejected(checks)
 
     required = policy.trust.status(credential.signed_by[0], credential.issuer, credential.types) == "required"
-    checks.append(_valid(credential, audience, at, short_lived=not required))
-    checks.append(_answers(credential, asked, form))
-    checks.append(_meets(credential, asked, policy, at))
-    if not _all_passed(checks):
+    local = (
+        _valid(credential, audience, at, short_lived=not required),
+        _answers(credential, asked, form),
+        _meets(credential, asked, policy, at),
+    )
+    checks += local
+    if not _all_passed(local):
         return _rejected(checks)
 
-    if Step.STATUS in policy.waive:
+    if _STATUS in policy.waive:
         checks.append(waived(Step.STATUS))
     else:
         checks.append(
@@ -127,7 +138,7 @@ def _judge(
     return Accepted(tuple(checks), asked.only(credential.claims, credential.positions), credential.issuer)
 
 
-def _all_passed(checks: list[Check]) -> bool:
+def _all_passed(checks: Collection[Check]) -> bool:
     for check in checks:  # noqa: SIM110  # a generator costs more than the checks
         if check.outcome is not _OK:
             return False
@@ -157,7 +168,7 @@ def _gather(presentation: Presentation, policy: Policy, at: datetime, keys: dict
             return undecided(Step.ISSUER_KEY, error.problem)
         except (Refused, Malformed) as error:
             return failed(Step.ISSUER_KEY, error.problem)
-    return passed(Step.ISSUER_KEY)
+    return _ISSUER_KEY
 
 
 def _valid(credential: Credential, audience: str, at: datetime, *, short_lived: bool) -> Check:
@@ -174,7 +185,7 @@ def _valid(credential: Credential, audience: str, at: datetime, *, short_lived: 
         return failed(Step.VALIDITY, "validity.no_end")
     if "aud" in credential.claims and not _is_for(credential.claims["aud"], audience):
         return failed(Step.VALIDITY, "validity.audience", spec="RFC 7519 §4.1.3")
-    return passed(Step.VALIDITY)
+    return _VALIDITY
 
 
 def _is_for(aud: Any, audience: str) -> bool:
@@ -188,7 +199,7 @@ def _text(at: datetime) -> str:
 
 def _answers(credential: Credential, asked: CredentialQuery, form: Format) -> Check:
     problems = asked.satisfied(credential, answers=form.answers)
-    return failed(Step.QUERY, problems[0]) if problems else passed(Step.QUERY)
+    return failed(Step.QUERY, problems[0]) if problems else _QUERY
 
 
 def _meets(credential: Credential, asked: CredentialQuery, policy: Policy, at: datetime) -> Check:
@@ -196,7 +207,7 @@ def _meets(credential: Credential, asked: CredentialQuery, policy: Policy, at: d
         problem = condition.judge(credential.claims, at, policy.given)
         if problem is not None:
             return failed(Step.CONDITIONS, problem)
-    return passed(Step.CONDITIONS)
+    return _CONDITIONS
 
 
 # -- whole answers --

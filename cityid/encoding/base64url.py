@@ -10,8 +10,9 @@ from cityid.errors import Malformed
 
 _TO_STANDARD: Final = bytes.maketrans(b"-_+/=", b"+/!!!")
 # The characters whose unused low bits are zero, by the number of characters past a multiple of four.
-_LAST: Final = {2: frozenset(b"AQgw"), 3: frozenset(b"AEIMQUYcgkosw048")}
+_LAST: Final = (b"", b"", b"AQgw", b"AEIMQUYcgkosw048")
 _PADDING: Final = (b"", b"", b"==", b"=")
+_decode: Final = binascii.a2b_base64
 
 
 def encode(data: bytes) -> str:
@@ -33,11 +34,11 @@ def decode(text: str | bytes, where: str = "") -> bytes:
         except UnicodeEncodeError:
             raise Malformed("base64url.alphabet", where=where, spec="RFC 4648 §5") from None
     over = len(text) & 3
-    if over == 1:
-        raise Malformed("base64url.length", where=where, spec="RFC 4648 §5", length=len(text))
     try:
-        data = binascii.a2b_base64(text.translate(_TO_STANDARD) + _PADDING[over], strict_mode=True)
+        data = _decode(text.translate(_TO_STANDARD) + _PADDING[over], strict_mode=True)
     except binascii.Error:
+        if over == 1:
+            raise Malformed("base64url.length", where=where, spec="RFC 4648 §5", length=len(text)) from None
         raise Malformed("base64url.alphabet", where=where, spec="RFC 4648 §5") from None
     if over and text[-1] not in _LAST[over]:
         raise Malformed("base64url.tail", where=where, spec="RFC 4648 §3.5")

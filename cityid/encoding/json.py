@@ -69,6 +69,8 @@ _SCAN: Final = _DECODER.scan_once  # type: ignore[attr-defined]  # undocumented;
 _SURROGATE_ESCAPE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _WHITE: Final = " \t\n\r"
+_SHORT: Final = 2 * limits.DEPTH
+"""Characters that it takes to be too deep: each bracket that is opened is closed again."""
 
 
 def read(data: bytes | str, *, where: str = "", limit: int = limits.DOCUMENT, nodes: bool = True) -> Json:
@@ -106,7 +108,7 @@ def read(data: bytes | str, *, where: str = "", limit: int = limits.DOCUMENT, no
     if "\\" in text and _SURROGATE_ESCAPE.search(text):
         _refuse_surrogates(value, where)
     # A text this short cannot hold too many values, nor one with so few brackets too deep ones.
-    if nodes and (len(text) > limits.NODES or text.count("[") + text.count("{") > limits.DEPTH):
+    if nodes and len(text) > _SHORT and (len(text) > limits.NODES or text.count("[") + text.count("{") > limits.DEPTH):
         _count(value, where)
     return value
 
@@ -272,7 +274,8 @@ class Fields:
         return value
 
     def text(self, name: str) -> str:
-        return cast("str", self._get(name, (str,), "string"))
+        value = self.value.get(name)
+        return value if type(value) is str else cast("str", self._get(name, (str,), "string"))
 
     def integer(self, name: str) -> int:
         return cast("int", self._get(name, (int,), "integer"))
@@ -284,7 +287,8 @@ class Fields:
         return cast("bool", self._get(name, (bool,), "boolean"))
 
     def object(self, name: str) -> dict[str, Json]:
-        return cast("dict[str, Json]", self._get(name, (dict,), "object"))
+        value = self.value.get(name)
+        return value if type(value) is dict else cast("dict[str, Json]", self._get(name, (dict,), "object"))
 
     def fields(self, name: str) -> Fields:
         return Fields(self.object(name), self.at(name))

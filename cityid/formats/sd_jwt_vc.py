@@ -10,8 +10,9 @@ import base64
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias
 
 from cityid import limits
 from cityid.checks import PASSED, Check, Step, failed, passed
@@ -49,7 +50,8 @@ NEVER_HIDDEN: Final = frozenset({"iss", "nbf", "exp", "cnf", "vct", "vct#integri
 
 _OURS: Final = frozenset({*NEVER_HIDDEN, "iat"})
 _NOT_OURS: Final = frozenset({"binding.cnf_method", "key.unsupported"})
-_FRAMES: Final = 64
+_TYPE_NAMES: Final = ("vct", "vct#integrity", "aka_vcts")
+_MEMO: Final = 64
 _ALGORITHMS: Final = ("ES256", "ES384", "EdDSA", "ES256K", "ML-DSA-44", "ML-DSA-65")
 _SIGNED: Final = (PASSED[Step.ISSUER_SIGNATURE],)
 _BOTH: Final = (PASSED[Step.ISSUER_SIGNATURE], PASSED[Step.HOLDER_BINDING])
@@ -57,11 +59,15 @@ _UNBOUND: Final = (PASSED[Step.ISSUER_SIGNATURE], passed(Step.HOLDER_BINDING, ke
 _UNASKED: Final = (PASSED[Step.ISSUER_SIGNATURE], passed(Step.HOLDER_BINDING, key_binding="valid, not asked for"))
 
 
+_Form: TypeAlias = tuple[Frame, tuple[str, ...], Mapping[str, Any]]
+"""Of a credential type: its frame, its names, and the members that tell them."""
+
+
 @dataclass(frozen=True, slots=True)
 class _SdJwtVc:
     """The format object; it has no state but a memo of compiled frames."""
 
-    _frames: dict[int, tuple[CredentialType, Frame]]
+    _frames: dict[int, tuple[CredentialType, _Form]]
 
     @property
     def NAME(self) -> str:  # noqa: N802
@@ -76,25 +82,40 @@ class _SdJwtVc:
             Malformed: `sd_jwt.claim_name`, `sd_jwt.frame_mismatch`, `json.*`: claims that cannot be issued.
             Unavailable: `keys.unavailable`.
         """
-        if draft.suite and draft.suite != jwk.name(signer.public_key):
-            raise Misuse("sd_jwt_vc.suite", suite=draft.suite, algorithm=jwk.name(signer.public_key))
-        header = {"typ": TYP, **_key_header(draft, signer)}
-        payload = _registered(draft)
-        for name, value in draft.claims.items():
-            if name in _OURS:
-                raise Misuse("sd_jwt_vc.reserved_claim", spec="SD-JWT VC §2.2.2", name=name)
-            payload[name] = value
-        token = sd_jwt_issue.issue(payload, self._frame(draft.type), signer, header=header, entropy=entropy)
-        return _credential(token, token.prefix, draft.holder)
+        key, claims = signer.public_key, draft.claims
+        if draft.suite and draft.suite != jwk.name(key):
+            raise Misuse("sd_jwt_vc.suite", suite=draft.suite, algorithm=jwk.name(key))
+        header, named, issuer, signed_by = _letterhead(draft.signed_by.at, draft.issuer, key)
+        for name in _OURS.intersection(claims):
+            raise Misuse("sd_jwt_vc.reserved_claim", spec="SD-JWT VC §2.2.2", name=name)
+        frame, types, names = self._frame(draft.type)
+        times_, window = _times(draft.window)
+        registered = {**named, **names, **times_}
+        shown = {**registered, **claims}
+        _check_unregistered(claims)
+        if draft.holder is not None:
+            registered["cnf"] = {"jwk": jwk.write(draft.holder)}
+        status: tuple[StatusRef, ...] = ()
+        if draft.status:
+            claims = {**claims, "status": _status(draft)}
+            status = _statuses(claims["status"])
+        issued = sd_jwt_issue.issue(claims, frame, signer, protected=header, registered=registered, entropy=entropy)
+        return Credential(
+            TYP, issuer, types, shown, issued.hidden, draft.holder, window, status, signed_by, issued.text
+        )  # fmt: skip
 
-    def _frame(self, type: CredentialType) -> Frame:
-        """The frame of a type, compiled once. A type never changes, and while it is in the memo its id is its own."""
+    def _frame(self, type: CredentialType) -> _Form:
+        """What all credentials of a type share, made once. A type never changes, and while it is in the memo its id is
+        its own."""
         found = self._frames.get(id(type))
         if found is None:
             hideable = (path for path, rule in type.claims.items() if rule.hideable)
-            unhideable = sd_jwt_issue.UNHIDEABLE | NEVER_HIDDEN
-            found = type, sd_jwt_issue.frame(hideable, decoys=type.decoys, unhideable=unhideable, padded=True)
-            if len(self._frames) >= _FRAMES:
+            frame = sd_jwt_issue.frame(
+                hideable, decoys=type.decoys, unhideable=sd_jwt_issue.UNHIDEABLE | NEVER_HIDDEN, padded=True
+            )
+            names = {name: value for name, value in type.names[TYP].items() if name in _TYPE_NAMES}
+            found = type, (frame, _types(names), names)
+            if len(self._frames) >= _MEMO:
                 self._frames.clear()
             self._frames[id(type)] = found
         return found[1]
@@ -232,10 +253,7 @@ def _credential(token: SdJwt, raw: bytes, holder: PublicKey | None = None) -> Cr
     claims = payload.copy()
     claims.pop("cnf", None)
     status = claims.pop("status", None)
-    if "sub" in payload and type(payload["sub"]) is not str:
-        raise _wrong("sub", "string", payload)
-    if "aud" in payload:
-        _check_audience(payload)
+    _check_unregistered(payload)
     return Credential(
         TYP,
         issuer,
@@ -247,7 +265,7 @@ def _credential(token: SdJwt, raw: bytes, holder: PublicKey | None = None) -> Cr
         () if status is None else _statuses(status),
         (KeyRef(place),),
         raw,
-        cast("Mapping[Path, tuple[int, ...]]", processed.positions),
+        processed.positions,  # type: ignore[arg-type]  # a key of `positions` holds no None
         token,
     )
 
@@ -283,9 +301,12 @@ def _types(payload: Mapping[str, Any]) -> tuple[str, ...]:
     return (vct, *also)
 
 
-def _check_audience(payload: Mapping[str, Any]) -> None:
-    """A string or an array of strings (RFC 7519 §4.1.3); whether the asker is among them is for `verify` to say."""
-    given = payload["aud"]
+def _check_unregistered(payload: Mapping[str, Any]) -> None:
+    """JWT claims that this format leaves free. `aud` is a string or an array of strings (RFC 7519 §4.1.3); whether the
+    asker is among them is for `verify` to say."""
+    if "sub" in payload and type(payload["sub"]) is not str:
+        raise _wrong("sub", "string", payload)
+    given = payload.get("aud", "")
     if type(given) is not str and (type(given) is not list or not all(type(name) is str for name in given)):
         raise _wrong("aud", "string or array of strings", payload)
 
@@ -404,7 +425,7 @@ def _check_unasked(token: SdJwt, binding: sd_jwt.KeyBinding, holder: PublicKey |
     typ = binding.jws.header.get("typ")
     if typ != key_binding.TYP:
         raise Refused("binding.typ", spec="RFC 9901 §4.3", found=typ if isinstance(typ, str) else json.kind(typ))
-    covered = token.processed.hash.texts((token.prefix,))[0]
+    covered = token.processed.hash.text(token.prefix)
     if binding.claims.get("sd_hash") != covered:
         raise Refused("binding.sd_hash", spec="RFC 9901 §4.3.1")
     jws.check(binding.jws, holder)
@@ -454,41 +475,48 @@ def _check_transactions(claims: Mapping[str, Any], data: tuple[str, ...]) -> Non
 # -- issuing --
 
 
-def _key_header(draft: Draft, signer: Signer) -> dict[str, Any]:
-    """How the header names the key that signs."""
-    place = draft.signed_by.at
+_Letterhead: TypeAlias = tuple[bytes, Mapping[str, Any], str, tuple[KeyRef, ...]]
+"""The protected header, the members that name the issuer, the issuer's name and its key as a reader finds them."""
+
+
+@lru_cache(_MEMO)
+def _letterhead(place: KeyPlace, issuer: str, key: PublicKey) -> _Letterhead:
+    """What all credentials of one issuer's key share."""
+    header: dict[str, Any] = {"typ": TYP}
+    named = {"iss": issuer}
     if isinstance(place, CertificateChain):
-        if not place.certificates or x509.public_key(place.certificates[0]) != signer.public_key:
-            raise Misuse("sd_jwt_vc.wrong_certificate", thumbprint=signer.public_key.thumbprint)
-        return {"x5c": [base64.b64encode(der).decode("ascii") for der in place.certificates]}
-    named = place.did if isinstance(place, DidUrl) else place.issuer
-    if named != draft.issuer:
-        raise Misuse("sd_jwt_vc.wrong_issuer", issuer=draft.issuer, owner=named)
-    kid = place.kid if isinstance(place, WebIssuer) else str(place) if place.fragment else ""
-    return {"kid": kid} if kid else {}
+        if not place.certificates or x509.public_key(place.certificates[0]) != key:
+            raise Misuse("sd_jwt_vc.wrong_certificate", thumbprint=key.thumbprint)
+        header["x5c"] = [base64.b64encode(der).decode("ascii") for der in place.certificates]
+        # An issuer that is the leaf's subject is named by the certificate alone (§2.5).
+        if x509.read(place.certificates[0]).name == issuer:
+            named = {}
+    else:
+        owner = place.did if isinstance(place, DidUrl) else place.issuer
+        if owner != issuer:
+            raise Misuse("sd_jwt_vc.wrong_issuer", issuer=issuer, owner=owner)
+        kid = place.kid if isinstance(place, WebIssuer) else str(place) if place.fragment else ""
+        if kid:
+            header["kid"] = kid
+    found, where = _issuer(header, named)
+    return jws.protected(header, key), MappingProxyType(named), found, (KeyRef(where),)
 
 
-def _registered(draft: Draft) -> dict[str, Any]:
-    """The registered claims: who, what, when, to whom. Times are the window's own, which a batch shares."""
-    payload: dict[str, Any] = {}
-    place = draft.signed_by.at
-    # An issuer that is the leaf's subject is named by the certificate alone (§2.5).
-    if not (isinstance(place, CertificateChain) and x509.read(place.certificates[0]).name == draft.issuer):
-        payload["iss"] = draft.issuer
-    names = draft.type.names[TYP]
-    for name in ("vct", "vct#integrity", "aka_vcts"):
-        if name in names:
-            payload[name] = names[name]
-    if draft.window.start is not None:
-        payload["iat"] = payload["nbf"] = times.numeric(draft.window.start)
-    if draft.window.end is not None:
-        payload["exp"] = times.numeric(draft.window.end)
-    if draft.holder is not None:
-        payload["cnf"] = {"jwk": jwk.write(draft.holder)}
-    if draft.status:
-        payload["status"] = status = {}
-        for ref in draft.status:
-            if ref.kind in status:
-                raise Misuse("sd_jwt_vc.two_statuses", kind=ref.kind)
-            status[ref.kind] = {**ref.facts, "idx": ref.index, "uri": ref.uri}
-    return payload
+@lru_cache(_MEMO)
+def _times(window: Window) -> tuple[Mapping[str, int], Window]:
+    """The window's own times, which a batch shares, and the window as a reader finds it: in whole seconds."""
+    written: dict[str, int] = {}
+    if window.start is not None:
+        written["iat"] = written["nbf"] = times.numeric(window.start)
+    if window.end is not None:
+        written["exp"] = times.numeric(window.end)
+    return MappingProxyType(written), _window(written)
+
+
+def _status(draft: Draft) -> dict[str, Any]:
+    status: dict[str, Any] = {}
+    for ref in draft.status:
+        if ref.kind in status:
+            raise Misuse("sd_jwt_vc.two_statuses", kind=ref.kind)
+        status[ref.kind] = {**ref.facts, "idx": ref.index, "uri": ref.uri}
+    return status

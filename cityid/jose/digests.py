@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -21,15 +21,29 @@ class Hash:
     name: str
     function: Callable[[bytes], Any]
     size: int
+    _fill: bytes = field(init=False, repr=False, compare=False)
+    """What fills a digest up to a multiple of three bytes, so that one base64 does for all of them."""
+    _step: int = field(init=False, repr=False, compare=False)
+    """Characters from one text to the next; the last of them may stand for the filling."""
+    _length: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        fill = -self.size % 3
+        object.__setattr__(self, "_fill", bytes(fill))
+        object.__setattr__(self, "_step", (self.size + fill) // 3 * 4)
+        object.__setattr__(self, "_length", (self.size * 8 + 5) // 6)
 
     def texts(self, messages: Iterable[bytes]) -> list[str]:
         """The digest of each message, in base64url without padding."""
-        # One base64 for all: each digest is filled up to a multiple of three bytes, and what that adds is cut away.
-        function, fill = self.function, -self.size % 3
-        joined = bytes(fill).join([function(message).digest() for message in messages]) + bytes(fill)
+        function, fill, length = self.function, self._fill, self._length
+        joined = fill.join([function(message).digest() for message in messages]) + fill
         text = binascii.b2a_base64(joined, newline=False).translate(_TO_URL).decode("ascii")
-        step, length = (self.size + fill) // 3 * 4, (self.size * 8 + 5) // 6
-        return [text[start : start + length] for start in range(0, len(joined) // 3 * 4, step)]
+        return [text[start : start + length] for start in range(0, len(joined) // 3 * 4, self._step)]
+
+    def text(self, message: bytes) -> str:
+        """The digest of one message, in base64url without padding."""
+        whole = binascii.b2a_base64(self.function(message).digest(), newline=False)
+        return whole[: self._length].translate(_TO_URL).decode("ascii")
 
 
 DEFAULT: Final = "sha-256"

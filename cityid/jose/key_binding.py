@@ -52,7 +52,7 @@ def bind(
         "iat": times.numeric(at),
         "aud": audience,
         "nonce": nonce,
-        "sd_hash": hash.texts((prefix,))[0],
+        "sd_hash": hash.text(prefix),
     }
     if extra:
         if not _OURS.isdisjoint(extra):
@@ -97,7 +97,7 @@ def check(
         raise Refused("binding.audience", spec=_SPEC, expected=audience, found=aud)
     if not hmac.compare_digest(given.encode("utf-8"), nonce.encode("utf-8")):
         raise Refused("binding.nonce", spec=_SPEC)
-    if not hmac.compare_digest(sd_hash.encode("utf-8"), hash.texts((prefix,))[0].encode("ascii")):
+    if not hmac.compare_digest(sd_hash.encode("utf-8"), hash.text(prefix).encode("ascii")):
         raise Refused("binding.sd_hash", spec="RFC 9901 §4.3.1")
     _check_times(claims, at, max_age)
     jws.check(binding.jws, key)

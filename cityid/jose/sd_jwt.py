@@ -7,9 +7,8 @@ holder's (`key_binding.check`). Digests are over the characters received, never 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from cityid import limits
 from cityid.encoding import base64url, json
@@ -25,21 +24,25 @@ RESERVED: Final = frozenset({"_sd", "_sd_alg", "..."})
 """Names that belong to the mechanism (RFC 9901 §4.1)."""
 _MEMBERS: Final = ("disclosures", "kb_jwt")
 _ABSENT: Final = object()
+_NO_POSITIONS: Final[Mapping[Path, tuple[int, ...]]] = MappingProxyType({})
 _ONLY_TEXT: Final = frozenset({str})
+_DEPTH: Final = limits.DEPTH
+_NODES: Final = limits.NODES
+_DIGESTS: Final = limits.DIGESTS
+_INSIDE: Final = limits.DISCLOSURE_DEPTH
+_INNER: Final = frozenset({dict, list})
 _METHODS: Final = frozenset({"jwe", "jku", "kid", "x5t#S256", "jkt", "osc"})
 """The other JWT confirmation methods that IANA has registered."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeyBinding:
+class KeyBinding(NamedTuple):
     """A KB-JWT as received: nothing in it is believed before `key_binding.check`."""
 
     jws: Jws
     claims: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Processed:
+class Processed(NamedTuple):
     """The claims after processing (RFC 9901 §7.1), and what the token's disclosures were.
 
     `payload` has no `_sd`, no `...`, no `_sd_alg` and nothing undisclosed. `hidden` gives the disclosure of each claim
@@ -48,23 +51,28 @@ class Processed:
     index of each element that remains. `carriers` are the objects and arrays that held a digest, known or not.
     """
 
-    payload: dict[str, Any] = field(repr=False)
-    hidden: Mapping[Path, bytes] = field(repr=False)
+    payload: dict[str, Any]
+    hidden: Mapping[Path, bytes]
     parents: Mapping[Path, Path | None]
     positions: Mapping[Path, tuple[int, ...]]
     carriers: tuple[Path, ...]
     hash: digests.Hash
 
+    def __repr__(self) -> str:
+        return f"Processed({len(self.hidden)} disclosed claims)"
 
-@dataclass(frozen=True, slots=True)
-class SdJwt:
+
+class SdJwt(NamedTuple):
     """An SD-JWT or SD-JWT+KB as read. `prefix` is all that `sd_hash` covers: the compact form up to its last tilde."""
 
     jws: Jws
-    disclosures: tuple[bytes, ...] = field(repr=False)
-    prefix: bytes = field(repr=False)
+    disclosures: tuple[bytes, ...]
+    prefix: bytes
     binding: KeyBinding | None
     processed: Processed
+
+    def __repr__(self) -> str:
+        return f"SdJwt({self.jws!r}, {len(self.disclosures)} disclosures)"
 
     @property
     def payload(self) -> dict[str, Any]:
@@ -169,9 +177,9 @@ def process(signed: Jws, disclosures: Collection[bytes], where: str = "sd_jwt") 
         raise Malformed("sd_jwt.unreferenced", where=where, spec="RFC 9901 §7.1", count=len(by_digest))
     return Processed(
         payload,
-        MappingProxyType(walk.hidden),
-        MappingProxyType(walk.parents),
-        MappingProxyType(walk.positions),
+        walk.hidden,
+        walk.parents,
+        MappingProxyType(walk.positions) if walk.positions else _NO_POSITIONS,
         tuple(walk.carriers),
         hash_,
     )
@@ -181,12 +189,11 @@ class _Walk:
     """One walk over payload and disclosed values, in place. Each disclosure is taken out of `by_digest` when its digest
     is met, so it can be used once, and what is left at the end was never referenced."""
 
-    __slots__ = ("by_digest", "carriers", "hidden", "inner", "nodes", "parents", "positions", "seen", "where")
+    __slots__ = ("by_digest", "carriers", "hidden", "nodes", "parents", "positions", "seen", "where")
 
     def __init__(self, by_digest: dict[str, bytes], where: str) -> None:
         self.by_digest = by_digest
         self.where = where
-        self.inner = f"{where}.disclosure"
         self.seen: list[str] = []
         self.hidden: dict[Path, bytes] = {}
         self.parents: dict[Path, Path | None] = {}
@@ -196,16 +203,15 @@ class _Walk:
 
     def object(self, value: dict[str, Any], path: Path, depth: int, parent: Path | None, inside: int) -> None:
         self.nodes += len(value)
-        if depth > limits.DEPTH or self.nodes > limits.NODES:
+        if depth > _DEPTH or self.nodes > _NODES:
             raise self._too_much(depth)
         if "..." in value or "_sd_alg" in value:
             raise self._at("sd_jwt.reserved_name", path, name="..." if "..." in value else "_sd_alg")
         found = value.pop("_sd", _ABSENT)
         for name, item in value.items():
-            if type(item) is dict:
-                self.object(item, (*path, name), depth + 1, parent, inside)
-            elif type(item) is list:
-                self.array(item, (*path, name), depth + 1, parent, inside)
+            if type(item) in _INNER:
+                inner = self.object if type(item) is dict else self.array
+                inner(item, (*path, name), depth + 1, parent, inside)
         if found is not _ABSENT:
             self._disclose(value, found, path, depth, parent, inside)
 
@@ -214,19 +220,20 @@ class _Walk:
     ) -> None:
         if type(found) is not list or not _ONLY_TEXT.issuperset(map(type, found)):
             raise self._at("sd_jwt.digests", path)
-        seen = self.seen
-        seen += found
-        if len(seen) > limits.DIGESTS:
+        self.seen += found
+        if len(self.seen) > _DIGESTS:
             raise self._too_many()
         self.carriers.append(path)
-        take = self.by_digest.pop
+        by_digest, where = self.by_digest, self.where + ".disclosure"
         for digest in found:
-            text = take(digest, None)
-            if text is None:
+            if digest not in by_digest:
                 continue
-            item = self._read(text, path, inside)
-            if len(item) != 3:
-                raise self._at("sd_jwt.arity", path, expected=3, found=len(item))
+            if inside >= _INSIDE:
+                raise self._too_far_inside(path)
+            text = by_digest.pop(digest)
+            item = json.read(base64url.decode(text, where), where=where, nodes=False)
+            if type(item) is not list or len(item) != 3:
+                raise self._misshapen(item, path, 3)
             salt, name, content = item
             if type(salt) is not str or type(name) is not str:
                 raise self._at("sd_jwt.disclosure_types", path)
@@ -238,17 +245,16 @@ class _Walk:
             at = (*path, name)
             self.hidden[at] = text
             self.parents[at] = parent
-            if type(content) is dict:
-                self.object(content, at, depth + 1, at, inside + 1)
-            elif type(content) is list:
-                self.array(content, at, depth + 1, at, inside + 1)
+            if type(content) in _INNER:
+                inner = self.object if type(content) is dict else self.array
+                inner(content, at, depth + 1, at, inside + 1)
 
     def array(self, value: list[Any], path: Path, depth: int, parent: Path | None, inside: int) -> None:
         self.nodes += len(value)
-        if depth > limits.DEPTH or self.nodes > limits.NODES:
+        if depth > _DEPTH or self.nodes > _NODES:
             raise self._too_much(depth)
-        dropped: set[int] | None = None
         carries = False
+        dropped: set[int] = set()
         for index, item in enumerate(value):
             if type(item) is list:
                 self.array(item, (*path, index), depth + 1, parent, inside)
@@ -262,16 +268,18 @@ class _Walk:
                     raise self._at("sd_jwt.placeholder", (*path, index))
                 carries = True
                 self.seen.append(digest)
-                if len(self.seen) > limits.DIGESTS:
+                if len(self.seen) > _DIGESTS:
                     raise self._too_many()
                 text = self.by_digest.pop(digest, None)
                 if text is None:
-                    dropped = dropped or set()
                     dropped.add(index)
                     continue
-                disclosed = self._read(text, path, inside)
-                if len(disclosed) != 2:
-                    raise self._at("sd_jwt.arity", path, expected=2, found=len(disclosed))
+                if inside >= _INSIDE:
+                    raise self._too_far_inside(path)
+                where = self.where + ".disclosure"
+                disclosed = json.read(base64url.decode(text, where), where=where, nodes=False)
+                if type(disclosed) is not list or len(disclosed) != 2:
+                    raise self._misshapen(disclosed, path, 2)
                 salt, content = disclosed
                 if type(salt) is not str:
                     raise self._at("sd_jwt.disclosure_types", path)
@@ -279,24 +287,23 @@ class _Walk:
                 at = (*path, index)
                 self.hidden[at] = text
                 self.parents[at] = parent
-                if type(content) is dict:
-                    self.object(content, at, depth + 1, at, inside + 1)
-                elif type(content) is list:
-                    self.array(content, at, depth + 1, at, inside + 1)
+                if type(content) in _INNER:
+                    inner = self.object if type(content) is dict else self.array
+                    inner(content, at, depth + 1, at, inside + 1)
         if carries:
             self.carriers.append(path)
-        if dropped is not None:
-            kept = tuple(index for index in range(len(value)) if index not in dropped)
+        if dropped:
+            kept = [index for index in range(len(value)) if index not in dropped]
             value[:] = [value[index] for index in kept]
-            self.positions[path] = kept
+            self.positions[path] = tuple(kept)
 
-    def _read(self, text: bytes, path: Path, inside: int) -> list[Any]:
-        if inside >= limits.DISCLOSURE_DEPTH:
-            raise self._at("sd_jwt.disclosure_depth", path, limit=limits.DISCLOSURE_DEPTH)
-        item = json.read(base64url.decode(text, self.inner), where=self.inner, nodes=False)
+    def _too_far_inside(self, path: Path) -> Malformed:
+        return self._at("sd_jwt.disclosure_depth", path, limit=limits.DISCLOSURE_DEPTH)
+
+    def _misshapen(self, item: Any, path: Path, expected: int) -> Malformed:
         if type(item) is not list:
-            raise self._at("sd_jwt.disclosure_types", path)
-        return item
+            return self._at("sd_jwt.disclosure_types", path)
+        return self._at("sd_jwt.arity", path, expected=expected, found=len(item))
 
     def _too_much(self, depth: int) -> Malformed:
         if depth > limits.DEPTH:

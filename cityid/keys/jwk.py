@@ -21,6 +21,8 @@ PRIVATE: Final = ("d", "k", "priv", "p", "q", "dp", "dq", "qi", "oth")
 """Members that only a private or symmetric key has (RFC 7518 §6, RFC 9964 §3)."""
 
 _SECRET: Final = frozenset(PRIVATE)
+_WORDS: Final = frozenset({"use", "alg", "key_ops", "kid"})
+"""What a key says of itself; most holders' keys say nothing."""
 _SIGNATURE_CURVES: Final = {
     ("EC", "P-256"): Algorithm.ES256,
     ("EC", "P-384"): Algorithm.ES384,
@@ -72,13 +74,12 @@ def read(jwk: Mapping[str, Any], where: str = "$", *, agreement: bool | None = F
             `key.use`, `key.operations`, `key.algorithm_mismatch`, `key.coordinate`, `key.*` of PublicKey, `json.*`,
             `base64url.*`.
     """
-    refuse_private(jwk, where)
+    if not _SECRET.isdisjoint(jwk):
+        refuse_private(jwk, where)
     return read_members(jwk, where, agreement=agreement)
 
 
 def refuse_private(jwk: Mapping[str, Any], where: str) -> None:
-    if _SECRET.isdisjoint(jwk):
-        return
     for member in PRIVATE:
         if member in jwk:
             raise Malformed("key.private", where=where, spec="RFC 7517 §9.2", member=member)
@@ -87,12 +88,15 @@ def refuse_private(jwk: Mapping[str, Any], where: str) -> None:
 def read_members(jwk: Mapping[str, Any], where: str, *, agreement: bool | None, private: bool = False) -> PublicKey:
     """`read` without the look for secret members: for those who import private keys (`private`: `key_ops` say sign)."""
     fields = Fields(jwk, where)
-    use, wanted = fields.optional_text("use"), fields.optional_text("alg")
+    use = wanted = None
+    if not _WORDS.isdisjoint(jwk):
+        use, wanted = fields.optional_text("use"), fields.optional_text("alg")
     kty = fields.text("kty")
     if agreement is None:
         agreement = use == "enc" or fields.optional_text("crv") == "X25519" or wanted in _ECDH_NAMES
-    _check_use(fields, use, agreement=agreement, private=private)
-    fields.optional_text("kid")
+    if not _WORDS.isdisjoint(jwk):
+        _check_use(fields, use, agreement=agreement, private=private)
+        fields.optional_text("kid")
     if kty == "AKP":
         algorithm = None if agreement else _ML_DSA.get(fields.text("alg"))
         if algorithm is None:
@@ -124,7 +128,7 @@ def _coordinates(fields: Fields, algorithm: Algorithm) -> bytes:
     size = RAW_LENGTH[algorithm] // 2
     raw = b"\x04"
     for member in ("x", "y"):
-        coordinate = base64url.decode(fields.text(member), fields.at(member))
+        coordinate = base64url.decode(fields.text(member), f"{fields.where}.{member}")
         if len(coordinate) != size:
             raise Malformed(
                 "key.coordinate",

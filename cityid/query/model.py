@@ -90,6 +90,7 @@ class CredentialQuery:
     _one_of: bool = field(init=False, repr=False, compare=False)
     _probes: tuple[Probe, ...] = field(init=False, repr=False, compare=False)
     _sets: tuple[tuple[int, ...], ...] = field(init=False, repr=False, compare=False)
+    _by_set: tuple[tuple[Probe, ...], ...] = field(init=False, repr=False, compare=False)
     _always: tuple[Test, ...] = field(init=False, repr=False, compare=False)
     _rest: tuple[tuple[int, Test], ...] = field(init=False, repr=False, compare=False)
     _masks: tuple[int, ...] = field(init=False, repr=False, compare=False)
@@ -110,6 +111,7 @@ class CredentialQuery:
         probes = tuple(Probe(claim.path, claim.values) for claim in self.claims)
         object.__setattr__(self, "_probes", probes)
         object.__setattr__(self, "_sets", sets)
+        object.__setattr__(self, "_by_set", tuple(tuple(probes[number] for number in names) for names in sets))
         # What each claim set needs is looked at first, values before names, because most credentials fail there.
         always = set(sets[0]).intersection(*sets)
         rest = sorted(set(chain.from_iterable(sets)) - always)
@@ -201,7 +203,7 @@ class CredentialQuery:
 
     def probes(self, place: int) -> tuple[Probe, ...]:
         """The compiled claims of one claim set."""
-        return tuple(self._probes[number] for number in self._sets[place])
+        return self._by_set[place]
 
     # --- judgement ------------------------------------------------------------------------------------------------
 

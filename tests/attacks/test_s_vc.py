@@ -7,7 +7,6 @@ import base64
 import functools
 import json
 import secrets
-from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
@@ -151,7 +150,7 @@ class TestSerialisation:
         assert verdict(json.dumps({**form, "signatures": [*form["signatures"], {**second, "header": {}}]})) == "passed"
         signed = vc(payload(), disclosures=[]).split(b"~")[0]
         flat = sd_jwt.flattened(
-            replace(token, jws=jws.read_compact(signed, typ="dc+sd-jwt"), disclosures=(), binding=None)
+            token._replace(jws=jws.read_compact(signed, typ="dc+sd-jwt"), disclosures=(), binding=None)
         )
         flat.pop("header")
         assert verdict(json.dumps(flat)) == "sd_jwt.misplaced"
