@@ -86,7 +86,7 @@ def _params() -> Iterator[object]:
         yield pytest.param(page, id=str(page.relative_to(TREE)), marks=[pytest.mark.kdf] if derives else [])
 
 
-@pytest.mark.parametrize("page", _params())
+@pytest.mark.parametrize("page", list(_params()))
 def test_page(page: Path, tmp_path: Path) -> None:
     source = str(page.relative_to(TREE))
     shell = transcripts.new_shell(tmp_path)
