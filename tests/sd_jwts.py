@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import secrets
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from cityid.edge.software_keys import SoftwareSigner, load
-from cityid.jose import jws, key_binding, sd_jwt
+from cityid.jose import jws, key_binding, sd_jwt, sd_jwt_issue
 from cityid.keys import Algorithm, Signer, jwk
 
 NOW = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
@@ -32,6 +34,22 @@ CNF = {"jwk": jwk.write(HOLDER.public_key)}
 def b64(data: bytes | str) -> str:
     data = data.encode() if isinstance(data, str) else data
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def issue(
+    claims: dict[str, Any],
+    frame: sd_jwt_issue.Frame,
+    signer: Signer,
+    *,
+    header: dict[str, Any],
+    entropy: Callable[[int], bytes] = secrets.token_bytes,
+) -> sd_jwt.SdJwt:
+    """What our own issuing makes, read back."""
+    protected = jws.protected(header, signer.public_key)
+    issued = sd_jwt_issue.issue(claims, frame, signer, protected=protected, entropy=entropy)
+    found = sd_jwt.read_issued(issued.text, typ=header["typ"])
+    assert issued.hidden == set(found.processed.hidden)
+    return found
 
 
 def disclosure(*items: Any) -> str:

@@ -36,7 +36,8 @@ from cityid.credential import (
 from cityid.did import parse, parse_url
 from cityid.encoding import base64url, json, times
 from cityid.errors import Malformed, Misuse, Problem, Refused
-from cityid.jose import digests, jws, key_binding, sd_jwt, sd_jwt_issue
+from cityid.formats import transaction_data
+from cityid.jose import jws, key_binding, sd_jwt, sd_jwt_issue
 from cityid.jose.sd_jwt import SdJwt
 from cityid.jose.sd_jwt_issue import Frame
 from cityid.keys import PublicKey, Signer, jwk, x509
@@ -162,7 +163,7 @@ class _SdJwtVc:
             raise Misuse(
                 "binding.wrong_signer", expected=credential.holder.thumbprint, found=holder.public_key.thumbprint
             )
-        extra = _transactions(challenge.transaction_data) if challenge.transaction_data else None
+        extra = transaction_data.digests_of(challenge.transaction_data) if challenge.transaction_data else None
         return prefix + key_binding.bind(
             prefix,
             holder,
@@ -206,7 +207,7 @@ class _SdJwtVc:
                     audience=challenge.audience, nonce=challenge.nonce, at=at, max_age=challenge.max_age,
                 )  # fmt: skip
                 if challenge.transaction_data and token.binding is not None:
-                    _check_transactions(token.binding.claims, challenge.transaction_data)
+                    transaction_data.check(token.binding.claims, challenge.transaction_data)
                 return _BOTH
             if token.binding is None:
                 return _UNBOUND
@@ -222,7 +223,7 @@ class _SdJwtVc:
         """DCQL `vct_values` (OpenID4VP B.3.5): one of them is the credential's `vct` or among its `aka_vcts`, character
         by character."""
         wanted = meta.get("vct_values")
-        return wanted is None or any(name in wanted for name in credential.types)
+        return wanted is None or not set(credential.types).isdisjoint(wanted)
 
     def describe(self, type: CredentialType) -> Mapping[str, Any]:
         """The names by which metadata speaks of this type, and the algorithms (OpenID4VP B.3.4, OpenID4VCI A.3)."""
@@ -429,47 +430,6 @@ def _check_unasked(token: SdJwt, binding: sd_jwt.KeyBinding, holder: PublicKey |
     if binding.claims.get("sd_hash") != covered:
         raise Refused("binding.sd_hash", spec="RFC 9901 §4.3.1")
     jws.check(binding.jws, holder)
-
-
-# -- transaction data (OpenID4VP §8.4, B.3.3.1) --
-
-
-def _allowed(data: Collection[str]) -> tuple[list[str], bool]:
-    """The hash functions that every entry allows, the request's first choice first; and whether it named any."""
-    allowed = list(digests.HASHES)
-    named = False
-    for index, text in enumerate(data):
-        where = f"$.transaction_data[{index}]"
-        entry = json.Fields(json.read_object(base64url.decode(text, where), where=where), where)
-        names = entry.optional_texts("transaction_data_hashes_alg")
-        named = named or names is not None
-        allowed = [name for name in (names or [digests.DEFAULT]) if name in allowed]
-    return allowed, named
-
-
-def _transactions(data: tuple[str, ...]) -> dict[str, Any]:
-    """What the KB-JWT says of transaction data: digests of the strings as received, never of what they decode to."""
-    allowed, named = _allowed(data)
-    if not allowed:
-        raise Refused("binding.transaction_data_alg", spec="OpenID4VP B.3.3.1", found="none in common")
-    hash_ = digests.HASHES[allowed[0]]
-    claims: dict[str, Any] = {"transaction_data_hashes": hash_.texts([text.encode("ascii") for text in data])}
-    if named:
-        claims["transaction_data_hashes_alg"] = hash_.name
-    return claims
-
-
-def _check_transactions(claims: Mapping[str, Any], data: tuple[str, ...]) -> None:
-    found = claims.get("transaction_data_hashes")
-    if type(found) is not list or not all(type(text) is str for text in found):
-        raise Refused("binding.transaction_data_missing", spec="OpenID4VP B.3.3.1")
-    allowed, named = _allowed(data)
-    name = claims.get("transaction_data_hashes_alg", "" if named else digests.DEFAULT)
-    if name not in allowed:
-        raise Refused("binding.transaction_data_alg", spec="OpenID4VP B.3.3.1", found=str(name))
-    wanted = digests.HASHES[name].texts([text.encode("ascii") for text in data])
-    if sorted(wanted) != sorted(found):
-        raise Refused("binding.transaction_data", spec="OpenID4VP §8.4")
 
 
 # -- issuing --

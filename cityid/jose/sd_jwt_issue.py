@@ -1,7 +1,8 @@
 """Issuing SD-JWTs (RFC 9901 §4): a frame says what can be hidden, once for a credential type; claims are poured in.
 
-Disclosures are made from the leaves upward, a generation at a time, because a disclosure covers the digests inside it.
-Each has a salt of its own of at least 132 bits; digests are sorted, so their order says nothing about the claims'.
+Disclosures are made from the leaves upward, a generation at a time, because a disclosure covers the digests inside it;
+nearly all are of the first. Each has a salt of its own of at least 132 bits; digests are sorted, so their order says
+nothing about the claims'.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import binascii
 import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from json.encoder import encode_basestring
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
@@ -19,7 +20,7 @@ from cityid.encoding import json
 from cityid.errors import Malformed, Misuse
 from cityid.jose import digests, jws
 from cityid.jose.digests import Hash
-from cityid.jose.sd_jwt import RESERVED, Path, Processed, SdJwt, pointer
+from cityid.jose.sd_jwt import RESERVED, Path, pointer
 from cityid.keys import Signer
 
 UNHIDEABLE: Final = frozenset({"iss", "aud", "exp", "nbf", "cnf"})
@@ -29,9 +30,10 @@ of an `aud` array. Credential formats name more."""
 Step: TypeAlias = str | int | None
 _quote: Final = encode_basestring
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
+_ONLY_TEXT: Final = frozenset({str})
 _SALT: Final = 18  # bytes: 24 characters, of which up to two are left out again
 _DECOY: Final = 32
-_NO_POSITIONS: Final[Mapping[Path, tuple[int, ...]]] = MappingProxyType({})
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,8 @@ class _Node:
     salt and value in its disclosure, `inside` the nodes of children with more to hide."""
 
     array: bool
-    hide: Mapping[Step, bytes]
-    inside: Mapping[Step, _Node]
+    hide: dict[Step, str]
+    inside: dict[Step, _Node]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,37 +97,51 @@ def _compile(paths: set[tuple[Step, ...]], at: tuple[Step, ...]) -> _Node:
     # One node is an object's, an array's for every element, or an array's for numbered ones.
     if len(kinds) > 1:
         raise Misuse("sd_jwt.frame_path", path=pointer(at))
-    hide: dict[Step, bytes] = {}
+    hide: dict[Step, str] = {}
     below: dict[Step, set[tuple[Step, ...]]] = {}
     for step, *rest in paths:
         if rest:
             below.setdefault(step, set()).add(tuple(rest))
         else:
-            hide[step] = b'",' + json.write(step) + b"," if isinstance(step, str) else b'",'
+            hide[step] = f'",{json.write(step).decode()},' if isinstance(step, str) else '",'
     inside = {step: _compile(rest, (*at, step)) for step, rest in below.items()}
-    return _Node(kinds.isdisjoint({str}) and bool(kinds), MappingProxyType(hide), MappingProxyType(inside))
+    return _Node(kinds.isdisjoint({str}) and bool(kinds), hide, inside)
 
 
-_Pending: TypeAlias = tuple[bytes, Any, list[Any], int, Path, Path | None]
-"""A disclosure that waits for the digests inside its value: what stands between salt and value, the value, the list for
-its digest, the place there (-1: at the end), its path and that of the disclosure around it."""
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """An SD-JWT with all its disclosures: `text` is its compact form, `hidden` what its holder can leave out."""
+
+    text: bytes = field(repr=False)
+    hidden: frozenset[Path]
+
+
+_Later: TypeAlias = tuple[str, Any, list[str] | dict[str, str]]
+"""A disclosure that waits for the digests inside its value: what stands between salt and value, the value, and where
+its own digest goes: to an object's `_sd`, or into the place of an array's element."""
 
 
 class _Pour:
-    """One walk over the claims: builds the payload, with holes where digests will stand."""
+    """One walk over the claims: builds the payload, with holes where digests will stand.
 
-    __slots__ = ("carriers", "decoys", "decoys_each", "first", "generations", "padded", "sorted")
+    A disclosure is kept as its tail: all of it that comes after the salt. `members` are those of the first generation
+    in objects, of which each of `found` takes its share; `elements` those in arrays, which fill `holes` one by one.
+    """
+
+    __slots__ = ("decoys", "decoys_each", "elements", "found", "hidden", "holes", "later", "members", "padded")
 
     def __init__(self, decoys: int, padded: bool) -> None:
-        self.first: list[_Pending] = []
-        self.generations: list[list[_Pending]] = [self.first]
+        self.members: list[str] = []
+        self.found: list[tuple[list[str], int]] = []
+        self.elements: list[str] = []
+        self.holes: list[dict[str, str]] = []
+        self.later: list[list[_Later]] = []
+        self.hidden: list[Path] = []
         self.decoys_each = decoys
         self.padded = padded
         self.decoys: list[tuple[list[Any], bool]] = []
-        self.sorted: list[list[str]] = []
-        self.carriers: list[Path] = []
 
-    def content(self, value: Any, node: _Node | None, path: Path, parent: Path | None) -> tuple[Any, int]:
+    def content(self, value: Any, node: _Node | None, path: Path) -> tuple[Any, int]:
         """`value` as it will be signed, and how many generations of disclosures must be done before it is complete."""
         kind = type(value)
         if kind is str:
@@ -133,10 +149,10 @@ class _Pour:
                 return value, 0
         elif kind is dict:
             if node is None or not node.array:
-                return self.object(value, node, path, parent)
+                return self.object(value, node, path)
         elif kind is list:
             if node is None or node.array:
-                return self.array(value, node, path, parent)
+                return self.array(value, node, path)
         elif kind is int:
             if not -limits.INTEGER <= value <= limits.INTEGER:
                 raise Malformed("json.integer_too_large", where=pointer(path), length=value.bit_length())
@@ -147,81 +163,94 @@ class _Pour:
             raise Malformed("sd_jwt.frame_mismatch", where=pointer(path), found=json.kind(value))
         return value, 0
 
-    def object(self, value: dict[str, Any], node: _Node | None, path: Path, parent: Path | None) -> tuple[Any, int]:
+    def object(self, value: Mapping[str, Any], node: _Node | None, path: Path) -> tuple[dict[str, Any], int]:
         if len(path) >= limits.DEPTH:
             raise Malformed("json.too_deep", where=pointer(path[:4]), limit=limits.DEPTH)
-        built: dict[str, Any] = {}
+        if not RESERVED.isdisjoint(value) or not _ONLY_TEXT.issuperset(map(type, value)):
+            raise _bad_name(value, path)
         if node is None:
-            for name, item in value.items():
-                if name in RESERVED or type(name) is not str:
-                    raise _bad_name(name, path)
-                built[name] = self.content(item, None, (*path, name), parent)[0]
-            return built, 0
-        hide, inside, pend = node.hide, node.inside, self.first.append
+            return {name: self.content(item, None, (*path, name))[0] for name, item in value.items()}, 0
+        hide, inside, hidden = node.hide, node.inside, self.hidden
+        built: dict[str, Any] = {}
+        own: list[str] = []
         found: list[str] = []
         height = hides = 0
         for name, item in value.items():
-            if name in RESERVED or type(name) is not str:
-                raise _bad_name(name, path)
-            at = (*path, name)
             middle = hide.get(name)
+            at = (*path, name)
             kind = type(item)
-            if (kind is str or kind is bool) and name not in inside:
-                if middle is not None:
+            if middle is not None:
+                hides += 1
+                hidden.append(at)
+                if kind is str and name not in inside:
                     # What nearly every claim is, without the detours below.
-                    pend((middle, item, found, -1, at, parent))
-                    hides += 1
-                    height = height or 1
+                    own.append(f"{middle}{_quote(item)}]")
                     continue
-                content, inner = item, 0
-            else:
-                content, inner = self.content(item, inside.get(name), at, parent if middle is None else at)
+                if kind is bool and name not in inside:
+                    own.append(f"{middle}true]" if item else f"{middle}false]")
+                    continue
+            content, inner = self.content(item, inside.get(name), at)
             if middle is None:
                 built[name] = content
             else:
-                self._pend(inner, (middle, content, found, -1, at, parent))
+                if inner:
+                    self._wait(inner, (middle, content, found))
+                else:
+                    own.append(_tail(middle, content))
                 inner += 1
-                hides += 1
             if inner > height:
                 height = inner
+        if own:
+            self.members += own
+            height = height or 1
         if hide:
             absent = self.decoys_each + (len(hide) - hides if self.padded else 0)
             self.decoys += [(found, False)] * absent
             if hides or absent:
                 built["_sd"] = found
-                self.sorted.append(found)
-                self.carriers.append(path)
+                self.found.append((found, len(own)))
         return built, height
 
-    def array(self, value: list[Any], node: _Node | None, path: Path, parent: Path | None) -> tuple[Any, int]:
+    def array(self, value: list[Any], node: _Node | None, path: Path) -> tuple[list[Any], int]:
         if len(path) >= limits.DEPTH:
             raise Malformed("json.too_deep", where=pointer(path[:4]), limit=limits.DEPTH)
         if node is None:
-            return [self.content(item, None, (*path, index), parent)[0] for index, item in enumerate(value)], 0
+            return [self.content(item, None, (*path, index))[0] for index, item in enumerate(value)], 0
         built: list[Any] = []
         height = 0
         for index, item in enumerate(value):
             at = (*path, index)
             middle = node.hide.get(index) or node.hide.get(None)
             child = node.inside.get(index) or node.inside.get(None)
-            content, inner = self.content(item, child, at, parent if middle is None else at)
-            built.append(content)
-            if middle is not None:
-                self._pend(inner, (middle, content, built, index, at, parent))
+            if type(item) is str and child is None:
+                content, inner = item, 0
+            else:
+                content, inner = self.content(item, child, at)
+            if middle is None:
+                built.append(content)
+            else:
+                hole: dict[str, str] = {}
+                built.append(hole)
+                self.hidden.append(at)
+                if inner:
+                    self._wait(inner, (middle, content, hole))
+                else:
+                    self.elements.append(_tail(middle, content))
+                    self.holes.append(hole)
                 inner += 1
             height = max(height, inner)
         if node.hide:
             self.decoys += [(built, True)] * self.decoys_each
-            self.carriers.append(path)
         return built, height
 
-    def _pend(self, generation: int, pending: _Pending) -> None:
-        while len(self.generations) <= generation:
-            self.generations.append([])
-        self.generations[generation].append(pending)
+    def _wait(self, generation: int, disclosure: _Later) -> None:
+        while len(self.later) < generation:
+            self.later.append([])
+        self.later[generation - 1].append(disclosure)
 
 
-def _bad_name(name: Any, path: Path) -> Malformed:
+def _bad_name(value: Mapping[Any, Any], path: Path) -> Malformed:
+    name = next(name for name in value if type(name) is not str or name in RESERVED)
     return Malformed("sd_jwt.claim_name", where=pointer(path), spec="RFC 9901 §4.1", name=str(name))
 
 
@@ -230,100 +259,104 @@ def issue(
     frame: Frame,
     signer: Signer,
     *,
-    header: Mapping[str, Any],
+    protected: bytes,
+    registered: Mapping[str, Any] = _NOTHING,
     entropy: Callable[[int], bytes] = secrets.token_bytes,
-) -> SdJwt:
-    """`claims` signed as an SD-JWT with all its disclosures; its text is `.prefix`. `header` is without `alg`.
+) -> Issued:
+    """`claims` signed as an SD-JWT with all its disclosures. `protected` is the header segment that `jws.protected`
+    made for the signer's key; `registered` are members that the caller made itself and that are never hidden.
 
     Raises:
         Malformed: `sd_jwt.claim_name`, for a claim called `_sd`, `_sd_alg` or `...`; `sd_jwt.frame_mismatch`, where the
-            frame hides parts of a value that has none; `json.*`, for what JSON cannot say.
-        Misuse: `sd_jwt.entropy`, `jws.header_member`.
+            frame hides parts of a value that has none; `sd_jwt.disclosures` and others, for more than we would read
+            ourselves; `json.*`, for what JSON cannot say.
+        Misuse: `sd_jwt.entropy`.
         Unavailable: `keys.unavailable`.
     """
     pour = _Pour(frame.decoys, frame.padded)
-    payload = pour.object(dict(claims), frame.root, (), None)[0]
-    count = _count(pour)
+    payload = {**registered, **pour.object(claims, frame.root, ())[0]}
+    _check_limits(pour)
     _add_decoys(pour, frame.hash, entropy)
-    made: list[bytes] = []
-    hidden: dict[Path, bytes] = {}
-    parents: dict[Path, Path | None] = {}
+    count = len(pour.hidden)
     salts = _salts(count, entropy)
-    for generation in pour.generations:
-        texts = _disclosures(generation, salts[len(made) :])
-        for (_, _, target, index, path, parent), text, digest in zip(
-            generation, texts, frame.hash.texts(texts), strict=True
-        ):
-            if index < 0:
-                target.append(digest)
+    made = _first_generation(pour, salts, frame.hash)
+    for generation in pour.later:
+        _sort(pour)
+        texts = _disclosures([_tail(middle, value) for middle, value, _ in generation], salts[len(made) :])
+        for (_, _, target), digest in zip(generation, frame.hash.texts(texts), strict=True):
+            if isinstance(target, dict):
+                target["..."] = digest
             else:
-                target[index] = {"...": digest}
-            hidden[path] = text
-            parents[path] = parent
-        for found in pour.sorted:
-            found.sort()
+                target.append(digest)
         made += texts
+    _sort(pour)
     payload["_sd_alg"] = frame.hash.name
-    signed = jws.make(header, json.write(payload), signer)
-    prefix = b"~".join([signed.compact, *made, b""])
-    if len(prefix) > limits.DOCUMENT:
-        raise Malformed("jws.too_large", limit=limits.DOCUMENT, size=len(prefix))
-    processed = Processed(
-        dict(claims),
-        MappingProxyType(hidden),
-        MappingProxyType(parents),
-        _NO_POSITIONS,
-        tuple(pour.carriers),
-        frame.hash,
-    )
-    return SdJwt(signed, tuple(made), prefix, None, processed)
+    signed = jws.sign_segments(protected, json.write(payload), signer)
+    text = b"~".join([signed, *made, b""])
+    if len(text) > limits.DOCUMENT:
+        raise Malformed("jws.too_large", limit=limits.DOCUMENT, size=len(text))
+    return Issued(text, frozenset(pour.hidden))
 
 
-def _count(pour: _Pour) -> int:
-    """The number of disclosures, within what we ourselves would read."""
-    count = sum(map(len, pour.generations))
-    if len(pour.generations) > limits.DISCLOSURE_DEPTH:
+def _first_generation(pour: _Pour, salts: list[str], hash: Hash) -> list[bytes]:
+    """The disclosures that wait for nothing; their digests are put in place."""
+    made = _disclosures(pour.members + pour.elements, salts)
+    texts = hash.texts(made)
+    start = 0
+    for found, count in pour.found:
+        found.extend(texts[start : start + count])
+        start += count
+    for hole, digest in zip(pour.holes, texts[start:], strict=True):
+        hole["..."] = digest
+    return made
+
+
+def _sort(pour: _Pour) -> None:
+    for found, _ in pour.found:
+        found.sort()
+
+
+def _check_limits(pour: _Pour) -> None:
+    """No more than we ourselves would read."""
+    if len(pour.later) >= limits.DISCLOSURE_DEPTH:
         raise Malformed("sd_jwt.disclosure_depth", limit=limits.DISCLOSURE_DEPTH)
-    if count > limits.DISCLOSURES:
+    if len(pour.hidden) > limits.DISCLOSURES:
         raise Malformed("sd_jwt.disclosures", limit=limits.DISCLOSURES)
-    if count + len(pour.decoys) > limits.DIGESTS:
+    if len(pour.hidden) + len(pour.decoys) > limits.DIGESTS:
         raise Malformed("sd_jwt.digest_count", limit=limits.DIGESTS)
-    return count
 
 
-def _salts(count: int, entropy: Callable[[int], bytes]) -> list[bytes]:
+def _salts(count: int, entropy: Callable[[int], bytes]) -> list[str]:
     raw = entropy(_SALT * count) if count else b""
-    text = binascii.b2a_base64(raw, newline=False).translate(_TO_URL)
+    text = binascii.b2a_base64(raw, newline=False).translate(_TO_URL).decode("ascii")
     salts = [text[start : start + 24] for start in range(0, 24 * count, 24)]
     if len(raw) != _SALT * count or len(set(salts)) != count:
         raise Misuse("sd_jwt.entropy", spec="RFC 9901 §9.3")
     return salts
 
 
-def _disclosures(generation: list[_Pending], salts: list[bytes]) -> list[bytes]:
-    """The disclosures in base64url: salts are cut so that each is a multiple of three bytes; one base64 does all."""
-    parts: list[bytes] = []
-    ends: list[int] = []
-    end = 0
-    for pending, salt in zip(generation, salts, strict=False):
-        value = pending[1]
-        plain = type(value) is str and value.isascii()
-        tail = pending[0] + (_quote(value).encode("ascii") if plain else _value(value)) + b"]"
-        length = 26 + len(tail)
-        cut = length % 3
-        parts += (b'["', salt[: 24 - cut], tail)
-        end += (length - cut) // 3 * 4
-        ends.append(end)
-    text = binascii.b2a_base64(b"".join(parts), newline=False).translate(_TO_URL)
-    return [text[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+def _tail(middle: str, value: Any) -> str:
+    if type(value) is str:
+        return f"{middle}{_quote(value)}]"
+    return f"{middle}{json.write(value).decode()}]"
 
 
-def _value(value: Any) -> bytes:
-    if value is True:
-        return b"true"
-    if value is False:
-        return b"false"
-    return json.write(value)
+def _disclosures(tails: list[str], salts: list[str]) -> list[bytes]:
+    """The disclosures in base64url. Salts are cut so that each is a multiple of three bytes; one base64 does all.
+
+    Three NULs, which no JSON has and which are AAAA in base64, stand between them until they are cut apart again.
+    """
+    if not tails:
+        return []
+    try:
+        written = [
+            f'["{salt[: 24 - (len(tail if tail.isascii() else tail.encode()) + 2) % 3]}{tail}'
+            for tail, salt in zip(tails, salts, strict=False)
+        ]
+    except UnicodeEncodeError:
+        raise Malformed("json.surrogate", spec="RFC 7493 §2.1") from None
+    joined = "\0\0\0".join(written).encode()
+    return binascii.b2a_base64(joined, newline=False).translate(_TO_URL).split(b"AAAA")
 
 
 def _add_decoys(pour: _Pour, hash: Hash, entropy: Callable[[int], bytes]) -> None:
@@ -331,5 +364,3 @@ def _add_decoys(pour: _Pour, hash: Hash, entropy: Callable[[int], bytes]) -> Non
         return
     for (target, array), digest in zip(pour.decoys, hash.texts([entropy(_DECOY) for _ in pour.decoys]), strict=True):
         target.append({"...": digest} if array else digest)
-    for found in pour.sorted:
-        found.sort()

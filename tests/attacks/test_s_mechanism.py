@@ -26,6 +26,7 @@ from tests.sd_jwts import (
     check,
     digest,
     disclosure,
+    issue,
     one,
     signed,
     token,
@@ -343,7 +344,7 @@ def test_s37_salts_decoys_and_order() -> None:
     salts: set[str] = set()
     ordered = 0
     for _ in range(200):
-        made = sd_jwt_issue.issue({name: name for name in names}, frame, ISSUER, header={"typ": TYP})
+        made = issue({name: name for name in names}, frame, ISSUER, header={"typ": TYP})
         contents = [json.loads(_decoded(text)) for text in made.disclosures]
         salts.update(salt for salt, _, _ in contents)
         assert all(len(salt) >= 22 for salt, _, _ in contents)
@@ -382,9 +383,9 @@ def test_s38_a_claim_that_cannot_be_issued(name: str, where: str) -> None:
     }
     frame = sd_jwt_issue.frame([("h",)])
     with pytest.raises(Malformed, match=r"sd_jwt\.claim_name"):
-        sd_jwt_issue.issue(bad[where], frame, _Unused(), header={"typ": TYP})
+        issue(bad[where], frame, _Unused(), header={"typ": TYP})
     good: dict[str, Any] = {"x": {name + "x": 1}, "h": {"y": [{name + "x": name}]}}
-    assert read(sd_jwt_issue.issue(good, frame, ISSUER, header={"typ": TYP}).prefix.decode()) == good
+    assert read(issue(good, frame, ISSUER, header={"typ": TYP}).prefix.decode()) == good
 
 
 def test_s38_a_frame_that_hides_the_key() -> None:
@@ -395,7 +396,7 @@ def test_s38_a_frame_that_hides_the_key() -> None:
 def test_s39_a_child_brings_its_parent() -> None:
     frame = sd_jwt_issue.frame([("address",), ("address", "locality"), ("name",)])
     claims = {"address": {"locality": "Lindau"}, "name": "Anna"}
-    card = sd_jwt.read_issued(sd_jwt_issue.issue(claims, frame, ISSUER, header={"typ": TYP}).prefix, typ=TYP)
+    card = issue(claims, frame, ISSUER, header={"typ": TYP})
     shown = sd_jwt.select(card, [("address", "locality")])
     assert read(shown.decode()) == {"address": {"locality": "Lindau"}}
     assert shown.count(b"~") == 3

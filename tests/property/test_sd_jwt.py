@@ -27,6 +27,7 @@ from tests.sd_jwts import (
     check,
     digest,
     disclosure,
+    issue,
     one,
     token,
 )
@@ -85,15 +86,13 @@ def test_1_what_was_chosen_is_shown_and_nothing_else(
     claims, hidden, chosen, decoys, function = case
     before = deepcopy(claims)
     frame = sd_jwt_issue.frame(hidden, decoys=decoys, hash=function, padded=bool(decoys % 2))
-    made = sd_jwt_issue.issue({**claims, "cnf": CNF}, frame, ISSUER, header={"typ": TYP})
+    card = issue({**claims, "cnf": CNF}, frame, ISSUER, header={"typ": TYP})
     assert claims == before
-    card = sd_jwt.read_issued(made.prefix, typ=TYP)
-    assert card.payload == {**claims, "cnf": CNF} == made.payload
+    assert card.payload == {**claims, "cnf": CNF}
     assert set(card.processed.hidden) == hidden
-    assert card.processed.hidden == made.processed.hidden
-    assert card.processed.parents == made.processed.parents
+    for path, around in card.processed.parents.items():
+        assert around == next((path[:end] for end in range(len(path) - 1, 0, -1) if path[:end] in hidden), None)
     prefix = sd_jwt.select(card, chosen)
-    assert prefix == sd_jwt.select(made, chosen)
     kb = key_binding.bind(prefix, HOLDER, hash=card.processed.hash, audience=AUDIENCE, nonce=NONCE, at=NOW)
     # the disclosures around a chosen one go along
     along = {path[:length] for path in chosen for length in range(1, len(path) + 1)} & hidden
@@ -136,7 +135,7 @@ def test_2_cut_and_grown(place: int, cut: int, grown: bytes) -> None:
 def test_3_removed_added_or_moved_disclosures(order: list[int], count: int) -> None:
     claims = {"a": 1, "b": 2, "c": 3, "d": 4}
     frame = sd_jwt_issue.frame([(name,) for name in claims])
-    card = sd_jwt_issue.issue({**claims, "cnf": CNF}, frame, ISSUER, header={"typ": TYP})
+    card = issue({**claims, "cnf": CNF}, frame, ISSUER, header={"typ": TYP})
     prefix = sd_jwt.select(card, [("a",), ("b",), ("c",)])
     kb = key_binding.bind(prefix, HOLDER, hash=card.processed.hash, audience=AUDIENCE, nonce=NONCE, at=NOW)
     issued = prefix.split(b"~")[0]
@@ -222,7 +221,7 @@ def test_differential_ours_is_the_stricter_one(contents: list[Any], array: bool)
 def test_differential_theirs_reads_what_we_issue(case: tuple[dict[str, Any], set[Path], set[Path], int, str]) -> None:
     claims, hidden, chosen, decoys, _ = case
     frame = sd_jwt_issue.frame(hidden, decoys=decoys)
-    made = sd_jwt_issue.issue(claims, frame, ISSUER, header={"typ": TYP})
+    made = issue(claims, frame, ISSUER, header={"typ": TYP})
     prefix = sd_jwt.select(made, chosen)
     assert _theirs(prefix.decode()) == sd_jwt.read(prefix, typ=TYP).payload
     assert _theirs(made.prefix.decode()) == claims
@@ -248,7 +247,7 @@ def test_18_cost_grows_with_size() -> None:
     frame = sd_jwt_issue.frame([("a", None)])
     sizes = []
     for count in (1, 10, 100, 1000):
-        card = sd_jwt_issue.issue({"a": list(range(count))}, frame, ISSUER, header={"typ": TYP})
+        card = issue({"a": list(range(count))}, frame, ISSUER, header={"typ": TYP})
         assert len(sd_jwt.read(card.prefix, typ=TYP).processed.hidden) == count
         sizes.append(len(card.prefix) / count)
     assert all(later <= earlier for earlier, later in itertools.pairwise(sizes))
