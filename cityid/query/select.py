@@ -143,6 +143,9 @@ def _names(path: tuple[str, ...], expected: Expected | None) -> Test:
     """The short cut for paths of names only, which nearly all are; the commonest lengths are written out."""
     *outer, last = path
     first = path[0]
+    if len(path) == 2 and expected is not None and len(expected) == 1:
+        ((kind, allowed),) = expected.items()
+        return _second(first, last, kind, allowed)
 
     def top(credential: Credential, budget: Budget) -> bool:
         claims = credential.claims
@@ -165,6 +168,19 @@ def _names(path: tuple[str, ...], expected: Expected | None) -> Test:
         return expected is None or agrees(value[last], expected)
 
     return deep if len(path) > 2 else second if outer else top
+
+
+def _second(first: str, last: str, kind: type, allowed: frozenset[str | int | bool]) -> Test:
+    """The short cut for `["address", "locality"]` with values of one type."""
+
+    def holds(credential: Credential, budget: Budget) -> bool:
+        value = credential.claims.get(first)
+        if not isinstance(value, OBJECT):
+            return False
+        found = value.get(last)
+        return type(found) is kind and found in allowed
+
+    return holds
 
 
 def _elements(name: str) -> Test:
