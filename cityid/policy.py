@@ -107,7 +107,7 @@ def _values(claims: Any, path: Path) -> list[Any]:
 
 def _below(value: Any, part: str | int | None) -> list[Any]:
     if isinstance(part, str):
-        return [value[part]] if isinstance(value, Mapping) and part in value else []
+        return [value[part]] if isinstance(value, (dict, Mapping)) and part in value else []
     if not isinstance(value, list):
         return []
     return value if part is None else value[part : part + 1]

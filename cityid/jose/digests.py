@@ -6,12 +6,14 @@ import binascii
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from operator import methodcaller
 from types import MappingProxyType
 from typing import Any, Final
 
 from cityid.errors import Malformed
 
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
+_digest: Final = methodcaller("digest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class Hash:
     def texts(self, messages: Iterable[bytes]) -> list[str]:
         """The digest of each message, in base64url without padding."""
         function, fill, length = self.function, self._fill, self._length
-        joined = fill.join([function(message).digest() for message in messages]) + fill
+        joined = fill.join(map(_digest, map(function, messages))) + fill
         text = binascii.b2a_base64(joined, newline=False).translate(_TO_URL).decode("ascii")
         return [text[start : start + length] for start in range(0, len(joined) // 3 * 4, self._step)]
 
