@@ -459,7 +459,7 @@ def _letterhead(place: KeyPlace, issuer: str, key: PublicKey) -> _Letterhead:
         if kid:
             header["kid"] = kid
     found, where = _issuer(header, named)
-    return jws.protected(header, key), MappingProxyType(named), found, (KeyRef(where),)
+    return jws.protected(header, key), named, found, (KeyRef(where),)
 
 
 @lru_cache(_MEMO)
@@ -470,7 +470,7 @@ def _times(window: Window) -> tuple[Mapping[str, int], Window]:
         written["iat"] = written["nbf"] = times.numeric(window.start)
     if window.end is not None:
         written["exp"] = times.numeric(window.end)
-    return MappingProxyType(written), _window(written)
+    return written, _window(written)
 
 
 def _status(draft: Draft) -> dict[str, Any]:

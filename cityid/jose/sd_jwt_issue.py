@@ -32,6 +32,8 @@ _quote: Final = encode_basestring
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 _ONLY_TEXT: Final = frozenset({str})
 _SALT: Final = 18  # bytes: 24 characters, of which up to two are left out again
+_KEPT: Final = (22, 24, 23)
+"""Characters of a salt, by the length (modulo 3) of all that follows it."""
 _DECOY: Final = 32
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -349,12 +351,12 @@ def _disclosures(tails: list[str], salts: list[str]) -> list[bytes]:
     if not tails:
         return []
     try:
-        written = [
-            f'["{salt[: 24 - (len(tail if tail.isascii() else tail.encode()) + 2) % 3]}{tail}'
-            for tail, salt in zip(tails, salts, strict=False)
-        ]
+        lengths = [len(tail) if tail.isascii() else len(tail.encode()) for tail in tails]
     except UnicodeEncodeError:
         raise Malformed("json.surrogate", spec="RFC 7493 §2.1") from None
+    written = [
+        f'["{salt[: _KEPT[length % 3]]}{tail}' for salt, length, tail in zip(salts, lengths, tails, strict=False)
+    ]
     joined = "\0\0\0".join(written).encode()
     return binascii.b2a_base64(joined, newline=False).translate(_TO_URL).split(b"AAAA")
 
