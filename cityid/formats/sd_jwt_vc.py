@@ -36,8 +36,7 @@ from cityid.credential import (
 from cityid.did import parse, parse_url
 from cityid.encoding import base64url, json, times
 from cityid.errors import Malformed, Misuse, Problem, Refused
-from cityid.formats import transaction_data
-from cityid.jose import jws, key_binding, sd_jwt, sd_jwt_issue
+from cityid.jose import jws, key_binding, sd_jwt, sd_jwt_issue, transaction_data
 from cityid.jose.sd_jwt import SdJwt
 from cityid.jose.sd_jwt_issue import Frame
 from cityid.keys import PublicKey, Signer, jwk, x509
