@@ -268,7 +268,7 @@ class AnswerRejected:
 AnswerVerdict: TypeAlias = AnswerAccepted | AnswerRejected
 _NO_CHECKS: Final[Mapping[str, tuple[tuple[Check, ...], ...]]] = MappingProxyType({})
 # A wrong nonce anywhere means that somebody mixes answers: OpenID4VP §14.1.2 refuses the whole.
-_POISON: Final = frozenset({"binding.nonce", "binding.audience"})
+_POISON: Final = "binding.nonce"
 
 
 @plan
@@ -342,7 +342,7 @@ def _judge_all(
     checks = MappingProxyType({name: tuple(v.checks for v in group) for name, group in refused.items()})
     problems = asked.query.judge(sent, {name: len(group) for name, group in accepted.items()})
     verdicts = [verdict for group in refused.values() for verdict in group]
-    poisoned = tuple(verdict.reason for verdict in verdicts if verdict.reason.code in _POISON)
+    poisoned = tuple(verdict.reason for verdict in verdicts if verdict.reason.code == _POISON)
     if problems or poisoned:
         undecided = all(verdict.undecided for verdict in verdicts)
         return AnswerRejected((*poisoned, *problems), checks, undecided=undecided)

@@ -192,6 +192,17 @@ class TestSets:
         stolen = town.shows_one(desk.ask())
         assert reason(desk.judge({"card": [good, stolen]}, asked)) == "binding.nonce"
 
+    def test_an_answer_to_somebody_else_is_discarded(self, town: Town) -> None:
+        """OpenID4VP §8.6: only a wrong nonce condemns the whole answer."""
+        desk = town.desk(MANY)
+        asked = desk.ask()
+        good = town.shows_one(asked)
+        other = replace(asked, challenge=replace(asked.challenge, audience="x509_san_dns:bar.lindau.example"))
+        verdict = desk.judge({"card": [good, town.shows_one(other)]}, asked)
+        assert isinstance(verdict, AnswerAccepted)
+        ((checks,),) = verdict.discarded.values()
+        assert "binding.audience" in {check.problem.code for check in checks if check.problem}
+
     def test_claims_of_a_refused_answer_are_nowhere(self, town: Town) -> None:
         desk = town.desk(TWO)
         asked = desk.ask()
