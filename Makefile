@@ -93,7 +93,7 @@ bench: $(VENV)/.test
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
 mutants: $(VENV)/.test
-	$(BIN)/python tests/mutants.py $(ARGS)
+	$(BIN)/python -P tests/mutants.py $(ARGS)
 
 interop: $(VENV)/.test
 	cd tests/interop && npm ci --no-audit --no-fund --loglevel=error
