@@ -19,7 +19,7 @@ def _allowed(data: Collection[str]) -> tuple[list[str], bool]:
         entry = json.Fields(json.read_object(base64url.decode(text, where), where=where), where)
         names = entry.optional_texts("transaction_data_hashes_alg")
         named = named or names is not None
-        allowed = [name for name in (names or [digests.DEFAULT]) if name in allowed]
+        allowed = [name for name in ([digests.DEFAULT] if names is None else names) if name in allowed]
     return allowed, named
 
 

@@ -202,8 +202,8 @@ def refused(entry: Entry, data: bytes, *codes: str) -> Malformed:
     start = time.process_time()
     with pytest.raises(Malformed) as caught:
         entry.read(data)
-    # the catalogue allows 250 ms; the machine that measures may be busy or slow
-    assert time.process_time() - start < 1.0
+    # the catalogue allows 250 ms; the machine that measures may be busy or slow, and coverage traces every line
+    assert time.process_time() - start < (1.0 if sys.gettrace() is None else 8.0)
     error = caught.value
     assert error.code in codes, error
     tells_nothing(error)
@@ -537,6 +537,7 @@ READERS = {
     "issuing.py": "the city's own sealed prepared card",
     "jose/jws.py": "any jws header",
     "jose/sd_jwt.py": "jwt payload, disclosure, kb-jwt payload, sd-jwt in json",
+    "jose/transaction_data.py": "transaction data of a service's own question",
     "policy.py": "a dcql file, by the query's reader",
     "presenting.py": "request",
     "query/parse.py": "dcql",
