@@ -60,7 +60,7 @@ class PyPi:
         form: str = "compact",
     ) -> str:  # fmt: skip
         holder = SDJWTHolder(token, serialization_format=form)
-        with mock.patch("sd_jwt.holder.time", lambda: at):  # a slow run must not outlast the window of a binding
+        with mock.patch("sd_jwt.holder.time", return_value=at):  # a slow run must not outlast the window of a binding
             holder.create_presentation(listed(show), nonce, audience, JWK(**key), sign_alg=alg)
         return str(holder.sd_jwt_presentation)
 
