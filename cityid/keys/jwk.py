@@ -75,14 +75,9 @@ def read(jwk: Mapping[str, Any], where: str = "$", *, agreement: bool | None = F
             `base64url.*`.
     """
     if not _SECRET.isdisjoint(jwk):
-        refuse_private(jwk, where)
+        member = next(member for member in PRIVATE if member in jwk)
+        raise Malformed("key.private", where=where, spec="RFC 7517 §9.2", member=member)
     return read_members(jwk, where, agreement=agreement)
-
-
-def refuse_private(jwk: Mapping[str, Any], where: str) -> None:
-    for member in PRIVATE:
-        if member in jwk:
-            raise Malformed("key.private", where=where, spec="RFC 7517 §9.2", member=member)
 
 
 def read_members(jwk: Mapping[str, Any], where: str, *, agreement: bool | None, private: bool = False) -> PublicKey:

@@ -38,6 +38,7 @@ class Terminal:
             for number in (0, 1, 2):
                 os.dup2(slave, number)
             os.chdir(folder)
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored where the tests themselves run in the background
             os.execve(sys.executable, [sys.executable, "-P", "-m", "cityid._cli", *arguments], dict(env))
         return cls(pid, master, slave)
 

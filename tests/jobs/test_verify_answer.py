@@ -217,6 +217,7 @@ class TestSets:
         verdict = desk.judge({"card": [raw.decode(), "x"]}, asked)
         assert isinstance(verdict, AnswerRejected)
         assert not verdict.undecided
+        assert verdict.reason.code == "jws.segments"
 
 
 class TestUnboundQueries:

@@ -378,6 +378,12 @@ class TestClaimsQuery:
         assert (asked.match(held()) is not None) is fits
         assert codes(asked.satisfied(held())) == ([] if fits else ["query.value_differs"])
 
+    def test_a_value_inside_what_has_no_members(self) -> None:
+        asked = one({"path": ["family_name", "first"], "values": ["Öztürk"]})
+        assert asked.match(held()) is None
+        assert codes(asked.why_not(held())) == ["query.claim_missing"]
+        assert asked.match(held({"vct": VCT, "family_name": {"first": "Öztürk"}})) is not None
+
     def test_true_is_not_one(self) -> None:
         assert one({"path": ["n"], "values": [True]}).match(held({"n": 1})) is None
         assert one({"path": ["n"], "values": [1]}).match(held({"n": True})) is None
@@ -434,6 +440,8 @@ class TestSelectingClaims:
         assert [match.credential for match in asked.matches([nobody, held()])] == [held()]
         lacking = one(*claims, claim_sets=[["shoe_size", "hat_size"], ["family_name", "hat_size"]])
         assert lacking.match(held()) is None
+        assert lacking.matches([held()], at=NOW) == []
+        assert [match.claim_set for match in asked.matches([held()], at=NOW)] == [1]
         assert lacking.alternatives(held()) == ()
         assert [problem.facts["path"] for problem in lacking.why_not(held())] == ["hat_size"]
 
