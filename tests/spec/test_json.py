@@ -36,7 +36,7 @@ class TestGrammar:
         assert json.read(text.decode()) == value
 
     @pytest.mark.parametrize(
-        "text", [b"", b"  ", b"tru", b"[1,]", b"{'a':1}", b"[01]", b'{"a"}', b"[-]", b'"a\x01"', b"'"]
+        "text", [b"", b"  ", b"tru", b"[1,]", b"{'a':1}", b"[01]", b'{"a"}', b"[-]", b'"a\x01"', b"'", b' {"a" 1}']
     )
     def test_syntax(self, text: bytes) -> None:
         assert code(text) == "json.syntax"
