@@ -3,8 +3,8 @@
 What is removed, found by AST in the files of SCOPE:
 
 - `raise Malformed|Refused(...)`, also through a helper that returns or raises one: the statement goes;
-- `yield failed(...)`, `return failed(...)`, also `undecided`: the statement goes; of an `if` expression
-  the branch that does not fail stays;
+- `yield failed(...)`, `return failed(...)`, `found.append(failed(...))`, also of `undecided` and of a bare `Problem`,
+  also through a helper that returns one: the statement goes; of an `if` expression the branch that does not fail stays;
 - a comparison that decides over one of these (the test of its `if`): one operand of `and`/`or` goes, one link
   of `a < b < c` goes, a lone comparison is turned round.
 
@@ -55,6 +55,7 @@ SCOPE = (
     "cityid/presenting",
     "cityid/verifying",
     "cityid/status",
+    "cityid/credential_type",
     "cityid/accepting",
     "cityid/cards",
     "cityid/issuing",
@@ -73,7 +74,7 @@ DRAWN = 60
 SECONDS = 30
 FEW = 40
 NO = {"Malformed", "Refused", "malformed", "refused"}
-FAILED = {"failed", "undecided"}
+FAILED = {"failed", "undecided", "Problem"}
 
 # Mutants that behave exactly as the original: (file, the line as it stands, what was done) -> why no test can notice.
 EQUIVALENT: Mapping[tuple[str, str, str], str] = {
@@ -132,9 +133,9 @@ def _called(node: ast.AST | None) -> str:
     return node.attr if isinstance(node, ast.Attribute) else ""
 
 
-def _helpers(trees: Sequence[ast.Module]) -> tuple[set[str], set[str]]:
-    """Names of functions that return one of the two exceptions, and of functions that always raise one."""
-    returning, raising = set(NO), set()
+def _helpers(trees: Sequence[ast.Module]) -> tuple[set[str], set[str], set[str]]:
+    """Names of functions that return one of the two exceptions, that always raise one, that return a failed check."""
+    returning, raising, failing = set(NO), set(), set(FAILED)
     for tree in trees:
         for node in ast.walk(tree):
             if not isinstance(node, ast.FunctionDef) or node.returns is None:
@@ -144,16 +145,18 @@ def _helpers(trees: Sequence[ast.Module]) -> tuple[set[str], set[str]]:
                 returning.add(node.name)
             if returned == "NoReturn" and not node.name.startswith("__"):
                 raising.add(node.name)
-    return returning, raising
+            if returned == "Problem" and not node.decorator_list:
+                failing.add(node.name)
+    return returning, raising, failing
 
 
 class Finder:
     """The mutants of one file."""
 
-    def __init__(self, file: str, source: str, returning: set[str], raising: set[str]) -> None:
+    def __init__(self, file: str, source: str, returning: set[str], raising: set[str], failing: set[str]) -> None:
         self.file, self.source = file, source
         self.text = source.splitlines()
-        self.raising = raising
+        self.raising, self.failing = raising, failing
         self.returning = returning | {name for place, name in ALSO.items() if file.startswith(place)}
         self.tree = ast.parse(source)
         self.original = ast.unparse(self.tree)
@@ -161,7 +164,7 @@ class Finder:
         self.no: frozenset[int] = frozenset()
 
     def _is_failed(self, node: ast.AST | None) -> bool:
-        if _called(node) in FAILED:
+        if _called(node) in self.failing:
             return True
         return _called(node) == "Check" and "Outcome.FAILED" in ast.unparse(node or ast.Pass())
 
@@ -303,13 +306,11 @@ class Finder:
 def mutants(only: str | None = None) -> list[Mutant]:
     sources = {file: (TREE / file).read_text(encoding="utf-8") for file in files()}
     trees = [ast.parse(file.read_text(encoding="utf-8")) for file in sorted((TREE / "cityid").rglob("*.py"))]
-    returning, raising = _helpers(trees)
+    helpers = _helpers(trees)
     found: list[Mutant] = []
     for file, source in sources.items():
         if only is None or file.startswith(only.removesuffix("/")):
-            found += sorted(
-                Finder(file, source, returning, raising).find(), key=lambda mutant: (mutant.line, mutant.what)
-            )
+            found += sorted(Finder(file, source, *helpers).find(), key=lambda mutant: (mutant.line, mutant.what))
     return found
 
 
