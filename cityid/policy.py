@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from cityid import query as dcql
 from cityid import trust as trust_file
@@ -19,6 +19,7 @@ from cityid.credential import CredentialType, Path
 from cityid.encoding import json, paths
 from cityid.errors import Malformed, Misuse, Problem
 from cityid.query import Query
+from cityid.query.select import NO_POSITIONS, Budget, Positions, TooMuchWork, select
 from cityid.status import Freshness
 from cityid.trust import TrustList
 
@@ -45,16 +46,22 @@ class Condition:
     most: Any = None
     given: str = ""
 
-    def judge(self, claims: Mapping[str, Any], at: datetime, given: Mapping[str, str]) -> Problem | None:
+    def judge(
+        self,
+        claims: Mapping[str, Any],
+        at: datetime,
+        given: Mapping[str, str],
+        positions: Positions = NO_POSITIONS,
+    ) -> Problem | None:
         """None where the condition holds for some value at the claim's place; else why not. Facts name the claim,
-        never its value.
+        never its value. `positions` are the credential's, so that an index means the element that the query asked for.
 
         Raises:
             Misuse: `policy.not_given`, when the value to compare with was not handed in.
         """
         if self.given and self.given not in given:
             raise Misuse("policy.not_given", name=self.given, claim=paths.write(self.claim))
-        found = _values(claims, self.claim)
+        found = _values(claims, self.claim, positions)
         if not found:
             return Problem("conditions.claim_missing", {"claim": paths.write(self.claim)})
         if self.given:
@@ -98,19 +105,12 @@ def _ordered(low: Any, high: Any) -> bool:
     return numbers and low <= high
 
 
-def _values(claims: Any, path: Path) -> list[Any]:
-    found = [claims]
-    for part in path:
-        found = [below for value in found for below in _below(value, part)]
-    return found
-
-
-def _below(value: Any, part: str | int | None) -> list[Any]:
-    if isinstance(part, str):
-        return [value[part]] if isinstance(value, (dict, Mapping)) and part in value else []
-    if not isinstance(value, list):
+def _values(claims: Mapping[str, Any], path: Path, positions: Positions) -> list[Any]:
+    """What the card says at `path`, by the rules of the query: indices count what was issued, not what is shown."""
+    try:
+        return [value for _, value in select(claims, path, positions, Budget())]
+    except TooMuchWork:
         return []
-    return value if part is None else value[part : part + 1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,12 @@ def _read(
         raise Misuse("policy.ask_or_dcql")
     if "any_of" in top and "ask" not in top:
         raise Misuse("policy.any_of_without_ask", where="$.any_of")
-    query = dcql.read(load(top.text("dcql"))) if "dcql" in top else dcql.read(_asked(top, types, formats))
+    if "dcql" in top:
+        query = dcql.read(load(top.text("dcql")))
+        labels: Labels = {item.id: {item.id: _NOTHING} for item in query.credentials}
+    else:
+        asked, labels = _asked(top, types, formats)
+        query = dcql.read(asked)
     trust = json.Fields(data.get("trust"), "$.trust") if "trust" in top else None
     if trust is None:
         raise Misuse("policy.no_trust")
@@ -191,7 +196,7 @@ def _read(
         purpose=top.text("purpose"),
         query=query,
         types=types,
-        conditions=_conditions(top.optional_object("accept") or {}, query),
+        conditions=_conditions(top.optional_object("accept") or {}, query, labels),
         trust=trust_file.read(
             load(listed), lambda name: load(f"{folder}/{name}" if folder else name), names, title=listed
         ),
@@ -206,11 +211,17 @@ def _wire_names(kind: CredentialType) -> tuple[str, ...]:
     )
 
 
-def _asked(top: json.Fields, types: Mapping[str, CredentialType], formats: Collection[str]) -> dict[str, Any]:
+Labels: TypeAlias = dict[str, dict[str, Mapping[str, Any]]]
+"""For each ask the credential queries that stand for it, one a format, with the names that the format gives."""
+
+
+def _asked(
+    top: json.Fields, types: Mapping[str, CredentialType], formats: Collection[str]
+) -> tuple[dict[str, Any], Labels]:
     """The DCQL query of `[ask]` or `[[ask]]`; several formats of one ask become alternatives of a credential set."""
     asks = top.value["ask"] if isinstance(top.value["ask"], list) else [top.value["ask"]]
     credentials: list[dict[str, Any]] = []
-    forms: dict[str, list[str]] = {}
+    forms: Labels = {}
     for index, item in enumerate(asks):
         ask = json.Fields(item, f"$.ask[{index}]")
         ask.only(_ASK)
@@ -219,7 +230,7 @@ def _asked(top: json.Fields, types: Mapping[str, CredentialType], formats: Colle
         name = ask.optional_text("id") or "card"
         if name in forms:
             raise Misuse("policy.ask_twice", where=ask.where, id=name)
-        forms[name] = []
+        forms[name] = {}
         kind = types.get(ask.text("type"))
         if kind is None:
             raise Misuse("policy.unknown_type", where=ask.at("type"), type=ask.text("type"))
@@ -229,7 +240,7 @@ def _asked(top: json.Fields, types: Mapping[str, CredentialType], formats: Colle
             raise Misuse("policy.no_format", where=ask.at("formats"), id=name)
         for form in usable:
             label = name if form == usable[0] else f"{name}-{re.sub('[^A-Za-z0-9]', '_', form)}"
-            forms[name].append(label)
+            forms[name][label] = kind.names[form]
             credentials.append(_credential_query(label, form, kind, ask))
     query: dict[str, Any] = {"credentials": credentials}
     any_of = top.optional_array("any_of")
@@ -238,10 +249,10 @@ def _asked(top: json.Fields, types: Mapping[str, CredentialType], formats: Colle
         query["credential_sets"] = [{"options": _options(top, any_of, forms)}]
     elif any(len(labels) > 1 for labels in forms.values()):
         query["credential_sets"] = [{"options": [[label] for label in forms[name]]} for (name,) in groups]
-    return query
+    return query, forms
 
 
-def _options(top: json.Fields, any_of: list[Any], forms: Mapping[str, list[str]]) -> list[list[str]]:
+def _options(top: json.Fields, any_of: list[Any], forms: Labels) -> list[list[str]]:
     options: list[list[str]] = []
     for index, group in enumerate(any_of):
         names = json.Fields({"any_of": group}, f"$.any_of[{index}]").texts("any_of")
@@ -286,24 +297,30 @@ def _on_the_wire(names: Mapping[str, Any], path: Path) -> Path:
     return ("credentialSubject", *path) if "type" in names else path
 
 
-def _conditions(accept: dict[str, Any], query: Query) -> Mapping[str, tuple[Condition, ...]]:
-    """Conditions by credential query. `[accept]` judges every ask that asks the claim; `[accept.ID]` only that one."""
+def _conditions(accept: dict[str, Any], query: Query, labels: Labels) -> Mapping[str, tuple[Condition, ...]]:
+    """Conditions by credential query. `[accept]` judges every ask that asks the claim, `[accept.ID]` only that one;
+    both judge each of an ask's formats, under the name that the format gives to the claim."""
     asked = {item.id: {claim.path for claim in item.claims} for item in query.credentials}
     found: dict[str, list[Condition]] = {}
+
+    def add(condition: Condition, ask: str) -> bool:
+        for label, names in labels[ask].items():
+            wire = replace(condition, claim=_on_the_wire(names, condition.claim))
+            if wire.claim not in asked[label]:
+                return False
+            found.setdefault(label, []).append(wire)
+        return True
+
     for key, value in accept.items():
-        if key in asked and isinstance(value, dict):
+        if key in labels and isinstance(value, dict):
             for text, inner in value.items():
-                condition = _condition(text, inner, f"$.accept.{key}")
-                if condition.claim not in asked[key]:
+                if not add(_condition(text, inner, f"$.accept.{key}"), key):
                     raise Misuse("policy.unasked", where=f"$.accept.{key}", claim=text)
-                found.setdefault(key, []).append(condition)
             continue
         condition = _condition(key, value, "$.accept")
-        judges = [name for name, asks in asked.items() if condition.claim in asks]
-        if not judges:
+        judging = [ask for ask in labels if add(condition, ask)]
+        if not judging:
             raise Misuse("policy.unasked", where="$.accept", claim=key)
-        for name in judges:
-            found.setdefault(name, []).append(condition)
     return MappingProxyType({name: tuple(group) for name, group in found.items()})
 
 

@@ -204,7 +204,7 @@ def _answers(credential: Credential, asked: CredentialQuery, form: Format) -> Ch
 
 def _meets(credential: Credential, asked: CredentialQuery, policy: Policy, at: datetime) -> Check:
     for condition in policy.conditions.get(asked.id, ()):
-        problem = condition.judge(credential.claims, at, policy.given)
+        problem = condition.judge(credential.claims, at, policy.given, credential.positions)
         if problem is not None:
             return failed(Step.CONDITIONS, problem)
     return _CONDITIONS

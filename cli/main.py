@@ -39,9 +39,9 @@ def run(argv: Sequence[str]) -> int:
         talk.say("")
         return talk.INTERRUPTED
     except BrokenPipeError:
-        # Whoever read us has gone; that is no fault. Python would complain once more when it flushes at exit.
+        # Whoever read us has gone; that is no fault, and no yes either. Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return talk.DONE
+        return talk.UNHEARD
     except Exception as error:
         return _said(error, argv)
 

@@ -121,6 +121,7 @@ _STATUSES = {
     "PERSON_SAID_NO": "the person said no, or what they allowed beforehand does not cover it",
     "FAULT": "a fault of ours: please report it",
     "INTERRUPTED": "interrupted",
+    "UNHEARD": "whoever read the output went away before all was said",
 }
 
 

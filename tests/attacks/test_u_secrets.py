@@ -98,6 +98,19 @@ class TestU08ExitStatus:
         assert said == "{"
         assert status == 0
 
+    def test_u08_a_verdict_that_nobody_heard_is_no_yes(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What was cut off in the middle must not end like an accepted card."""
+        from cityid._cli import app, main
+
+        def cut(argv: object) -> int:
+            raise BrokenPipeError
+
+        monkeypatch.setattr(app, "run", cut)
+        monkeypatch.setattr(main.os, "dup2", lambda *_: None)
+        assert main.run(["verify", "x"]) == 141
+        monkeypatch.setattr(app, "run", lambda argv: 0)
+        assert main.run(["verify", "x"]) == 0
+
 
 class TestU09Json:
     @pytest.mark.parametrize("text", ['{"a": NaN}', '{"a": 1e999}', '{"a": "\\ud800"}', '{"a": 99999999999999999999}'])

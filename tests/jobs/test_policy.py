@@ -225,6 +225,36 @@ class TestConditions:
         assert first.judge({"nationalities": ["DE"]}, AT, {}) is None
         assert first.judge({"nationalities": []}, AT, {}) is not None
 
+    def test_an_index_means_the_issued_element(self) -> None:
+        """The query counts issued positions; a condition must not look at another element than was asked for."""
+        second = Condition(("ranks", 1), one_of=("AT",))
+        shown, positions = {"ranks": ["DE", "AT"]}, {("ranks",): (1, 2)}  # of FR, DE, AT the first is hidden
+        problem = second.judge(shown, AT, {}, positions)
+        assert problem is not None
+        assert problem.code == "conditions.not_met"
+        assert Condition(("ranks", 1), one_of=("DE",)).judge(shown, AT, {}, positions) is None
+        missing = Condition(("ranks", 0), one_of=("DE",)).judge(shown, AT, {}, positions)
+        assert missing is not None
+        assert missing.code == "conditions.claim_missing"
+
+    def test_work_is_bounded(self) -> None:
+        nested = {"a": [[0] * 300] * 300}
+        problem = Condition(("a", None, None), one_of=(1,)).judge(nested, AT, {})
+        assert problem is not None
+        assert problem.code == "conditions.claim_missing"
+        assert Condition(("a", 0, None), one_of=(0,)).judge(nested, AT, {}) is None
+
+    def test_every_format_of_an_ask_is_judged(self) -> None:
+        text = (HEAD + ASK + "[accept.card]\nage_over_18 = true\n" + TRUST).encode()
+        found = policy.read(text, types=TYPES, load=FILES.__getitem__, formats=("dc+sd-jwt", "mso_mdoc"))
+        space = TYPES["residency"].names["mso_mdoc"]["namespace"]
+        assert found.conditions["card"][0].claim == ("age_over_18",)
+        assert found.conditions["card-mso_mdoc"][0].claim == (space, "age_over_18")
+        plain = policy.read(
+            text.replace(b".card]", b"]"), types=TYPES, load=FILES.__getitem__, formats=("dc+sd-jwt", "mso_mdoc")
+        )
+        assert plain.conditions == found.conditions
+
     @pytest.mark.parametrize(
         "value",
         ["[]", "{}", "{ min = true }", '{ min = "soon" }', '{ given = "" }', "{ given = 1 }", '{ give = "x" }',
