@@ -11,7 +11,7 @@ import pytest
 
 from cityid import policy
 from cityid.checks import Step
-from cityid.credential_type import CredentialType
+from cityid.credential_type import CredentialType, Path
 from cityid.errors import Misuse
 from cityid.policy import Condition, Policy
 from cityid.status import Freshness
@@ -228,7 +228,8 @@ class TestConditions:
     def test_an_index_means_the_issued_element(self) -> None:
         """The query counts issued positions; a condition must not look at another element than was asked for."""
         second = Condition(("ranks", 1), one_of=("AT",))
-        shown, positions = {"ranks": ["DE", "AT"]}, {("ranks",): (1, 2)}  # of FR, DE, AT the first is hidden
+        shown = {"ranks": ["DE", "AT"]}  # of FR, DE, AT the first is hidden
+        positions: dict[Path, tuple[int, ...]] = {("ranks",): (1, 2)}
         problem = second.judge(shown, AT, {}, positions)
         assert problem is not None
         assert problem.code == "conditions.not_met"
