@@ -778,9 +778,9 @@ class TestOfficialCredentials:
     @pytest.mark.parametrize("name", ["01", "02"])
     def test_inputs(self, name: str) -> None:
         """specs/: the same credential from the draft's own inputs, issued and shown by us."""
-        import yaml  # type: ignore[import-untyped]
+        import yaml
 
-        class Loader(yaml.SafeLoader):  # type: ignore[misc]
+        class Loader(yaml.SafeLoader):
             pass
 
         hides: list[tuple[str, ...]] = []
