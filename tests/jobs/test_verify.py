@@ -260,6 +260,23 @@ class TestValidity:
     )
     def test_window(self, town: Town, start: Any, end: Any, expected: str) -> None:
         desk = town.desk()
+        verdict = self.judge(town, desk, Window(start, end))
+        assert codes(verdict)[Step.VALIDITY] == expected
+        assert bool(verdict) is (expected == "passed")
+
+    def test_a_status_may_be_waived_for_what_ends(self, town: Town) -> None:
+        """A service that waives the status does not get what nobody could ever take back."""
+        trusted = TestStatus().entry(town, "required")
+        policy = (
+            b'waive = ["status"]\npurpose = "x"\n[ask]\ntype = "residency"\nclaims = ["age_over_18"]\n'
+            b'[trust]\nlist = "x"\n'
+        )
+        assert self.judge(town, town.desk(policy, trusted=trusted), Window(None, NOW + DAY))
+        verdict = self.judge(town, town.desk(policy, trusted=trusted), Window(None, None))
+        assert codes(verdict)[Step.VALIDITY] == "validity.no_end"
+
+    def judge(self, town: Town, desk: Any, window: Window) -> Any:
+        """The verdict on a presentation whose card is valid in `window`."""
         raw, asked = present_of(town, desk)
         real = FORMATS["dc+sd-jwt"]
 
@@ -269,12 +286,10 @@ class TestValidity:
 
             def read_presentation(self, raw: bytes) -> Any:
                 (shown,) = real.read_presentation(raw)
-                return (replace(shown, credential=replace(shown.credential, window=Window(start, end))),)
+                return (replace(shown, credential=replace(shown.credential, window=window)),)
 
         formats: Any = {"dc+sd-jwt": At()}
-        verdict = desk.judge_one(raw, asked, formats=formats)
-        assert codes(verdict)[Step.VALIDITY] == expected
-        assert bool(verdict) is (expected == "passed")
+        return desk.judge_one(raw, asked, formats=formats)
 
     @pytest.mark.parametrize(
         ("aud", "expected"),
