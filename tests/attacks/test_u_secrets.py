@@ -106,7 +106,7 @@ class TestU08ExitStatus:
             raise BrokenPipeError
 
         monkeypatch.setattr(app, "run", cut)
-        monkeypatch.setattr(main.os, "dup2", lambda *_: None)
+        monkeypatch.setattr("os.dup2", lambda *_: None)
         assert main.run(["verify", "x"]) == 141
         monkeypatch.setattr(app, "run", lambda argv: 0)
         assert main.run(["verify", "x"]) == 0
