@@ -122,7 +122,7 @@ def _check_asked(copy: Credential, pending: _Pending, at: datetime, where: str) 
         raise Refused("accept.other_issuer", where=where, issuer=copy.issuer, expected=pending.issuer)
     if copy.types[:1] != (pending.wire_type,):
         raise Refused("accept.other_type", where=where, type=", ".join(copy.types), expected=pending.wire_type)
-    if copy.holder is None or copy.holder not in pending.keys:
+    if copy.holder not in pending.keys:
         raise Refused("accept.not_my_key", where=where, spec="OpenID4VCI §8.3")
     start, end = copy.window.start, copy.window.end
     if end is not None and (at >= end or (start is not None and start >= end)):

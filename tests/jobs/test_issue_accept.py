@@ -385,6 +385,13 @@ class TestAccepting:
         assert forger.accepted(forger.card(window=Window(NOW, None))) == "accept.no_end"
         assert forger.accepted(forger.card(), at=(forger.window.end or NOW) - timedelta(seconds=1)) == ""
 
+    def test_windows_open_on_one_side(self) -> None:
+        assert (forger := Forger()).accepted(forger.card(window=Window(None, NOW + timedelta(hours=2)))) == ""
+        assert (forger := Forger()).accepted(forger.card(window=Window(None, NOW))) == "accept.expired"
+        refs = (StatusRef("status_list", "https://id.lindau.example/status/1", 5),)
+        assert (forger := Forger()).accepted(forger.card(window=Window(NOW, None), status=refs)) == ""
+        assert (forger := Forger()).accepted(forger.card(window=Window(NOW, None))) == "accept.no_end"
+
     def test_a_city_that_is_not_trusted_causes_no_traffic(self) -> None:
         forger = Forger()
         entry = TrustEntry(did="did:web:id.bregenz.example", mechanism="did", types=("residency",))
