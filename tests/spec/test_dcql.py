@@ -206,6 +206,9 @@ class TestCredentialQuery:
             assert asked.alternatives(credential) == ()
             assert codes(asked.why_not(credential)) == codes(asked.satisfied(credential)) == [code]
         assert one(require_cryptographic_holder_binding=False).match(held(holder=None)) is not None
+        unbound = one(["shoe_size"], require_cryptographic_holder_binding=False)
+        assert codes(unbound.why_not(held(holder=None))) == ["query.claim_missing"]
+        assert codes(one(["shoe_size"]).why_not(held(holder=None))) == ["query.no_holder_key", "query.claim_missing"]
 
     def test_a_format_may_decide_meta_itself(self) -> None:
         foreign = one(format="vc+other", meta={"any": 1})

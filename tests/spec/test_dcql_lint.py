@@ -70,6 +70,8 @@ def test_alternatives_are_not_asked_together() -> None:
     other = {"id": "c", "path": ["birth_date"]}
     assert found(age, birth, other, claim_sets=[["b"], ["c"], ["a"]]) == ["query.over_asking_order"]
     assert found(birth, other, claim_sets=[["b"], ["c"]]) == []
+    assert found(birth, {"id": "n", "path": ["family_name"]}, claim_sets=[["b"], ["n"]]) == []
+    assert found(age, birth, claim_sets=[["b"], ["a", "b"]]) == ["query.over_asking_birthdate"]
 
 
 def test_mdoc_elements_cannot_be_divided() -> None:
