@@ -233,7 +233,7 @@ def _structure(rules: Mapping[Path, ClaimRule]) -> _Found:
         for length in range(1, len(path)):
             parent = rules.get(path[:length])
             kind = "array" if path[length] is None else "object"
-            if (parent is None and kind == "array") or (parent and (parent.schema["type"] != kind or parent.derived)):
+            if (parent is None and kind == "array") or (parent and parent.schema["type"] != kind):
                 found.append(Problem("type.parent", {"claim": name, "parent": paths.write(path[:length])}, where))
         if rule.schema["type"] == "object" and not any(len(p) > len(path) and p[: len(path)] == path for p in rules):
             found.append(Problem("type.object_empty", {"claim": name}, where))

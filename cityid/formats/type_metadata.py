@@ -370,7 +370,7 @@ def violations(metadata: TypeMetadata, credential: Credential, *, all_disclosed:
             problems.append(error.problem)
             continue
         kept_back = not all_disclosed and _kept_back(credential, claim.path)
-        if claim.mandatory and not selected and not kept_back and (all_disclosed or _absent(credential, claim.path)):
+        if claim.mandatory and not selected and (all_disclosed or _absent(credential, claim.path)):
             problems.append(Problem("type_metadata.mandatory", told, "", "SD-JWT VC §5.6.3"))
         if claim.sd == "always" and any(at not in credential.hidden for at, _ in selected):
             problems.append(Problem("type_metadata.not_hideable", told, "", "SD-JWT VC §5.6.4"))
