@@ -194,7 +194,7 @@ def _claims(fields: json.Fields, found: _Found) -> dict[Path, ClaimRule]:
 
 def _claim(fields: json.Fields, name: str) -> ClaimRule:
     path = paths.read(name, fields.where)
-    if any(isinstance(part, int) for part in path) or None in path[:-1] or paths.write(path) != name:
+    if any(isinstance(part, int) for part in path) or None in path[:-1]:
         raise Malformed("path.syntax", where=fields.where, text=name)
     for part in path:
         if isinstance(part, str) and not _NAME.fullmatch(part):

@@ -7,7 +7,7 @@ from typing import Final
 
 from cityid.errors import Malformed
 
-_PART: Final = re.compile(r"([^.\[\]]+)((?:\[[0-9]{0,9}\])*)(?:\.|$)")
+_PART: Final = re.compile(r"([^.\[\]]+)((?:\[[0-9]{0,9}\])*)(?:\.|\Z)")
 _INDEX: Final = re.compile(r"\[([0-9]*)\]")
 
 

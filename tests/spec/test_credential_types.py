@@ -232,6 +232,11 @@ class TestDefinition:
     def test_paths(self, name: str) -> None:
         assert codes(definition(claims={name: claim()})) == ["path.syntax"]
 
+    def test_only_dates_come_after_dates(self) -> None:
+        start = claim(DATE)
+        assert codes(with_claims(start=start, end=claim(DATE, not_before="start"))) == []
+        assert codes(with_claims(start=start, end=claim(not_before="start"))) == ["type.needs_date"]
+
     def test_all_problems_are_told(self) -> None:
         document = definition(id="X", copies=0, claims={"a": claim(shown="no"), "iss": claim(), "b": claim()})
         assert codes(document) == ["type.id", "type.copies", "type.shown", "type.reserved_claim"]

@@ -179,7 +179,8 @@ class TestPaths:
         assert paths.write(path) == text
 
     @pytest.mark.parametrize(
-        "text", ["", ".", "a.", ".a", "a..b", "a[", "a]", "[0]", "a[-1]", "a[x]", "a[1]b", "a[0].", "a[9999999999]"]
+        "text",
+        ["", ".", "a.", ".a", "a..b", "a[", "a]", "[0]", "a[-1]", "a[x]", "a[1]b", "a[0].", "a[9999999999]", "a[]\n"],
     )
     def test_refused(self, text: str) -> None:
         assert code(paths.read, text) == "path.syntax"
