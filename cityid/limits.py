@@ -59,3 +59,8 @@ REDIRECTS: Final = 3
 CONNECT: Final = timedelta(seconds=3)
 FETCH: Final = timedelta(seconds=10)
 PASSPHRASE: Final = 1 << 10
+"""Bytes of a passphrase in UTF-8."""
+NEW_PASSPHRASE: Final = 8
+"""Least characters of a passphrase that is being set (NIST SP 800-63B §5.1.1.2)."""
+LABEL: Final = 200
+"""Characters of a name, a purpose or another short text that people are shown."""

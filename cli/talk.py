@@ -164,26 +164,42 @@ def agree(question: str, *, flag: str) -> None:
 
 def secret(prompt: str, fd: int | None, *, again: bool = False) -> str:
     """A passphrase, from file descriptor `fd` where one is given (its first line), else asked on the terminal without
-    echo; `again` asks twice.
+    echo; `again` is for a new one, which is asked twice and judged before anything is made for it.
 
     Raises:
-        Misuse: `talk.no_passphrase`, `talk.bad_descriptor`, `talk.passphrases_differ`.
+        Misuse: `talk.no_passphrase`, `talk.bad_descriptor`, `talk.passphrases_differ`, `passphrase.*`.
     """
+    from cityid.edge import sealed
+
+    found = _of_descriptor(fd) if fd is not None else _typed(prompt, again=again)
+    if again:
+        sealed.check_new(found)
+    return found
+
+
+def _of_descriptor(fd: int) -> str:
     from cityid import limits
     from cityid.errors import Misuse
 
-    if fd is not None:
-        if fd < 3 and fd != 0:
-            raise Misuse("talk.bad_descriptor", fd=fd)
-        try:
-            with os.fdopen(os.dup(fd), "rb") as stream:
-                line = stream.readline(limits.PASSPHRASE + 2)
-        except OSError:
-            raise Misuse("talk.bad_descriptor", fd=fd) from None
-        try:
-            return line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
-        except UnicodeDecodeError:
-            raise Misuse("talk.bad_descriptor", fd=fd) from None
+    if fd < 3 and fd != 0:
+        raise Misuse("talk.bad_descriptor", fd=fd)
+    try:
+        with os.fdopen(os.dup(fd), "rb") as stream:
+            line = stream.readline(limits.PASSPHRASE + 3)
+    except OSError:
+        raise Misuse("talk.bad_descriptor", fd=fd) from None
+    line = line.removesuffix(b"\n").removesuffix(b"\r")
+    if len(line) > limits.PASSPHRASE:  # before it is decoded: the cut may go through a character
+        raise Misuse("passphrase.too_long", limit=limits.PASSPHRASE)
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Misuse("passphrase.not_utf8") from None
+
+
+def _typed(prompt: str, *, again: bool) -> str:
+    from cityid.errors import Misuse
+
     if not on_terminal():
         raise Misuse("talk.no_passphrase")
     import getpass

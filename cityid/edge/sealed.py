@@ -102,7 +102,7 @@ def create(kind: str, passphrase: str | bytes, *, entropy: Entropy = secrets.tok
     """A new header and its data key of 32 bytes.
 
     Raises:
-        Misuse: `passphrase.empty`, `passphrase.too_long`, `passphrase.not_utf8`.
+        Misuse: `passphrase.*`, as `check_new`.
         Unavailable: `store.no_memory`.
     """
     key = entropy(KEY)
@@ -111,6 +111,7 @@ def create(kind: str, passphrase: str | bytes, *, entropy: Entropy = secrets.tok
 
 def rewrap(kind: str, key: bytes, passphrase: str | bytes, *, entropy: Entropy = secrets.token_bytes) -> Header:
     """A header that opens the data key `key` with (another) `passphrase`. Raises as `create`."""
+    check_new(passphrase)
     bare = Header(kind=kind, salt=entropy(SALT))
     return replace(bare, wrapped=seal(derive(passphrase, bare.salt), key, bare.authenticated(), entropy))
 
@@ -148,6 +149,16 @@ def normalise(passphrase: str | bytes) -> bytes:
     if len(normal) > limits.PASSPHRASE:
         raise Misuse("passphrase.too_long", limit=limits.PASSPHRASE)
     return normal
+
+
+def check_new(passphrase: str | bytes) -> None:
+    """May this become a passphrase? Only new ones are asked for a length: what was closed with less must still open.
+
+    Raises:
+        Misuse: `passphrase.empty`, `passphrase.too_long`, `passphrase.not_utf8`, `passphrase.too_short`.
+    """
+    if len(normalise(passphrase).decode("utf-8")) < limits.NEW_PASSPHRASE:
+        raise Misuse("passphrase.too_short", least=limits.NEW_PASSPHRASE)
 
 
 def derive(passphrase: str | bytes, salt: bytes, memory: int = MEMORY, passes: int = PASSES) -> bytes:

@@ -264,7 +264,7 @@ class TestK13NothingShows:
 
 @pytest.mark.kdf
 def test_k14_one_key_one_use(tmp_path: Path) -> None:
-    keyring = FileKeyring.new(tmp_path / "keys", "pass")
+    keyring = FileKeyring.new(tmp_path / "keys", "a passphrase")
     before = (tmp_path / "keys").read_bytes()
     assert code(keyring.create, Algorithm.EDDSA, uses=[Use.ISSUER, Use.STATUS]) == "key.several_uses"
     assert (tmp_path / "keys").read_bytes() == before
@@ -277,7 +277,7 @@ def test_k14_one_key_one_use(tmp_path: Path) -> None:
 
 @pytest.mark.kdf
 def test_k15_ended_key(tmp_path: Path) -> None:
-    keyring = FileKeyring.new(tmp_path / "keys", "pass")
+    keyring = FileKeyring.new(tmp_path / "keys", "a passphrase")
     key = keyring.create(Algorithm.EDDSA, uses=[Use.ISSUER])
     keyring.signer_for(key, Use.ISSUER, AT)
     keyring.end(key, AT)

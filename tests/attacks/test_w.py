@@ -330,6 +330,9 @@ def test_w13_no_key_beside_the_data(tmp_path: Path) -> None:
         with pytest.raises(Misuse) as error:
             WalletFile.create(tmp_path / "wallet.db", passphrase)
         assert error.value.code == "passphrase.empty"
+    with pytest.raises(Misuse) as error:
+        WalletFile.create(tmp_path / "wallet.db", "seven77")
+    assert error.value.code == "passphrase.too_short"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -337,9 +340,9 @@ def test_w16_passphrases(full: Path, path: Path, tmp_path: Path) -> None:
     with pytest.raises(Misuse) as error:
         WalletFile.open(path, "x" * (1 << 20))
     assert error.value.code == "passphrase.too_long"
-    WalletFile.create(tmp_path / "umlaut.db", "gr\u00fc\u00dfe").close()
-    WalletFile.open(tmp_path / "umlaut.db", "gru\u0308\u00dfe").close()
-    assert refusal(tmp_path / "umlaut.db", "gr\u00fc\u00dfe\n") == "passphrase.wrong"
+    WalletFile.create(tmp_path / "umlaut.db", "sch\u00f6ne gr\u00fc\u00dfe").close()
+    WalletFile.open(tmp_path / "umlaut.db", "scho\u0308ne gru\u0308\u00dfe").close()
+    assert refusal(tmp_path / "umlaut.db", "sch\u00f6ne gr\u00fc\u00dfe\n") == "passphrase.wrong"
 
 
 def test_w19_two_clones_share_no_nonce(full: Path, tmp_path: Path) -> None:

@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
+from cityid import limits
 from cityid.edge import private_file, sealed
 from cityid.edge.private_file import locked, make_directory
-from cityid.edge.sealed import Header, normalise, open_sealed, read_header, rewrap, seal, unlock
+from cityid.edge.sealed import Header, check_new, normalise, open_sealed, read_header, rewrap, seal, unlock
 from cityid.edge.software_keys import FileKeyring, MemoryKeyring, Record, Use, load, new_secret
 from cityid.errors import CityIdError
 from cityid.keys import Algorithm, Keyring
@@ -94,12 +95,15 @@ class TestFileKeyring:
 
     def test_new_passphrase(self, keyring: FileKeyring) -> None:
         before = keyring._path.read_bytes()
-        keyring.change_passphrase("new")
+        keyring.change_passphrase("new Ufer")
         assert code(FileKeyring.open, keyring._path, PASS) == "passphrase.wrong"
-        assert FileKeyring.open(keyring._path, "new").records() == keyring.records()
+        assert FileKeyring.open(keyring._path, "new Ufer").records() == keyring.records()
         keyring.create(Algorithm.EDDSA)
-        assert FileKeyring.open(keyring._path, "new").keys() == keyring.keys()
-        assert keyring._path.read_bytes().split(b"\n")[0] != before.split(b"\n")[0]
+        assert FileKeyring.open(keyring._path, "new Ufer").keys() == keyring.keys()
+        changed = keyring._path.read_bytes()
+        assert changed.split(b"\n")[0] != before.split(b"\n")[0]
+        assert code(keyring.change_passphrase, "old Ufe") == "passphrase.too_short"
+        assert keyring._path.read_bytes() == changed
 
     def test_link(self, tmp_path: Path) -> None:
         link = tmp_path / "keys"
@@ -267,6 +271,28 @@ class TestSealing:
         assert code(normalise, "") == code(normalise, b"") == "passphrase.empty"
         assert code(normalise, "x" * 1025) == code(normalise, "é" * 513) == "passphrase.too_long"
         assert code(normalise, b"\xff") == code(normalise, "\ud800") == "passphrase.not_utf8"
+
+    def test_new_passphrases_have_a_length(self) -> None:
+        """Characters of the normal form are counted, not bytes or keystrokes."""
+        check_new("12345678")
+        check_new("ü" * 8)
+        check_new(b"\xc3\xbc" * 8)
+        for short in ("1234567", "ü" * 7, "u\u0308" * 7, b"\xc3\xbc" * 7):
+            assert code(check_new, short) == code(rewrap, "keyring", bytes(32), short) == "passphrase.too_short"
+        assert code(check_new, "") == "passphrase.empty"
+        assert code(check_new, "x" * 1025) == "passphrase.too_long"
+        assert code(check_new, b"\xff" * 8) == "passphrase.not_utf8"
+
+    def test_what_a_short_one_closed_still_opens(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        path = tmp_path / "keys"
+        with monkeypatch.context() as earlier:
+            earlier.setattr(limits, "NEW_PASSPHRASE", 1)
+            keys = FileKeyring.new(path, "x").keys()
+        assert FileKeyring.open(path, "x").keys() == keys
+        assert code(FileKeyring.open, path, "y") == "passphrase.wrong"
+        path.unlink()
+        assert code(FileKeyring.new, path, "x") == "passphrase.too_short"
+        assert not path.exists()
 
 
 class TestDamage:
