@@ -4,6 +4,7 @@ what it did not ask nor ask what it does not check.
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from collections.abc import Callable, Collection, Mapping
@@ -16,9 +17,10 @@ from cityid import query as dcql
 from cityid import trust as trust_file
 from cityid.checks import Step
 from cityid.credential import CredentialType, Path
-from cityid.encoding import json, paths
+from cityid.credential_type import possible
+from cityid.encoding import json, paths, times
 from cityid.errors import Malformed, Misuse, Problem
-from cityid.query import Query
+from cityid.query import CredentialQuery, Query
 from cityid.query.select import NO_POSITIONS, Budget, Positions, TooMuchWork, select
 from cityid.status import Freshness
 from cityid.trust import TrustList
@@ -93,8 +95,7 @@ _COMPARABLE: Final = (str, int, float)
 
 def _bound(bound: Any, at: datetime) -> Any:
     if isinstance(bound, str) and (found := _TODAY.fullmatch(bound)):
-        days = int(found[2] or 0) * (-1 if found[1] == "-" else 1)
-        return (at.date() + timedelta(days=days)).isoformat()
+        return (at.date() + timedelta(days=_days(found))).isoformat()
     return bound
 
 
@@ -182,8 +183,9 @@ def _read(
     if "dcql" in top:
         query = dcql.read(load(top.text("dcql")))
         labels: Labels = {item.id: {item.id: _NOTHING} for item in query.credentials}
+        kinds: Kinds = {item.id: _kind_of(item, types) for item in query.credentials}
     else:
-        asked, labels = _asked(top, types, formats)
+        asked, labels, kinds = _asked(top, types, formats)
         query = dcql.read(asked)
     trust = json.Fields(data.get("trust"), "$.trust") if "trust" in top else None
     if trust is None:
@@ -196,13 +198,19 @@ def _read(
         purpose=top.text("purpose"),
         query=query,
         types=types,
-        conditions=_conditions(top.optional_object("accept") or {}, query, labels),
+        conditions=_conditions(top.optional_object("accept") or {}, query, labels, kinds),
         trust=trust_file.read(
             load(listed), lambda name: load(f"{folder}/{name}" if folder else name), names, title=listed
         ),
         freshness=_freshness(top.optional_object("freshness") or {}),
         waive=_waived(top.optional_texts("waive") or []),
     )
+
+
+def _kind_of(item: CredentialQuery, types: Mapping[str, CredentialType]) -> CredentialType | None:
+    """The type that a query of a DCQL file asks for, where it asks for one that is known here under its own paths."""
+    wanted = item.meta.get("vct_values", ())
+    return next((kind for kind in types.values() if list(wanted) == [kind.names.get(item.format, {}).get("vct")]), None)
 
 
 def _wire_names(kind: CredentialType) -> tuple[str, ...]:
@@ -213,15 +221,18 @@ def _wire_names(kind: CredentialType) -> tuple[str, ...]:
 
 Labels: TypeAlias = dict[str, dict[str, Mapping[str, Any]]]
 """For each ask the credential queries that stand for it, one a format, with the names that the format gives."""
+Kinds: TypeAlias = Mapping[str, "CredentialType | None"]
+"""The type of each ask; None where a DCQL file asks for one that is not known here."""
 
 
 def _asked(
     top: json.Fields, types: Mapping[str, CredentialType], formats: Collection[str]
-) -> tuple[dict[str, Any], Labels]:
+) -> tuple[dict[str, Any], Labels, Kinds]:
     """The DCQL query of `[ask]` or `[[ask]]`; several formats of one ask become alternatives of a credential set."""
     asks = top.value["ask"] if isinstance(top.value["ask"], list) else [top.value["ask"]]
     credentials: list[dict[str, Any]] = []
     forms: Labels = {}
+    kinds: dict[str, CredentialType | None] = {}
     for index, item in enumerate(asks):
         ask = json.Fields(item, f"$.ask[{index}]")
         ask.only(_ASK)
@@ -234,6 +245,7 @@ def _asked(
         kind = types.get(ask.text("type"))
         if kind is None:
             raise Misuse("policy.unknown_type", where=ask.at("type"), type=ask.text("type"))
+        kinds[name] = kind
         usable = [form for form in ask.optional_texts("formats") or list(kind.names) if form in formats]
         usable = [form for form in usable if form in kind.names]
         if not usable:
@@ -249,7 +261,7 @@ def _asked(
         query["credential_sets"] = [{"options": _options(top, any_of, forms)}]
     elif any(len(labels) > 1 for labels in forms.values()):
         query["credential_sets"] = [{"options": [[label] for label in forms[name]]} for (name,) in groups]
-    return query, forms
+    return query, forms, kinds
 
 
 def _options(top: json.Fields, any_of: list[Any], forms: Labels) -> list[list[str]]:
@@ -297,28 +309,32 @@ def _on_the_wire(names: Mapping[str, Any], path: Path) -> Path:
     return ("credentialSubject", *path) if "type" in names else path
 
 
-def _conditions(accept: dict[str, Any], query: Query, labels: Labels) -> Mapping[str, tuple[Condition, ...]]:
+def _conditions(
+    accept: dict[str, Any], query: Query, labels: Labels, kinds: Kinds
+) -> Mapping[str, tuple[Condition, ...]]:
     """Conditions by credential query. `[accept]` judges every ask that asks the claim, `[accept.ID]` only that one;
     both judge each of an ask's formats, under the name that the format gives to the claim."""
     asked = {item.id: {claim.path for claim in item.claims} for item in query.credentials}
     found: dict[str, list[Condition]] = {}
 
-    def add(condition: Condition, ask: str) -> bool:
+    def add(condition: Condition, ask: str, where: str) -> bool:
         for label, names in labels[ask].items():
             wire = replace(condition, claim=_on_the_wire(names, condition.claim))
             if wire.claim not in asked[label]:
                 return False
             found.setdefault(label, []).append(wire)
+        kind = kinds[ask]
+        _can_hold(condition, possible.schema_at(kind, condition.claim) if kind is not None else None, where)
         return True
 
     for key, value in accept.items():
         if key in labels and isinstance(value, dict):
             for text, inner in value.items():
-                if not add(_condition(text, inner, f"$.accept.{key}"), key):
+                if not add(_condition(text, inner, f"$.accept.{key}"), key, f"$.accept.{key}"):
                     raise Misuse("policy.unasked", where=f"$.accept.{key}", claim=text)
             continue
         condition = _condition(key, value, "$.accept")
-        judging = [ask for ask in labels if add(condition, ask)]
+        judging = [ask for ask in labels if add(condition, ask, "$.accept")]
         if not judging:
             raise Misuse("policy.unasked", where="$.accept", claim=key)
     return MappingProxyType({name: tuple(group) for name, group in found.items()})
@@ -326,7 +342,7 @@ def _conditions(accept: dict[str, Any], query: Query, labels: Labels) -> Mapping
 
 def _condition(text: str, value: Any, where: str) -> Condition:
     claim = paths.read(text, where)
-    if isinstance(value, list) and value and all(type(item) in (*_COMPARABLE, bool) for item in value):
+    if isinstance(value, list) and all(type(item) in (*_COMPARABLE, bool) for item in value):
         return Condition(claim, one_of=tuple(value))
     if type(value) in (*_COMPARABLE, bool):
         return Condition(claim, one_of=(value,))
@@ -340,11 +356,90 @@ def _condition(text: str, value: Any, where: str) -> Condition:
 def _limit(value: Any, text: str) -> Any:
     if isinstance(value, date) and not isinstance(value, datetime):
         return value.isoformat()
-    if isinstance(value, str) and not (_TODAY.fullmatch(value) or _DAY.fullmatch(value)):
+    if isinstance(value, str) and not (_TODAY.fullmatch(value) or _is_day(value)):
         raise Misuse("policy.condition", where="$.accept", claim=text)
     if value is not None and (isinstance(value, bool) or not isinstance(value, str | int | float)):
         raise Misuse("policy.condition", where="$.accept", claim=text)
     return value
+
+
+def _is_day(text: str) -> bool:
+    try:
+        times.read_date(text)
+    except Malformed:
+        return False
+    return True
+
+
+# -- conditions that no card can meet (docs/decisions/0082) --
+
+
+def _can_hold(condition: Condition, schema: Mapping[str, Any] | None, where: str) -> None:
+    """Refuse a condition that refuses everybody. Without a schema only what the condition itself says is judged."""
+    claim = paths.write(condition.claim)
+    told = "something" if schema is None else possible.expected(schema)
+    if condition.given:
+        if schema is not None and schema["type"] != "string":
+            raise Misuse("policy.never_given", where=where, claim=claim, expected=told)
+    elif condition.least is not None or condition.most is not None:
+        _range_can_hold(condition, schema, claim, told, where)
+    elif not condition.one_of:
+        raise Misuse("policy.never_empty", where=where, claim=claim, expected=told)
+    elif schema is not None:
+        for value in condition.one_of:
+            _of_kind(value, schema, claim, where)
+            if not possible.possible(schema, value):
+                raise Misuse(
+                    "policy.never_value", where=where, claim=claim, expected=told, found=possible.written(value)
+                )
+
+
+def _of_kind(value: Any, schema: Mapping[str, Any], claim: str, where: str) -> None:
+    if not possible.of_kind(schema, value):
+        expected, found = possible.expected(schema), possible.written(value)
+        raise Misuse("policy.never_type", where=where, claim=claim, expected=expected, found=found)
+
+
+def _range_can_hold(condition: Condition, schema: Mapping[str, Any] | None, claim: str, told: str, where: str) -> None:
+    bounds = [bound for bound in (condition.least, condition.most) if bound is not None]
+    if schema is not None:
+        if schema["type"] != "integer" and schema.get("format") != "date":
+            raise Misuse("policy.never_ordered", where=where, claim=claim, expected=told)
+        for bound in bounds:
+            if isinstance(bound, str) != (schema["type"] == "string"):
+                found = possible.written(bound)
+                raise Misuse("policy.never_type", where=where, claim=claim, expected=told, found=found)
+    if _nothing_between(condition.least, condition.most, schema or _NOTHING):
+        words = [f"from {condition.least}"] if condition.least is not None else []
+        words += [f"to {condition.most}"] if condition.most is not None else []
+        raise Misuse("policy.never_range", where=where, claim=claim, expected=told, range=" ".join(words))
+
+
+def _nothing_between(least: Any, most: Any, schema: Mapping[str, Any]) -> bool:
+    if any(isinstance(bound, float) and math.isnan(bound) for bound in (least, most)):
+        return True
+    if schema.get("type") == "integer":
+        low = max(schema.get("minimum", -math.inf), -math.inf if least is None else least)
+        high = min(schema.get("maximum", math.inf), math.inf if most is None else most)
+        options = schema.get("enum") or ([schema["const"]] if "const" in schema else None)
+        if options is not None:
+            return not any(low <= one <= high for one in options)
+        if math.isinf(low) or math.isinf(high):
+            return bool(low == math.inf or high == -math.inf)
+        return bool(math.ceil(low) > math.floor(high))
+    if least is None or most is None:
+        return False
+    if isinstance(least, str) and isinstance(most, str):
+        first, last = _TODAY.fullmatch(least), _TODAY.fullmatch(most)
+        if first and last:
+            return _days(first) > _days(last)
+        # Whether a day of the calendar comes before today changes with the day.
+        return not first and not last and least > most
+    return isinstance(least, str) or isinstance(most, str) or bool(least > most)
+
+
+def _days(found: re.Match[str]) -> int:
+    return int(f"{found[1] or '+'}{found[2] or 0}")
 
 
 def _freshness(data: dict[str, Any]) -> Freshness:

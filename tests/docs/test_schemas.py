@@ -85,9 +85,15 @@ class TestPolicy:
         {"ask": [{"type": "age", "claims": ["age_over_18"]}], "accept": {"card": {"age_over_18": True}}},
         {"ask": {"type": "age", "claims": []}},
         {"ask": {"type": "age", "claims": ["age_over_18"], "multiple": True, "formats": []}},
-        {"accept": {"age_over_18": {"min": "today-1d", "max": "2026-01-31"}}},
-        {"accept": {"age_over_18": {"max": 3.5}}},
-        {"accept": {"age_over_18": [True, 1, "yes"]}},
+        {
+            "ask": {"type": "residency", "claims": ["birthdate"]},
+            "accept": {"birthdate": {"min": "today-1d", "max": "2026-01-31"}},
+        },
+        {
+            "ask": {"type": "residency", "claims": ["resident_since_year"]},
+            "accept": {"resident_since_year": {"max": 2000.5}},
+        },
+        {"accept": {"age_over_18": [True, False]}},
         {"freshness": {"max_age": "90s", "grace": "1d"}},
         {"waive": ["status"]},
         {"purpose": ""},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -9,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from cityid import policy
+from cityid import credential_type, policy
 from cityid.checks import Step
-from cityid.credential_type import CredentialType, Path
+from cityid.credential_type import CredentialType, Path, possible
+from cityid.edge.messages import explain
 from cityid.errors import Misuse
 from cityid.policy import Condition, Policy
 from cityid.status import Freshness
@@ -149,8 +152,12 @@ class TestAsking:
         assert read(HEAD + ASK + TRUST.replace("trust/", ""), flat).trust.entries[0].document is not None
 
 
+ALL = '[ask]\ntype = "residency"\nclaims = ["age_over_18", "address", "resident_since_year", "birthdate"]\n'
+ALL = ALL.replace('"address"', '"address.locality", "address.country", "address"')
+
+
 def condition(value: str, claim: str = "resident_since_year") -> Condition:
-    found = read(HEAD + ASK + f'[accept]\n"{claim}" = {value}\n' + TRUST)
+    found = read(HEAD + ALL + f'[accept]\n"{claim}" = {value}\n' + TRUST)
     ((only,),) = found.conditions.values()
     return only
 
@@ -172,7 +179,7 @@ class TestConditions:
         """Profiles §7.3: `1`, `"true"` and a missing claim are not true."""
         assert judged("true", {"age_over_18": True}, "age_over_18") == "met"
         assert judged("true", {"age_over_18": other}, "age_over_18") == "conditions.not_met"
-        assert judged("1", {"age_over_18": True}, "age_over_18") == "conditions.not_met"
+        assert Condition(("age_over_18",), one_of=(1,)).judge({"age_over_18": True}, AT, {}) is not None
         assert judged("false", {"age_over_18": 0}, "age_over_18") == "conditions.not_met"
 
     def test_a_list(self) -> None:
@@ -188,7 +195,7 @@ class TestConditions:
             ("{ min = 2000 }", 1999, "conditions.out_of_range"),
             ("{ max = 2000 }", 2000, "met"),
             ("{ max = 2000 }", 2001, "conditions.out_of_range"),
-            ("{ min = 1.5, max = 2 }", 1.75, "met"),
+            ("{ min = 2000.5, max = 2002 }", 2001.75, "met"),
             ("{ min = 2000 }", True, "conditions.out_of_range"),
             ("{ min = 0 }", True, "conditions.out_of_range"),
             ("{ min = 2000 }", "2001", "conditions.out_of_range"),
@@ -206,14 +213,15 @@ class TestConditions:
         ],
     )
     def test_a_range(self, value: str, found: Any, expected: str) -> None:
-        assert judged(value, {"resident_since_year": found}) == expected
+        claim = "resident_since_year" if re.search(r" = [0-9.]+[ ,]", value) else "birthdate"
+        assert judged(value, {claim: found}, claim) == expected
 
     def test_a_given_value(self) -> None:
-        given = '{ given = "year" }'
-        assert judged(given, {"resident_since_year": "2011"}, year="2011") == "met"
-        assert judged(given, {"resident_since_year": "2012"}, year="2011") == "conditions.not_met"
+        given, claim = '{ given = "day" }', "birthdate"
+        assert judged(given, {claim: "2011-01-01"}, claim, day="2011-01-01") == "met"
+        assert judged(given, {claim: "2012-01-01"}, claim, day="2011-01-01") == "conditions.not_met"
         with pytest.raises(Misuse) as found:
-            judged(given, {"resident_since_year": "2011"})
+            judged(given, {claim: "2011-01-01"}, claim)
         assert found.value.code == "policy.not_given"
 
     def test_any_element_of_an_array(self) -> None:
@@ -258,7 +266,8 @@ class TestConditions:
 
     @pytest.mark.parametrize(
         "value",
-        ["[]", "{}", "{ min = true }", '{ min = "soon" }', '{ given = "" }', "{ given = 1 }", '{ give = "x" }',
+        ['{ min = "2026-02-31" }', "{}", "{ min = true }",
+         '{ min = "soon" }', '{ given = "" }', "{ given = 1 }", '{ give = "x" }',
          "[[1]]", "2026-01-01T00:00:00Z", "{ min = 1, maximum = 2 }", '{ min = [1] }', "[2026-01-01]"],
     )  # fmt: skip
     def test_what_cannot_be_judged(self, value: str) -> None:
@@ -280,11 +289,168 @@ class TestConditions:
         assert one.keys() == {"b"}
 
 
+SMALL = {
+    "id": "small", "title": {"en": "Small"}, "lifetime": "1 day", "copies": 1, "status": "none",
+    "names": {"dc+sd-jwt": {"vct": "urn:small"}},
+    "claims": {
+        "level": {"schema": {"type": "integer", "enum": [2, 4]}, "shown": "choice", "labels": {"en": "l"}},
+        "one": {"schema": {"type": "integer", "const": 1}, "shown": "choice", "labels": {"en": "l"}},
+        "free": {"schema": {"type": "integer"}, "shown": "choice", "labels": {"en": "l"}},
+        "tags": {"schema": {"type": "array", "items": {"type": "string", "maxLength": 3}}, "shown": "choice",
+                 "labels": {"en": "l"}},
+        "tags[]": {"schema": {"type": "string", "maxLength": 3}, "shown": "choice", "labels": {"en": "l"}},
+        "yes": {"schema": {"type": "boolean", "const": True}, "shown": "choice", "labels": {"en": "l"}},
+        "site": {"schema": {"type": "string", "format": "uri"}, "shown": "choice", "labels": {"en": "l"}},
+        "note": {"schema": {"type": "string"}, "shown": "choice", "labels": {"en": "l"}},
+    },
+}  # fmt: skip
+ASK_SMALL = '[ask]\ntype = "small"\nclaims = ["level", "one", "free", "tags", "tags[]", "yes", "site", "note"]\n'
+
+
+class TestConditionsThatCanNeverHold:
+    """Each with the value beside it that can."""
+
+    @staticmethod
+    def code(claim: str, value: str, ask: str = HEAD + ALL, **more: Any) -> str:
+        try:
+            read(f'{ask}[accept]\n"{claim}" = {value}\n{TRUST}', **more)
+        except Misuse as error:
+            return error.code
+        return "can hold"
+
+    @pytest.mark.parametrize(
+        ("claim", "never", "code", "possible"),
+        [
+            ("age_over_18", '"true"', "policy.never_type", "true"),
+            ("age_over_18", "1", "policy.never_type", "false"),
+            ("age_over_18", '[true, "true"]', "policy.never_type", "[true, false]"),
+            ("resident_since_year", '"2011"', "policy.never_type", "2011"),
+            ("resident_since_year", "true", "policy.never_type", "1850"),
+            ("resident_since_year", "2011.5", "policy.never_type", "2011.0"),
+            ("resident_since_year", "nan", "policy.never_type", "2200"),
+            ("resident_since_year", "1849", "policy.never_value", "1850"),
+            ("resident_since_year", "2201", "policy.never_value", "2200"),
+            ("address.locality", "88131", "policy.never_type", '"88131"'),
+            ("address.locality", '""', "policy.never_value", '"L"'),
+            ("address.locality", '"' + "x" * 151 + '"', "policy.never_value", '"' + "x" * 150 + '"'),
+            ("address.country", '["DE", "at"]', "policy.never_value", '["DE", "AT"]'),
+            ("address", '"Lindau"', "policy.never_type", None),
+            ("birthdate", '"1990-02-31"', "policy.never_value", '"1990-02-28"'),
+            ("birthdate", '"31.12.1990"', "policy.never_value", '"1990-12-31"'),
+            ("age_over_18", "[]", "policy.never_empty", "[true]"),
+            ("birthdate", "[]", "policy.never_empty", '["1990-12-31"]'),
+            ("age_over_18", "{ min = 18 }", "policy.never_ordered", "true"),
+            ("address.locality", '{ min = "today" }', "policy.never_ordered", '"Lindau"'),
+            ("address", "{ max = 3 }", "policy.never_ordered", None),
+            ("birthdate", "{ min = 1990 }", "policy.never_type", "{ min = 1990-01-01 }"),
+            ("resident_since_year", '{ min = "today" }', "policy.never_type", "{ min = 2026 }"),
+            ("resident_since_year", '{ min = 2000, max = "today" }', "policy.never_type", "{ min = 2000, max = 2026 }"),
+            ("resident_since_year", "{ min = 2001, max = 2000 }", "policy.never_range", "{ min = 2000, max = 2000 }"),
+            ("resident_since_year", "{ min = 2201 }", "policy.never_range", "{ min = 2200 }"),
+            ("resident_since_year", "{ max = 1849 }", "policy.never_range", "{ max = 1850 }"),
+            ("resident_since_year", "{ min = 2000.2, max = 2000.8 }", "policy.never_range",
+             "{ min = 1999.2, max = 2000.8 }"),
+            ("resident_since_year", "{ min = nan }", "policy.never_range", "{ min = 1900 }"),
+            ("resident_since_year", "{ max = nan }", "policy.never_range", "{ max = 1900 }"),
+            ("resident_since_year", "{ min = inf }", "policy.never_range", "{ min = -inf, max = inf }"),
+            ("birthdate", "{ min = 1990-01-02, max = 1990-01-01 }", "policy.never_range",
+             "{ min = 1990-01-01, max = 1990-01-01 }"),
+            ("birthdate", '{ min = "today", max = "today-1d" }', "policy.never_range",
+             '{ min = "today", max = "today" }'),
+            ("birthdate", '{ min = "today+2d", max = "today+1d" }', "policy.never_range",
+             '{ min = "today-2d", max = "today-1d" }'),
+            ("age_over_18", '{ given = "age" }', "policy.never_given", "true"),
+            ("resident_since_year", '{ given = "year" }', "policy.never_given", "2000"),
+        ],
+    )  # fmt: skip
+    def test_against_the_type(self, claim: str, never: str, code: str, possible: str | None) -> None:
+        assert self.code(claim, never) == code
+        if possible is not None:
+            assert self.code(claim, possible) == "can hold"
+
+    @pytest.mark.parametrize(
+        ("claim", "never", "code", "possible"),
+        [
+            ("level", "3", "policy.never_value", "4"),
+            ("level", "{ min = 3, max = 3 }", "policy.never_range", "{ min = 3, max = 4 }"),
+            ("level", "{ min = 5 }", "policy.never_range", "{ min = 4 }"),
+            ("level", "{ max = 1 }", "policy.never_range", "{ max = 2 }"),
+            ("one", "2", "policy.never_value", "1"),
+            ("one", "{ min = 2, max = 3 }", "policy.never_range", "{ min = 1, max = 3 }"),
+            ("free", "{ min = 3, max = 2 }", "policy.never_range", "{ min = 2 }"),
+            ("free", "{ max = -inf }", "policy.never_range", "{ max = -5 }"),
+            ("free", "2.5", "policy.never_type", "-3"),
+            ("tags[]", '"long"', "policy.never_value", '"tag"'),
+            ("tags", '"tag"', "policy.never_type", None),
+            ("tags", '{ given = "tag" }', "policy.never_given", None),
+            ("tags[]", "{ max = 3 }", "policy.never_ordered", '{ given = "tag" }'),
+            ("yes", "false", "policy.never_value", "true"),
+            ("site", '"lindau"', "policy.never_value", '"https://lindau.example"'),
+            ("note", "1", "policy.never_type", '"anything"'),
+        ],
+    )
+    def test_every_keyword(self, claim: str, never: str, code: str, possible: str | None) -> None:
+        types = {"small": credential_type.read(json.dumps(SMALL))}
+        assert self.code(claim, never, HEAD + ASK_SMALL, types=types) == code
+        if possible is not None:
+            assert self.code(claim, possible, HEAD + ASK_SMALL, types=types) == "can hold"
+
+    def test_what_is_said(self) -> None:
+        with pytest.raises(Misuse) as found:
+            read(HEAD + ALL + '[accept.card]\nage_over_18 = "true"\n' + TRUST)
+        assert found.value.problem.where == "$.accept.card"
+        assert found.value.problem.facts == {"claim": "age_over_18", "expected": "true or false", "found": '"true"'}
+        with pytest.raises(Misuse) as found:
+            read(HEAD + ALL + "[accept]\nresident_since_year = { min = 2001, max = 2000 }\n" + TRUST)
+        said = explain(found.value.problem)
+        assert said.text == (
+            "the condition on resident_since_year can never hold: "
+            "nothing from 2001 to 2000 is a whole number, 1850 to 2200"
+        )
+        assert said.hint
+
+    def test_what_is_expected(self) -> None:
+        kind = credential_type.read(json.dumps(SMALL))
+        said = {name: possible.expected(rule.schema) for (name, *_), rule in kind.claims.items()}
+        said["tags"] = possible.expected(kind.claims[("tags",)].schema)
+        assert said == {
+            "level": "one of 2, 4", "one": "only 1", "free": "a whole number", "tags": "a list", "yes": "only true",
+            "site": "an absolute URI", "note": "text",
+        }  # fmt: skip
+        assert possible.schema_at(kind, ("tags", 0)) == {"type": "string", "maxLength": 3}
+        assert possible.schema_at(kind, ("tags", "x")) is possible.schema_at(kind, ("more",)) is None
+        assert possible.schema_at(kind, ("note", None)) is None
+        assert possible.expected({"type": "string", "minLength": 3}) == "text of at least 3 characters"
+        assert possible.expected({"type": "string", "maxLength": 3}) == "text of at most 3 characters"
+
+    def test_every_ask_and_each_of_several_is_judged(self) -> None:
+        asks = (
+            HEAD + '[[ask]]\nid = "a"\ntype = "age"\nclaims = ["age_over_18"]\n'
+            '[[ask]]\nid = "b"\ntype = "residency"\nclaims = ["age_over_18", "birthdate"]\n'
+        )
+        assert self.code("birthdate", "[]", asks) == "policy.never_empty"
+        assert self.code("birthdate", '"1990-12-10"', asks) == "can hold"
+
+    def test_of_a_dcql_file(self) -> None:
+        """Where it asks for a type that is known; for others only what contradicts itself is noticed."""
+        known = {**FILES, "query.json": FILES["query.json"].replace(b"urn:x", b"urn:cityid:residency:1")}
+        ask = HEAD + 'dcql = "query.json"\n'
+        assert self.code("age_over_18", '"true"', ask, files=known) == "policy.never_type"
+        assert self.code("age_over_18", "true", ask, files=known) == "can hold"
+        assert self.code("age_over_18", '"true"', ask) == "can hold"
+        assert self.code("age_over_18", "[]", ask) == "policy.never_empty"
+        assert self.code("age_over_18", '["true"]', ask) == "can hold"
+        for never in ("{ min = 2, max = 1 }", '{ min = 2, max = "today" }', "{ min = nan }"):
+            assert self.code("age_over_18", never, ask) == "policy.never_range"
+        for fine in ("{ min = 1, max = 2 }", '{ min = "today", max = 2020-01-01 }', '{ given = "x" }', "{ min = 2 }"):
+            assert self.code("age_over_18", fine, ask) == "can hold"
+
+
 class TestGiven:
     def test_filled_in(self) -> None:
-        found = read(HEAD + ASK + '[accept]\nresident_since_year = { given = "year" }\n' + TRUST)
-        assert found.with_given({"year": "2011"}).given == {"year": "2011"}
+        found = read(HEAD + ASK + '[accept]\n"address.locality" = { given = "town" }\n' + TRUST)
+        assert found.with_given({"town": "Lindau"}).given == {"town": "Lindau"}
         with pytest.raises(Misuse) as unknown:
-            found.with_given({"years": "2011"})
+            found.with_given({"towns": "Lindau"})
         assert unknown.value.code == "policy.given_unknown"
         assert replace(found).given == {}
