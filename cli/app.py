@@ -43,7 +43,8 @@ def run(argv: Sequence[str]) -> int:
     _give_examples(app)
     usage_error: type[Any] = typer.BadParameter.__mro__[1]
     try:
-        status = app(list(argv), prog_name="cityid", standalone_mode=False)
+        with STATE.opened:
+            status = app(list(argv), prog_name="cityid", standalone_mode=False)
         if status == talk.INTERRUPTED:  # Typer makes an exit status of Ctrl-C
             raise KeyboardInterrupt
     except typer.Exit as end:

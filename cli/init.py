@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from . import talk
-from .options import Json, PassphraseFd
+from .options import Json, PassphraseFd, line, plain
 from .state import STATE
 
 Folder = Annotated[Path | None, typer.Argument(metavar="FOLDER", help="Where; --home or this folder by default.")]
@@ -52,16 +52,20 @@ def city(
     did: Annotated[
         str, typer.Option("--did", help="The city's DID: did:web:HOST, or jwk for one that is its key.")
     ] = "jwk",
-    name: Annotated[str, typer.Option("--name", help="How people call the city.")] = "",
-    country: Annotated[str, typer.Option("--country", metavar="XX", help="Two letters, for what cards say.")] = "",
+    name: Annotated[str, typer.Option("--name", callback=plain, help="How people call the city.")] = "",
+    country: Annotated[
+        str, typer.Option("--country", metavar="XX", callback=plain, help="Two letters, for what cards say.")
+    ] = "",
     jurisdiction: Annotated[
-        str, typer.Option("--jurisdiction", metavar="XX-YY", help="ISO 3166-2, for what cards say.")
+        str, typer.Option("--jurisdiction", metavar="XX-YY", callback=plain, help="ISO 3166-2, for what cards say.")
     ] = "",
     timezone: Annotated[str, typer.Option("--timezone", help="Whose midnight ends a day.")] = "UTC",
     algorithm: Annotated[
         str, typer.Option("--algorithm", help="Of the issuer's key: ES256, ES384, EdDSA, ML-DSA-44, ...")
     ] = "ES256",
-    keys: Annotated[str, typer.Option("--keys", help="Where keys are kept: file:NAME.")] = "file:keys.sealed",
+    keys: Annotated[
+        str, typer.Option("--keys", callback=plain, help="Where keys are kept: file:NAME.")
+    ] = "file:keys.sealed",
     passphrase_fd: PassphraseFd = None,
     json_: Json = False,
 ) -> None:
@@ -106,7 +110,7 @@ def city(
     ]
     lines += [f"country = {_quoted(country)}"] if country else []
     lines += [f"jurisdiction = {_quoted(jurisdiction)}"] if jurisdiction else []
-    SqliteRegister(place / "register.sqlite")
+    SqliteRegister(place / "register.sqlite").close()
     _keep(place, "city.toml", "\n".join(lines) + "\n")
     talk.say(f"Made {talk.clean(place / 'city.toml')} and key {FIRST} ({kind.value}, in {talk.clean(keys)}).")
     if did != "jwk":
@@ -140,7 +144,7 @@ def wallet(
     place = _place(folder)
     passphrase = talk.secret("Passphrase for the wallet", passphrase_fd, again=True)
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    WalletFile.create(place / "wallet.sqlite", passphrase)
+    WalletFile.create(place / "wallet.sqlite", passphrase).close()
     _keep(place, "wallet.toml", "# A wallet. Cards and keys lie encrypted in wallet.sqlite.\n")
     talk.say(
         f"Made {talk.clean(place / 'wallet.toml')}. Without its passphrase nobody can open it, and nobody can help."
@@ -154,10 +158,13 @@ def service(
     audience: Annotated[
         str,
         typer.Option(
-            "--audience", metavar="NAME", help="What answers are bound to, such as x509_san_dns:library.example."
+            "--audience",
+            metavar="NAME",
+            callback=line,
+            help="What answers are bound to, such as x509_san_dns:library.example.",
         ),
     ] = "",
-    name: Annotated[str, typer.Option("--name", help="How people call the service.")] = "",
+    name: Annotated[str, typer.Option("--name", callback=plain, help="How people call the service.")] = "",
     json_: Json = False,
 ) -> None:
     """Make a service's home: its policies, its trust list, its open questions."""
@@ -170,7 +177,7 @@ def service(
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     (place / "policies").mkdir(exist_ok=True)
     (place / "trust").mkdir(exist_ok=True)
-    SqliteSessions(place / "sessions.sqlite")
+    SqliteSessions(place / "sessions.sqlite").close()
     lines = [
         "# A service's home.",
         f"audience = {_quoted(audience)}        # answers are bound to this name",

@@ -13,6 +13,7 @@ from cityid.errors import Malformed, Misuse
 from cityid.sessions import TRIES, Kind, Sessions
 
 from .home import Home
+from .state import STATE
 
 if TYPE_CHECKING:
     from cityid.edge.database import SqliteSessions
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
 
 
 def sessions(home: Home) -> SqliteSessions:
+    """The open questions of a service's home, open until the command ends."""
     from cityid.edge.database import SqliteSessions
 
-    return SqliteSessions(home.path("sessions.sqlite"))
+    return STATE.opened.enter_context(SqliteSessions(home.path("sessions.sqlite")))
 
 
 @dataclass(frozen=True, slots=True)

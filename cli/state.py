@@ -1,8 +1,9 @@
-"""The options that stand before the verb."""
+"""The options that stand before the verb, and what a command opened."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -10,6 +11,8 @@ from pathlib import Path
 class State:
     home: Path | None = None
     debug: bool = False
+    opened: ExitStack = field(default_factory=ExitStack)
+    """Stores are entered here; the end of the command closes them, however it ends."""
 
 
 STATE = State()

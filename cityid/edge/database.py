@@ -11,7 +11,7 @@ from typing import Final
 
 from cityid.edge.register_sqlite import SqliteRegister
 from cityid.edge.sealed import open_sealed, seal
-from cityid.edge.sqlite import Database
+from cityid.edge.sqlite import Database, Store
 from cityid.encoding.times import numeric
 from cityid.errors import Misuse, Refused
 from cityid.sessions import TRIES, Kind, check_key
@@ -36,7 +36,7 @@ _TOMBSTONE: Final = {Kind.SESSION: _DAY, Kind.CHALLENGE: _DAY, Kind.OFFER: 400 *
 """How long a spent key is known as spent, after its deadline. Offers: whoever finds an old letter is told the truth."""
 
 
-class SqliteSessions:
+class SqliteSessions(Store):
     """Sessions in one SQLite file; in memory where `path` is None. Safe to share between threads and processes.
 
     A value is sealed under a key that only the session's own key gives (HKDF-SHA256), and found by a hash of it: the

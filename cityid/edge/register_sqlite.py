@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from cityid.credential import CredentialType, StatusRef, Window
 from cityid.edge.register_tables import EPOCH, KIND, MIGRATIONS, card_of, read_rows, seconds
-from cityid.edge.sqlite import Database
+from cityid.edge.sqlite import Database, Store
 from cityid.encoding import json
 from cityid.encoding.times import numeric
 from cityid.errors import Fact, Misuse, Refused, Unavailable
@@ -41,7 +41,7 @@ _PAGE: Final = 200
 _APPLICATION: Final = 0x63695265  # "ciRe"
 
 
-class SqliteRegister:
+class SqliteRegister(Store):
     """The register in one SQLite file; in memory where `path` is None. Safe to share between threads and processes.
 
     `status_base` is where status lists will be published (`https://id.lindau.example/status`); `list_size` and

@@ -13,7 +13,8 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final, TypeAlias
+from types import TracebackType
+from typing import Final, Self, TypeAlias
 
 from cityid.edge.private_file import make_directory
 from cityid.errors import Misuse, Unavailable
@@ -101,7 +102,22 @@ def check(path: Path) -> None:
         raise Misuse("store.permissions", path=str(path.parent), mode=f"{stat.S_IMODE(folder.st_mode):04o}")
 
 
-class Database:
+class Store:
+    """What keeps files open until it is closed, at the end of a `with` block at the latest."""
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Database(Store):
     """One SQLite file of one `kind`, which `application_id` marks, or a database in memory where `path` is None.
 
     Raises:
@@ -123,8 +139,12 @@ class Database:
             with suppress(FileExistsError):
                 create(self._path)
             check(self._path)
-        with told(self.name, self.kind), self._connection() as connection:
-            _migrate(connection, self.name, application_id, migrations)
+        try:
+            with told(self.name, self.kind), self._connection() as connection:
+                _migrate(connection, self.name, application_id, migrations)
+        except BaseException:
+            self.close()
+            raise
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:

@@ -7,14 +7,14 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from cityid import wallet
 from cityid.credential import Credential, Window
 from cityid.credential import Path as ClaimPath
 from cityid.edge import software_keys
 from cityid.edge.sealed import Entropy
+from cityid.edge.sqlite import Store
 from cityid.edge.wallet_records import NOBODY, Change, Record, Records, Sort
 from cityid.encoding import base64url, json
 from cityid.encoding.times import numeric, read_numeric
@@ -30,7 +30,7 @@ _REMEMBERED: Final = 4096
 _NEXT: Final = "sort = ? AND parent = ? ORDER BY state, seq LIMIT 1"
 
 
-class WalletFile:
+class WalletFile(Store):
     """A Wallet in one SQLite file of sealed records (`cityid.edge.wallet_records`). Safe to share between threads, and
     between processes that each open it."""
 
@@ -70,14 +70,6 @@ class WalletFile:
         self._records.close()
         self._read.clear()
         self._cards.clear()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return "WalletFile()"

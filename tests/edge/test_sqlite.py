@@ -52,6 +52,55 @@ class TestMigrations:
         assert code(error) == "store.wrong_kind"
 
 
+@pytest.fixture
+def connections(monkeypatch: pytest.MonkeyPatch) -> list[sqlite3.Connection]:
+    """Every connection that is made, kept so that it can be asked whether it was closed."""
+    made: list[sqlite3.Connection] = []
+    connect = sqlite.connect
+
+    def keep(uri: str) -> sqlite3.Connection:
+        made.append(connect(uri))
+        return made[-1]
+
+    monkeypatch.setattr(sqlite, "connect", keep)
+    return made
+
+
+def is_open(connection: sqlite3.Connection) -> bool:
+    try:
+        connection.execute("SELECT 1")
+    except sqlite3.ProgrammingError:
+        return False
+    return True
+
+
+class TestClosing:
+    @pytest.mark.parametrize("store", [SqliteRegister, SqliteSessions])
+    @pytest.mark.parametrize("name", ["d.db", None])
+    def test_at_the_end_of_a_block(
+        self,
+        store: type[SqliteRegister | SqliteSessions],
+        name: str | None,
+        tmp_path: Path,
+        connections: list[sqlite3.Connection],
+    ) -> None:
+        with store(name and tmp_path / name):
+            assert [is_open(each) for each in connections] == [True]
+        assert [is_open(each) for each in connections] == [False]
+
+    def test_an_error_is_passed_on(self, connections: list[sqlite3.Connection]) -> None:
+        with pytest.raises(KeyError), SqliteSessions():
+            raise KeyError
+        assert [is_open(each) for each in connections] == [False]
+
+    def test_what_could_not_be_opened_is_closed(self, tmp_path: Path, connections: list[sqlite3.Connection]) -> None:
+        SqliteSessions(tmp_path / "d.db").close()
+        with pytest.raises(Misuse) as error:
+            SqliteRegister(tmp_path / "d.db")
+        assert code(error) == "store.wrong_kind"
+        assert [is_open(each) for each in connections] == [False, False]
+
+
 class TestTrouble:
     def test_busy(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sqlite, "BUSY", 0.05)

@@ -164,17 +164,17 @@ def test_property_13_one_question_one_answer(tmp_path: Any, kept: Kept, threads:
     from cityid.edge.database import SqliteSessions
 
     asked, raw = kept.put()
-    store = SqliteSessions(tmp_path / "sessions.sqlite")
-    store.put(asked.id, b"asked", NOW + limits.SESSION_AGE)
+    with SqliteSessions(tmp_path / "sessions.sqlite") as store:
+        store.put(asked.id, b"asked", NOW + limits.SESSION_AGE)
     verdicts: list[Any] = []
     ready = threading.Barrier(threads)
 
     def judge() -> None:
         from cityid.verifying import verify_answer
 
-        mine = SqliteSessions(tmp_path / "sessions.sqlite")
-        ready.wait()
-        verdicts.append(verify_answer({"card": [raw]}, asked, NOW, sessions=mine).run(no_network))
+        with SqliteSessions(tmp_path / "sessions.sqlite") as mine:
+            ready.wait()
+            verdicts.append(verify_answer({"card": [raw]}, asked, NOW, sessions=mine).run(no_network))
 
     workers = [threading.Thread(target=judge) for _ in range(threads)]
     for worker in workers:
