@@ -35,7 +35,8 @@ def decode(text: str | bytes, where: str = "") -> bytes:
             raise Malformed("base64url.alphabet", where=where, spec="RFC 4648 §5") from None
     over = len(text) & 3
     try:
-        data = _decode(text.translate(_TO_STANDARD) + _PADDING[over], strict_mode=True)
+        standard = text.translate(_TO_STANDARD)
+        data = _decode(standard + _PADDING[over] if over else standard, strict_mode=True)
     except binascii.Error:
         if over == 1:
             raise Malformed("base64url.length", where=where, spec="RFC 4648 §5", length=len(text)) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 from cityid.errors import Malformed
@@ -75,7 +76,13 @@ def read_numeric(value: Any, where: str = "") -> datetime:
         if type(value) is int:
             shown = str(value) if abs(value) < 10**20 else "a very large number"
         raise Malformed("time.not_numeric", where=where, spec="RFC 7519 §2", found=shown)
-    return _EPOCH + timedelta(seconds=value)
+    return _moment(value)
+
+
+@lru_cache(maxsize=256)
+def _moment(seconds: int) -> datetime:
+    """Remembered, because the dates of cards are coarse: those of one day's issuing have the same."""
+    return _EPOCH + timedelta(seconds=seconds)
 
 
 def numeric(at: datetime) -> int:

@@ -48,6 +48,7 @@ TYP: Final = "dc+sd-jwt"
 NEVER_HIDDEN: Final = frozenset({"iss", "nbf", "exp", "cnf", "vct", "vct#integrity", "aka_vcts", "status"})
 """Neither these nor anything inside them may come out of a disclosure (§2.2.2.3)."""
 
+_TOPS: Final = frozenset((name,) for name in NEVER_HIDDEN)
 _OURS: Final = frozenset({*NEVER_HIDDEN, "iat"})
 _NOT_OURS: Final = frozenset({"binding.cnf_method", "key.unsupported"})
 _TYPE_NAMES: Final = ("vct", "vct#integrity", "aka_vcts")
@@ -222,7 +223,7 @@ class _SdJwtVc:
         """DCQL `vct_values` (OpenID4VP B.3.5): one of them is the credential's `vct` or among its `aka_vcts`, character
         by character."""
         wanted = meta.get("vct_values")
-        return wanted is None or not set(credential.types).isdisjoint(wanted)
+        return wanted is None or credential.types[0] in wanted or not set(credential.types).isdisjoint(wanted)
 
     def describe(self, type: CredentialType) -> Mapping[str, Any]:
         """The names by which metadata speaks of this type, and the algorithms (OpenID4VP B.3.4, OpenID4VCI A.3)."""
@@ -245,9 +246,13 @@ def _credential(token: SdJwt, raw: bytes, holder: PublicKey | None = None) -> Cr
     """The credential in `token`; `holder` is its key where it is known already."""
     processed = token.processed
     payload = processed.payload
-    for path in (*processed.hidden, *processed.carriers):
+    hidden = frozenset(processed.hidden)
+    # Whatever comes out of a disclosure further inside has a carrier around it.
+    if not hidden.isdisjoint(_TOPS):
+        raise _hidden(next(iter(hidden & _TOPS)))
+    for path in processed.carriers:
         if path and path[0] in NEVER_HIDDEN:
-            raise Malformed("sd_jwt_vc.hidden_claim", where="$", spec="SD-JWT VC §2.2.2.3", name=str(path[0]))
+            raise _hidden(path)
     types = _types(payload)
     issuer, place = _issuer(token.jws.header, payload)
     claims = payload.copy()
@@ -259,7 +264,7 @@ def _credential(token: SdJwt, raw: bytes, holder: PublicKey | None = None) -> Cr
         issuer,
         types,
         claims,
-        frozenset(processed.hidden),
+        hidden,
         _bound_to(payload) if holder is None else holder,
         _window(payload),
         () if status is None else _statuses(status),
@@ -268,6 +273,10 @@ def _credential(token: SdJwt, raw: bytes, holder: PublicKey | None = None) -> Cr
         processed.positions,  # type: ignore[arg-type]  # a key of `positions` holds no None
         token,
     )
+
+
+def _hidden(path: Path) -> Malformed:
+    return Malformed("sd_jwt_vc.hidden_claim", where="$", spec="SD-JWT VC §2.2.2.3", name=str(path[0]))
 
 
 def _bound_to(payload: Mapping[str, Any]) -> PublicKey | None:

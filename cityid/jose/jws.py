@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -23,6 +24,8 @@ Typ: TypeAlias = str | Collection[str] | None
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 _NEVER: Final = frozenset({"alg", "b64", "crit"})
+_SHORT: Final = 512
+"""Characters of a header that is worth remembering: one with a key's name in it, not with a chain of certificates."""
 
 
 class Jws(NamedTuple):
@@ -70,15 +73,27 @@ def read_compact(token: bytes | str, *, typ: Typ, where: str = "jws", limit: int
             raise Malformed("jws.is_jwe", where=where)
         raise Malformed("jws.segments", where=where, spec="RFC 7515 §7.1", found=token.count(b".") + 1)
     protected, payload, signature = segments
+    if len(protected) <= _SHORT and (typ is None or isinstance(typ, str)):
+        header = _recurring(protected, typ, where)
+    else:
+        header = _read_header(protected, typ, where)
     return Jws(
-        _read_header(protected, typ, f"{where}.protected"),
+        header,
         base64url.decode(payload, where),
         base64url.decode(signature, where),
         token[: len(protected) + len(payload) + 1],
     )
 
 
-def _read_header(protected: bytes | str, typ: Typ, where: str) -> dict[str, Any]:
+@lru_cache(maxsize=64)
+def _recurring(protected: bytes, typ: str | None, where: str) -> Mapping[str, Any]:
+    """`_read_header`, remembered: an issuer has one header for all its cards, and wallets have one among them. A pure
+    function of short texts, and what was refused is not remembered."""
+    return MappingProxyType(_read_header(protected, typ, where))
+
+
+def _read_header(protected: bytes | str, typ: Typ, where: str) -> Mapping[str, Any]:
+    where = f"{where}.protected"
     if len(protected) > limits.JOSE_HEADER:
         raise Malformed("jws.header_too_large", where=where, limit=limits.JOSE_HEADER, size=len(protected))
     header = json.read_object(base64url.decode(protected, where), where=where)
@@ -139,7 +154,7 @@ def read_json(
             raise Malformed("jws.signatures", where=where, spec="RFC 7515 §7.2.1", found=len(signatures))
         fields = json.Fields(signatures[0], f"{where}.signatures[0]")
     protected = fields.text("protected")
-    header = _read_header(protected, typ, fields.at("protected"))
+    header = _read_header(protected, typ, fields.where)
     unprotected = fields.optional_object("header") or {}
     _refuse_extensions(unprotected, fields.at("header"))
     both = sorted(header.keys() & unprotected.keys())

@@ -46,14 +46,13 @@ class Processed(NamedTuple):
     """The claims after processing (RFC 9901 §7.1), and what the token's disclosures were.
 
     `payload` has no `_sd`, no `...`, no `_sd_alg` and nothing undisclosed. `hidden` gives the disclosure of each claim
-    that came out of one; `parents` the path of the disclosure around it (None: it stands in the issuer's payload).
-    `positions` gives, for each array from which undisclosed elements were dropped (by its issued path), the issued
-    index of each element that remains. `carriers` are the objects and arrays that held a digest, known or not.
+    that came out of one; the one around it, where there is one, is that of its longest hidden prefix. `positions`
+    gives, for each array from which undisclosed elements were dropped (by its issued path), the issued index of each
+    element that remains. `carriers` are the objects and arrays that held a digest, known or not.
     """
 
     payload: dict[str, Any]
     hidden: Mapping[Path, bytes]
-    parents: Mapping[Path, Path | None]
     positions: Mapping[Path, tuple[int, ...]]
     carriers: tuple[Path, ...]
     hash: digests.Hash
@@ -170,7 +169,7 @@ def process(signed: Jws, disclosures: Collection[bytes], where: str = "sd_jwt") 
     if len(by_digest) != len(disclosures):
         raise Malformed("sd_jwt.disclosure_twice", where=where, spec="RFC 9901 §7.1")
     walk = _Walk(by_digest, where)
-    walk.object(payload, (), 1, None, 0)
+    walk.object(payload, (), 1, 0)
     if len(set(walk.seen)) != len(walk.seen):
         raise Malformed("sd_jwt.digest_twice", where=where, spec="RFC 9901 §7.1")
     if by_digest:
@@ -178,7 +177,6 @@ def process(signed: Jws, disclosures: Collection[bytes], where: str = "sd_jwt") 
     return Processed(
         payload,
         walk.hidden,
-        walk.parents,
         MappingProxyType(walk.positions) if walk.positions else _NO_POSITIONS,
         tuple(walk.carriers),
         hash_,
@@ -189,19 +187,18 @@ class _Walk:
     """One walk over payload and disclosed values, in place. Each disclosure is taken out of `by_digest` when its digest
     is met, so it can be used once, and what is left at the end was never referenced."""
 
-    __slots__ = ("by_digest", "carriers", "hidden", "nodes", "parents", "positions", "seen", "where")
+    __slots__ = ("by_digest", "carriers", "hidden", "nodes", "positions", "seen", "where")
 
     def __init__(self, by_digest: dict[str, bytes], where: str) -> None:
         self.by_digest = by_digest
         self.where = where
         self.seen: list[str] = []
         self.hidden: dict[Path, bytes] = {}
-        self.parents: dict[Path, Path | None] = {}
         self.positions: dict[Path, tuple[int, ...]] = {}
         self.carriers: list[Path] = []
         self.nodes = 0
 
-    def object(self, value: dict[str, Any], path: Path, depth: int, parent: Path | None, inside: int) -> None:
+    def object(self, value: dict[str, Any], path: Path, depth: int, inside: int) -> None:
         self.nodes += len(value)
         if depth > _DEPTH or self.nodes > _NODES:
             raise self._too_much(depth)
@@ -211,13 +208,11 @@ class _Walk:
         for name, item in value.items():
             if type(item) in _INNER:
                 inner = self.object if type(item) is dict else self.array
-                inner(item, (*path, name), depth + 1, parent, inside)
+                inner(item, (*path, name), depth + 1, inside)
         if found is not _ABSENT:
-            self._disclose(value, found, path, depth, parent, inside)
+            self._disclose(value, found, path, depth, inside)
 
-    def _disclose(
-        self, value: dict[str, Any], found: Any, path: Path, depth: int, parent: Path | None, inside: int
-    ) -> None:
+    def _disclose(self, value: dict[str, Any], found: Any, path: Path, depth: int, inside: int) -> None:
         if type(found) is not list or not _ONLY_TEXT.issuperset(map(type, found)):
             raise self._at("sd_jwt.digests", path)
         self.seen += found
@@ -231,7 +226,7 @@ class _Walk:
             if inside >= _INSIDE:
                 raise self._too_far_inside(path)
             text = by_digest.pop(digest)
-            item = json.read(base64url.decode(text, where), where=where, nodes=False)
+            item = json.scan(base64url.decode(text, where), where)
             if type(item) is not list or len(item) != 3:
                 raise self._misshapen(item, path, 3)
             salt, name, content = item
@@ -244,12 +239,11 @@ class _Walk:
             value[name] = content
             at = (*path, name)
             self.hidden[at] = text
-            self.parents[at] = parent
             if type(content) in _INNER:
                 inner = self.object if type(content) is dict else self.array
-                inner(content, at, depth + 1, at, inside + 1)
+                inner(content, at, depth + 1, inside + 1)
 
-    def array(self, value: list[Any], path: Path, depth: int, parent: Path | None, inside: int) -> None:
+    def array(self, value: list[Any], path: Path, depth: int, inside: int) -> None:
         self.nodes += len(value)
         if depth > _DEPTH or self.nodes > _NODES:
             raise self._too_much(depth)
@@ -257,11 +251,11 @@ class _Walk:
         dropped: set[int] = set()
         for index, item in enumerate(value):
             if type(item) is list:
-                self.array(item, (*path, index), depth + 1, parent, inside)
+                self.array(item, (*path, index), depth + 1, inside)
             elif type(item) is not dict:
                 continue
             elif "..." not in item:
-                self.object(item, (*path, index), depth + 1, parent, inside)
+                self.object(item, (*path, index), depth + 1, inside)
             else:
                 digest = item["..."]
                 if len(item) != 1 or type(digest) is not str:
@@ -277,7 +271,7 @@ class _Walk:
                 if inside >= _INSIDE:
                     raise self._too_far_inside(path)
                 where = self.where + ".disclosure"
-                disclosed = json.read(base64url.decode(text, where), where=where, nodes=False)
+                disclosed = json.scan(base64url.decode(text, where), where)
                 if type(disclosed) is not list or len(disclosed) != 2:
                     raise self._misshapen(disclosed, path, 2)
                 salt, content = disclosed
@@ -286,10 +280,9 @@ class _Walk:
                 value[index] = content
                 at = (*path, index)
                 self.hidden[at] = text
-                self.parents[at] = parent
                 if type(content) in _INNER:
                     inner = self.object if type(content) is dict else self.array
-                    inner(content, at, depth + 1, at, inside + 1)
+                    inner(content, at, depth + 1, inside + 1)
         if carries:
             self.carriers.append(path)
         if dropped:
@@ -332,39 +325,33 @@ def select(token: SdJwt, paths: Collection[tuple[str | int | None, ...]]) -> byt
     Raises:
         Misuse: `sd_jwt.no_such_claim`, for a path that leads to nothing in this token.
     """
-    hidden, parents = token.processed.hidden, token.processed.parents
+    hidden = token.processed.hidden
     chosen: set[bytes] = set()
     for path in paths:
-        if path in hidden:
-            around: list[Path | None] = [path]  # type: ignore[list-item]  # a key of `hidden` holds no None
-        else:
-            around = _around(token.processed, path)
-        for place in around:
-            while place is not None and hidden[place] not in chosen:
-                chosen.add(hidden[place])
-                place = parents[place]  # noqa: PLW2901  # climbing
+        for place in (path,) if path in hidden else _places(token.processed, path):
+            for end in range(1, len(place) + 1):
+                around = hidden.get(place[:end])  # type: ignore[arg-type]  # a place holds no None
+                if around is not None:
+                    chosen.add(around)
     issued = token.prefix[: token.prefix.index(b"~")]
     return b"~".join([issued, *[text for text in token.disclosures if text in chosen], b""])
 
 
-def _around(processed: Processed, path: tuple[str | int | None, ...]) -> list[Path | None]:
-    """The innermost disclosures around the places that `path` names, when it is no hidden claim itself."""
-    places: list[tuple[Any, Path, Path | None]] = [(processed.payload, (), None)]
+def _places(processed: Processed, path: tuple[str | int | None, ...]) -> list[Path]:
+    """Where the values stand that `path` names, when it is no hidden claim itself."""
+    places: list[tuple[Any, Path]] = [(processed.payload, ())]
     for step in path:
-        found: list[tuple[Any, Path, Path | None]] = []
-        for value, at, around in places:
+        found: list[tuple[Any, Path]] = []
+        for value, at in places:
             if type(value) is dict and isinstance(step, str) and step in value:
-                inner = [(value[step], (*at, step))]
+                found.append((value[step], (*at, step)))
             elif type(value) is list and not isinstance(step, str):
                 numbers = processed.positions.get(at, range(len(value)))
-                inner = [(item, (*at, n)) for n, item in zip(numbers, value, strict=True) if step is None or step == n]
-            else:
-                continue
-            found += [(item, place, place if place in processed.hidden else around) for item, place in inner]
+                found += [(item, (*at, n)) for n, item in zip(numbers, value, strict=True) if step is None or step == n]
         places = found
     if not places or not path:
         raise Misuse("sd_jwt.no_such_claim", where=pointer(path), path=pointer(path))
-    return [around for _, _, around in places]
+    return [at for _, at in places]
 
 
 def holder_key(payload: Mapping[str, Any], where: str = "cnf") -> PublicKey | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from cityid import limits
 from cityid.encoding import base64url
 from cityid.encoding.json import Fields
 from cityid.errors import Malformed
-from cityid.keys.algorithms import RAW_LENGTH, Algorithm, PublicKey, members
+from cityid.keys.algorithms import MEMO, RAW_LENGTH, Algorithm, PublicKey, members
 
 PRIVATE: Final = ("d", "k", "priv", "p", "q", "dp", "dq", "qi", "oth")
 """Members that only a private or symmetric key has (RFC 7518 §6, RFC 9964 §3)."""
@@ -74,10 +75,21 @@ def read(jwk: Mapping[str, Any], where: str = "$", *, agreement: bool | None = F
             `key.use`, `key.operations`, `key.algorithm_mismatch`, `key.coordinate`, `key.*` of PublicKey, `json.*`,
             `base64url.*`.
     """
+    if len(jwk) == 4 and agreement is False:
+        kty, crv, x, y = jwk.get("kty"), jwk.get("crv"), jwk.get("x"), jwk.get("y")
+        if type(kty) is type(crv) is type(x) is type(y) is str:
+            return _curve_point(kty, crv, x, y, where)
     if not _SECRET.isdisjoint(jwk):
         member = next(member for member in PRIVATE if member in jwk)
         raise Malformed("key.private", where=where, spec="RFC 7517 §9.2", member=member)
     return read_members(jwk, where, agreement=agreement)
+
+
+@lru_cache(maxsize=MEMO)
+def _curve_point(kty: str, crv: str, x: str, y: str, where: str) -> PublicKey:
+    """What nearly every holder's key is: four members and no word about itself. A pure function, remembered because
+    the same resident comes again; what was refused is not remembered."""
+    return read_members({"kty": kty, "crv": crv, "x": x, "y": y}, where, agreement=False)
 
 
 def read_members(jwk: Mapping[str, Any], where: str, *, agreement: bool | None, private: bool = False) -> PublicKey:

@@ -213,7 +213,10 @@ class CredentialQuery:
         try:
             for place, tree in enumerate(self._trees):
                 if tree is not None:
-                    if all(probe.there(claims) for probe in self.probes(place)):
+                    for probe in self._by_set[place]:
+                        if not probe.there(claims):
+                            break
+                    else:
                         return keep_named(claims, tree)
                     continue
                 found = [probe.find(claims, positions, budget) for probe in self.probes(place)]

@@ -213,7 +213,8 @@ class TrustList:
                 if grant.entry.issuer in ("", issuer) and (not types or wire == types[0])
             ]
         elif types:
-            grants = [self._grants[issuer, types[0]]] if (issuer, types[0]) in self._grants else []
+            found = self._grants.get((issuer, types[0]))
+            return "required" if found is None else found.entry.status
         else:
             grants = [grant for (named, _), grant in self._grants.items() if named == issuer]
         return "none" if grants and all(grant.entry.status == "none" for grant in grants) else "required"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as stdlib
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import pytest
@@ -265,3 +266,25 @@ class TestFields:
         with pytest.raises(Malformed) as refused:
             json.Fields({"a": 1, "c": 1}).only(("a", "b"))
         assert (refused.value.code, refused.value.problem.where) == ("json.unknown_member", "$.c")
+
+
+class TestScan:
+    """The short way for small texts says what the long way says."""
+
+    @pytest.mark.parametrize(
+        "text", [b'["s","n",1]', b' ["s"] ', b'"a\\u00e9"', b'"\\ud800"', b'{"a":1,"a":2}', b"[1]x", b"\xff", b"[", b""]
+    )
+    def test_the_same_as_read(self, text: bytes) -> None:
+        def outcome(of: Callable[[], Any]) -> Any:
+            try:
+                return of()
+            except Malformed as error:
+                return error.problem
+
+        long = outcome(lambda: json.read(text, where="here", nodes=False))
+        assert outcome(lambda: json.scan(text, "here")) == long
+
+    def test_too_deep(self) -> None:
+        with pytest.raises(Malformed) as refusal:
+            json.scan(b"[" * 100_000)
+        assert refusal.value.code == "json.too_deep"
