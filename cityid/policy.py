@@ -18,7 +18,7 @@ from cityid import trust as trust_file
 from cityid.checks import Step
 from cityid.credential import CredentialType, Path
 from cityid.credential_type import possible
-from cityid.encoding import json, paths, times
+from cityid.encoding import json, paths, texts, times
 from cityid.errors import Malformed, Misuse, Problem
 from cityid.query import CredentialQuery, Query
 from cityid.query.select import NO_POSITIONS, Budget, Positions, TooMuchWork, select
@@ -195,7 +195,7 @@ def _read(
     listed = trust.text("list")
     folder = listed.rpartition("/")[0]
     return Policy(
-        purpose=top.text("purpose"),
+        purpose=texts.label(top.text("purpose"), "purpose", where=top.at("purpose")),
         query=query,
         types=types,
         conditions=_conditions(top.optional_object("accept") or {}, query, labels, kinds),

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from . import talk
-from .options import Json, PassphraseFd
+from .options import Json, PassphraseFd, one_line, plain
 from .state import STATE
 
 Folder = Annotated[Path | None, typer.Argument(metavar="FOLDER", help="Where; --home or this folder by default.")]
@@ -52,16 +52,20 @@ def city(
     did: Annotated[
         str, typer.Option("--did", help="The city's DID: did:web:HOST, or jwk for one that is its key.")
     ] = "jwk",
-    name: Annotated[str, typer.Option("--name", help="How people call the city.")] = "",
-    country: Annotated[str, typer.Option("--country", metavar="XX", help="Two letters, for what cards say.")] = "",
+    name: Annotated[str, typer.Option("--name", callback=plain, help="How people call the city.")] = "",
+    country: Annotated[
+        str, typer.Option("--country", metavar="XX", callback=plain, help="Two letters, for what cards say.")
+    ] = "",
     jurisdiction: Annotated[
-        str, typer.Option("--jurisdiction", metavar="XX-YY", help="ISO 3166-2, for what cards say.")
+        str, typer.Option("--jurisdiction", metavar="XX-YY", callback=plain, help="ISO 3166-2, for what cards say.")
     ] = "",
     timezone: Annotated[str, typer.Option("--timezone", help="Whose midnight ends a day.")] = "UTC",
     algorithm: Annotated[
         str, typer.Option("--algorithm", help="Of the issuer's key: ES256, ES384, EdDSA, ML-DSA-44, ...")
     ] = "ES256",
-    keys: Annotated[str, typer.Option("--keys", help="Where keys are kept: file:NAME.")] = "file:keys.sealed",
+    keys: Annotated[
+        str, typer.Option("--keys", callback=plain, help="Where keys are kept: file:NAME.")
+    ] = "file:keys.sealed",
     passphrase_fd: PassphraseFd = None,
     json_: Json = False,
 ) -> None:
@@ -154,10 +158,13 @@ def service(
     audience: Annotated[
         str,
         typer.Option(
-            "--audience", metavar="NAME", help="What answers are bound to, such as x509_san_dns:library.example."
+            "--audience",
+            metavar="NAME",
+            callback=one_line,
+            help="What answers are bound to, such as x509_san_dns:library.example.",
         ),
     ] = "",
-    name: Annotated[str, typer.Option("--name", help="How people call the service.")] = "",
+    name: Annotated[str, typer.Option("--name", callback=plain, help="How people call the service.")] = "",
     json_: Json = False,
 ) -> None:
     """Make a service's home: its policies, its trust list, its open questions."""

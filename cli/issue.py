@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import talk
-from .options import Force, Json, PassphraseFd, Yes, named
+from .options import Force, Json, PassphraseFd, Yes, named, plain
 from .state import STATE
 
 if TYPE_CHECKING:
@@ -46,7 +46,9 @@ def issue(
     ] = None,
     by: Annotated[
         str | None,
-        typer.Option("--by", metavar="NAME", help="The clerk, for the register; by default who is logged in."),
+        typer.Option(
+            "--by", metavar="NAME", callback=plain, help="The clerk, for the register; by default who is logged in."
+        ),
     ] = None,
     yes: Yes = False,
     passphrase_fd: PassphraseFd = None,

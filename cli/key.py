@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 import typer
 
 from . import talk
-from .options import Force, Json, PassphraseFd, named
+from .options import Force, Json, PassphraseFd, named, one_line, plain
 from .state import STATE
 
-Label = Annotated[str, typer.Argument(metavar="LABEL", help="What the key is called here.")]
+Label = Annotated[str, typer.Argument(metavar="LABEL", callback=plain, help="What the key is called here.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -111,8 +111,10 @@ def certify(
     ],
     label: Label,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", callback=named, help="Where the PEM goes.")],
-    name: Annotated[str, typer.Option("--name", help="The common name; the city's name by default.")] = "",
-    country: Annotated[str, typer.Option("--country", metavar="XX", help="Two letters.")] = "",
+    name: Annotated[
+        str, typer.Option("--name", callback=plain, help="The common name; the city's name by default.")
+    ] = "",
+    country: Annotated[str, typer.Option("--country", metavar="XX", callback=plain, help="Two letters.")] = "",
     root: Annotated[
         Path | None, typer.Option("--root", metavar="FILE", help="For an issuer: the root's certificate.")
     ] = None,
@@ -123,7 +125,8 @@ def certify(
         list[str] | None, typer.Option("--uri", help="A URI that names the issuer; may be repeated.")
     ] = None,
     dns: Annotated[
-        list[str] | None, typer.Option("--dns", help="A host that names the issuer; may be repeated.")
+        list[str] | None,
+        typer.Option("--dns", callback=one_line, help="A host that names the issuer; may be repeated."),
     ] = None,
     passphrase_fd: PassphraseFd = None,
     force: Force = False,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,6 +15,32 @@ def named(path: Path | None) -> Path | None:
     if path is not None and str(path) == "-":
         raise Misuse("file.dash")
     return path
+
+
+def plain(ctx: typer.Context, param: typer.CallbackParam, value: Any) -> Any:
+    """A name, a purpose or another short text that is stored, sent or shown."""
+    from cityid import limits
+
+    return _checked(param, value, limits.LABEL)
+
+
+def one_line(ctx: typer.Context, param: typer.CallbackParam, value: Any) -> Any:
+    """An identifier or another text that may be long, and is one line."""
+    from cityid import limits
+
+    return _checked(param, value, limits.DID_JWK)
+
+
+def _checked(param: typer.CallbackParam, value: Any, limit: int) -> Any:
+    from cityid.encoding import texts
+    from cityid.errors import Malformed, Misuse
+
+    try:
+        for text in value if isinstance(value, list | tuple) else [value] if value else []:
+            texts.label(text, param.opts[0] if param.opts[0].startswith("-") else str(param.metavar), limit)
+    except Malformed as error:
+        raise Misuse(error.problem) from None
+    return value
 
 
 Json = Annotated[bool, typer.Option("--json", help="Give the result as JSON.")]

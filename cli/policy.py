@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import talk
-from .options import Force, Json, Out
+from .options import Force, Json, Out, one_line, plain
 from .state import STATE
 
 if TYPE_CHECKING:
@@ -47,8 +47,10 @@ def register(app: typer.Typer) -> None:
 def new(
     type_: Annotated[str, typer.Argument(metavar="TYPE", help="The credential type to ask for.")],
     claims: Annotated[list[str], typer.Option("--claim", metavar="CLAIM", help="A claim to ask for; may be repeated.")],
-    purpose: Annotated[str, typer.Option("--purpose", help="What for; the resident reads it.")],
-    trust: Annotated[str, typer.Option("--trust", metavar="FILE", help="The trust list.")] = "trust/issuers.toml",
+    purpose: Annotated[str, typer.Option("--purpose", callback=plain, help="What for; the resident reads it.")],
+    trust: Annotated[
+        str, typer.Option("--trust", metavar="FILE", callback=one_line, help="The trust list.")
+    ] = "trust/issuers.toml",
     output: Out = None,
     force: Force = False,
     json_: Json = False,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import talk
-from .options import Json
+from .options import Json, one_line, plain
 from .state import STATE
 
 if TYPE_CHECKING:
@@ -82,14 +82,19 @@ def list_(file: ListFile = None, json_: Json = False) -> None:
 
 
 def add(
-    types: Annotated[list[str], typer.Option("--type", metavar="TYPE", help="What it may issue; may be repeated.")],
-    did: Annotated[str | None, typer.Option("--did", help="The issuer's DID.")] = None,
+    types: Annotated[
+        list[str], typer.Option("--type", metavar="TYPE", callback=one_line, help="What it may issue; may be repeated.")
+    ],
+    did: Annotated[str | None, typer.Option("--did", callback=one_line, help="The issuer's DID.")] = None,
     root: Annotated[Path | None, typer.Option("--root", metavar="FILE", help="A root certificate, PEM or DER.")] = None,
     web: Annotated[
-        str | None, typer.Option("--web", metavar="URL", help="An https issuer with published keys.")
+        str | None, typer.Option("--web", metavar="URL", callback=one_line, help="An https issuer with published keys.")
     ] = None,
     issuer: Annotated[
-        str | None, typer.Option("--issuer", metavar="NAME", help="With --root: only certificates of this issuer.")
+        str | None,
+        typer.Option(
+            "--issuer", metavar="NAME", callback=one_line, help="With --root: only certificates of this issuer."
+        ),
     ] = None,
     document: Annotated[
         Path | None,
@@ -98,7 +103,7 @@ def add(
     keys: Annotated[
         Path | None, typer.Option("--keys", metavar="FILE", help="With --web: its JWK Set, so that none is fetched.")
     ] = None,
-    name: Annotated[str | None, typer.Option("--name", help="How people call it.")] = None,
+    name: Annotated[str | None, typer.Option("--name", callback=plain, help="How people call it.")] = None,
     status: Annotated[str, typer.Option("--status", help="required, or none for types that live a day.")] = "required",
     since: Annotated[str | None, typer.Option("--since", metavar="DATE", help="Trusted from this day.")] = None,
     until: Annotated[str | None, typer.Option("--until", metavar="DATE", help="Trusted until this day.")] = None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import socket
 import stat
 import sys
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 
 from tests.city import Town as Walk
 from tests.city import issued_with
-from tests.cli.towns import SHOW, WITH, Town
+from tests.cli.towns import POLICY, SHOW, WITH, Town
 
 pytestmark = pytest.mark.kdf
 HOSTILE = {
@@ -35,6 +36,28 @@ HOSTILE = {
     "nel": "a\x85b",
     "private-use": "\ue000",
 }
+TYPED = (
+    "init city typed --name {}",
+    "init city typed --country {}",
+    "init city typed --jurisdiction {}",
+    "init city typed --keys file:{}",
+    "init service typed --audience {}",
+    "init service typed --audience x509_san_dns:typed.example --name {}",
+    "--home library trust add --did did:web:typed.example --type age --name {}",
+    "--home library trust add --did did:web:typed.example --type {}",
+    "--home library trust add --did did:web:{} --type age",
+    "--home library trust add --web https://{} --type age",
+    "--home library trust add --root ca.pem --type age --issuer {}",
+    "policy new age --claim age_over_18 --purpose {} -o typed.toml",
+    "policy new age --claim age_over_18 --purpose x --trust {} -o typed.toml",
+    "--home city issue residency --claims ada.json --by {} --yes",
+    "--home city key create {}",
+    "--home city key certify root {} -o typed.pem",
+    "--home city key certify root typed -o typed.pem --name {}",
+    "--home city key certify root typed -o typed.pem --country {}",
+    "--home city key certify request issuer-1 -o typed.pem --dns {}",
+)
+"""Where a clerk types what is stored or sent."""
 each = pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
 
 
@@ -110,6 +133,44 @@ class TestU01U02WhatATerminalObeys:
         said, status = town.type("--home library trust list --list u01.toml")
         assert printable(said)
         assert status in (0, 2)
+
+    @each
+    def test_u01_u02_what_a_clerk_types(self, town: Town, text: str) -> None:
+        """What would be stored or sent is refused, by the option's name; nothing is made."""
+        before = sorted(town.here.rglob("*.toml"))
+        for command in TYPED:
+            said, status = town.type(command.format(shlex.quote(text)), secret=" city " in command)
+            assert status == 2, command
+            assert "text.control" in said
+            assert printable(said)
+        town.write("library/policies/hostile.toml", "purpose = " + json.dumps(text) + "\n" + POLICY.partition("\n")[2])
+        said, status = town.type("--home library policy check library/policies/hostile.toml")
+        assert status == 2
+        assert "text.control" in said or "policy.syntax" in said  # TOML knows some of them itself
+        assert printable(said)
+        assert sorted(town.here.rglob("*.toml")) == sorted({*before, town.here / "library/policies/hostile.toml"})
+        town.write("library/policies/hostile.toml", POLICY)
+        town.must("--home library policy check library/policies/hostile.toml")
+
+    def test_u01_u02_what_a_clerk_types_has_a_length(self, town: Town) -> None:
+        for command in TYPED:
+            said, status = town.type(command.format("x" * 200_000), secret=" city " in command)
+            assert status == 2, command
+            assert "text.too_long" in said
+            assert len(said) < 400
+        assert not (town.here / "typed").exists()
+        long = "x" * 200
+        town.must(f"init service typed --audience x509_san_dns:typed.example --name {long}")
+        said, status = town.type(f"init service other --audience x509_san_dns:typed.example --name {long}x")
+        assert status == 2
+        assert "text.too_long" in said
+        assert not (town.here / "other").exists()
+
+    def test_u01_u02_names_of_every_script_may_be_typed(self, town: Town) -> None:
+        fine = "Zoë Åström 王小明 שרה علی می‌خواهم Ελένη 👩‍🔧"
+        town.must(f"init service scripts --audience x509_san_dns:typed.example --name {shlex.quote(fine)}")
+        town.must(f"--home scripts trust add --did did:web:x.example --type age --name {shlex.quote(fine)}")
+        town.must(f"policy new age --claim age_over_18 --purpose {shlex.quote(fine)} -o scripts.toml")
 
     def test_u01_u02_twin_letters_of_every_script_stay(self, town: Town) -> None:
         fine = "Zoë Åström 王小明 שרה علی می‌خواهم Ελένη"
@@ -194,7 +255,11 @@ class TestU04ForgedVerdicts:
 
     def test_u04_nor_can_the_purpose_or_a_value(self, town: Town) -> None:
         policy = (town.here / "library/policies/card.toml").read_text()
-        forged = policy.replace('"library card"', json.dumps(self.LINE)).replace("true", "false")
+        town.write("library/policies/forged.toml", policy.replace('"library card"', json.dumps(self.LINE)))
+        said, status = town.type("--home library request --policy library/policies/forged.toml")
+        assert status == 2
+        assert "text.control" in said
+        forged = policy.replace('"library card"', json.dumps(" ".join(self.LINE.split("\n")))).replace("true", "false")
         town.write("library/policies/forged.toml", forged)
         name = town.answered("forged")
         said, status = town.judge(name)

@@ -101,6 +101,7 @@ class TestPolicy:
     BAD: ClassVar[tuple[dict[str, Any], ...]] = (
         {"purpose": None},
         {"purpose": 1},
+        {"purpose": "x" * 201},
         {"ask": None},
         {"dcql": "query.json"},
         {"ask": None, "dcql": "query.json", "any_of": [["q"]]},

@@ -130,6 +130,18 @@ class TestAsking:
         assert wrong(text) == code
         read(HEAD + ASK + TRUST)
 
+    def test_a_purpose_is_one_line(self) -> None:
+        """It is sent, and the resident reads it."""
+        at = json.dumps
+        assert read(f"purpose = {at('ü' * 200)}\n" + ASK + TRUST).purpose == "ü" * 200
+        assert wrong(f"purpose = {at('ü' * 201)}\n" + ASK + TRUST) == "text.too_long"
+        assert read(f"purpose = {at('می‌خواهم')}\n" + ASK + TRUST)
+        with pytest.raises(Misuse) as found:
+            read(f"purpose = {at('ab' + chr(0x202E))}\n" + ASK + TRUST)
+        assert found.value.problem.facts == {"name": "purpose", "character": "U+202E", "place": 3}
+        for char in (0x7F, 0x9B, 0x200B, 0x2029, 0x2066, 0xE000, 0xE0041):
+            assert wrong(f'purpose = "\\U{char:08x}"\n' + ASK + TRUST) == "text.control"
+
     def test_not_utf8(self) -> None:
         with pytest.raises(Misuse) as found:
             policy.read(b"\xff", types=TYPES, load=FILES.__getitem__, formats=())
