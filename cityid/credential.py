@@ -5,7 +5,7 @@ Nothing here knows a wire format; nothing here can be changed after it was made.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -37,6 +37,7 @@ __all__ = [
     "Unbound",
     "WebIssuer",
     "Window",
+    "leaves_of",
 ]
 
 _EMPTY: Final[Mapping[Any, Any]] = MappingProxyType({})
@@ -196,3 +197,26 @@ class Challenge:
 @dataclass(frozen=True, slots=True)
 class Unbound:
     """No holder binding is asked for. Never a default; against a query that wants binding it is Misuse."""
+
+
+_PROTOCOL: Final = frozenset({"iss", "iat", "nbf", "exp", "vct", "vct#integrity", "aka_vcts"})
+"""Claims that say what the card is, not who its holder is: told as issuer, type and validity."""
+
+
+def leaves_of(
+    claims: Mapping[str, Any], positions: Mapping[Path, tuple[int, ...]] = _EMPTY
+) -> tuple[tuple[Path, Any], ...]:
+    """Every single value among `claims` that is about the holder, with its path. Indices are the issued ones, which
+    `positions` gives for arrays with decoys in them."""
+    return tuple((path, value) for path, value in _leaves(claims, (), positions) if path[0] not in _PROTOCOL)
+
+
+def _leaves(value: Any, path: Path, positions: Mapping[Path, tuple[int, ...]]) -> Iterator[tuple[Path, Any]]:
+    if isinstance(value, Mapping) and value:
+        for name, inner in value.items():
+            yield from _leaves(inner, (*path, name), positions)
+    elif isinstance(value, list) and value:
+        for index, inner in zip(positions.get(path, range(len(value))), value, strict=True):
+            yield from _leaves(inner, (*path, index), positions)
+    else:
+        yield path, value

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from cityid import limits
-from cityid.credential import Challenge, Credential, Path, Unbound
+from cityid.credential import Challenge, Credential, Path, Unbound, leaves_of
 from cityid.encoding import json
 from cityid.errors import Malformed, Misuse, Problem, Refused
 from cityid.formats import FORMATS, Format
@@ -25,15 +25,10 @@ from cityid.query import read as read_query
 from cityid.wallet import Card, Copy, Wallet
 
 __all__ = [
-    "AskedFor", "Consent", "Nothing", "Option", "Options", "Shown", "leaves", "leaves_of", "options", "present",
+    "AskedFor", "Consent", "Nothing", "Option", "Options", "Shown", "leaves", "options", "present",
     "read_request", "sent",
 ]  # fmt: skip
 
-_PROTOCOL: Final = frozenset({"iss", "iat", "nbf", "exp", "vct", "vct#integrity", "aka_vcts"})
-"""Claims that say what the card is, not who its holder is: told as issuer, type and validity."""
-
-
-_ALL_THERE: Final[Mapping[Path, tuple[int, ...]]] = MappingProxyType({})
 _URL_SAFE: Final = re.compile(r"[A-Za-z0-9._~-]+")
 _PREFIX: Final = "origin:"
 
@@ -209,25 +204,6 @@ def leaves(credential: Credential) -> tuple[tuple[Path, Any, bool], ...]:
         (path, value, any(path[:length] in credential.hidden for length in range(1, len(path) + 1)))
         for path, value in leaves_of(credential.claims, credential.positions)
     )
-
-
-def leaves_of(
-    claims: Mapping[str, Any], positions: Mapping[Path, tuple[int, ...]] = _ALL_THERE
-) -> tuple[tuple[Path, Any], ...]:
-    """Every single value among `claims` that is about the holder, with its path. Indices are the issued ones, which
-    `positions` gives for arrays with decoys in them."""
-    return tuple((path, value) for path, value in _leaves(claims, (), positions) if path[0] not in _PROTOCOL)
-
-
-def _leaves(value: Any, path: Path, positions: Mapping[Path, tuple[int, ...]]) -> Iterator[tuple[Path, Any]]:
-    if isinstance(value, Mapping) and value:
-        for name, inner in value.items():
-            yield from _leaves(inner, (*path, name), positions)
-    elif isinstance(value, list) and value:
-        for index, inner in zip(positions.get(path, range(len(value))), value, strict=True):
-            yield from _leaves(inner, (*path, index), positions)
-    else:
-        yield path, value
 
 
 def present(

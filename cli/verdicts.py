@@ -265,7 +265,7 @@ def _part(text: bytes) -> dict[str, Any]:
 
 def _others(asked: Asked, name: str, claims: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """The claims that were asked for and shown, and that no condition tells already."""
-    from cityid.presenting import leaves_of
+    from cityid.credential import leaves_of
 
     told = {condition.claim for condition in asked.policy.conditions.get(name, ())}
     return [
