@@ -64,3 +64,14 @@ NEW_PASSPHRASE: Final = 8
 """Least characters of a passphrase that is being set (NIST SP 800-63B §5.1.1.2)."""
 LABEL: Final = 200
 """Characters of a name, a purpose or another short text that people are shown."""
+BIG_INTEGER: Final = 64
+"""Bytes of an integer that CBOR writes as a byte string."""
+STATUS_LIST: Final = 8 << 20
+"""Bytes of a status list, decoded: 2^26 entries of one bit."""
+STATUS_TOKEN: Final = 8 << 20
+"""Bytes of a status list token."""
+STATUS_TTL_MIN: Final = timedelta(seconds=60)
+STATUS_TTL_MAX: Final = timedelta(hours=24)
+"""However often or seldom an issuer would like to be asked, its list is believed this long."""
+STATUS_LISTS: Final = 1_000
+"""Lists in one aggregation."""

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, Final
 
-from cityid.errors import Malformed
+from cityid.errors import Malformed, Misuse
 from cityid.keys.algorithms import CURVES, RAW_LENGTH, Algorithm, PublicKey
 from cityid.keys.jwk import made
 from cityid.keys.multikey import expand
@@ -33,6 +33,10 @@ _ALGORITHMS: Final[Mapping[Algorithm, tuple[int, ...]]] = {
     Algorithm.ES256K: (-47,),
     Algorithm.X25519: _ECDH,
     Algorithm.ECDH_P256: _ECDH,
+}
+_SIGNATURES: Final[Mapping[Algorithm, tuple[int, ...]]] = {
+    **{algorithm: _ALGORITHMS[algorithm] for algorithm in _SIGNATURE_CURVES.values()},
+    **{algorithm: (code,) for code, algorithm in _ML_DSA.items()},
 }
 _PRIVATE: Final = {_OKP: -4, _EC2: -4, _AKP: -2, 4: -1}
 """The label of the secret, by kty (4 is a symmetric key)."""
@@ -122,6 +126,23 @@ def write(key: PublicKey) -> dict[int, _Entry]:
         return {_KTY: kty, -1: crv, -2: key.raw}
     half = len(key.raw) // 2
     return {_KTY: kty, -1: crv, -2: key.raw[1 : 1 + half], -3: key.raw[1 + half :]}
+
+
+def names(key: PublicKey) -> tuple[int, ...]:
+    """The values of `alg` that mean this key's signatures (RFC 9053 §2, 9864 §2.2, 9964 §4); none where it only agrees
+    on secrets."""
+    return _SIGNATURES.get(key.algorithm, ())
+
+
+def name(key: PublicKey) -> int:
+    """The `alg` that we write for this key's signatures: the value that has been read everywhere for longest.
+
+    Raises:
+        Misuse: `keys.wrong_kind`.
+    """
+    if not key.algorithm.signs:
+        raise Misuse("keys.wrong_kind", algorithm=key.algorithm.value)
+    return _SIGNATURES[key.algorithm][0]
 
 
 def thumbprint(key: PublicKey) -> bytes:
