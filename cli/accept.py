@@ -57,9 +57,10 @@ def _begin(
     from cityid.edge import clock, files
     from cityid.errors import Refused
 
-    from . import purse, trust
+    from . import papers, purse, trust
 
-    offer = Offer.read(data)
+    with papers.expected(data, "offer", "cards"):
+        offer = Offer.read(data)
     trusted = trust.load(here)
     names = {entry.subject: entry.name for entry in trusted.entries}
     if offer.issuer not in names and not any(entry.mechanism == "x5c" for entry in trusted.entries):
@@ -86,9 +87,10 @@ def _take(here: Home, data: bytes, passphrase_fd: int | None, *, json_: bool) ->
     from cityid.cards import Cards
     from cityid.edge import clock
 
-    from . import kinds, purse, service, trust
+    from . import kinds, papers, purse, service, trust
 
-    cards = Cards.read(data)
+    with papers.expected(data, "cards", "offer"):
+        cards = Cards.read(data)
     wallet = purse.opened(here, passphrase_fd)
     card = take(cards, wallet, trust.load(here), clock.now()).run(service.network())
     name = kinds.label(kinds.known(here)[0], card.type)

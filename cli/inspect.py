@@ -64,7 +64,11 @@ def _kept(path: Path) -> bytes:
     from cityid.edge.recorded import SIZE, read_record
     from cityid.encoding import base64url, json
 
-    context = json.Fields(dict(read_record(files.read(path, SIZE)).context), "$.context")
+    from . import papers
+
+    data = files.read(path, SIZE)
+    with papers.expected(data, "record"):
+        context = json.Fields(dict(read_record(data).context), "$.context")
     return base64url.decode_standard(context.text("inspected"))
 
 

@@ -155,11 +155,16 @@ def _one(
     from cityid.edge import clock, files
     from cityid.encoding import json
 
+    from . import papers
+
     _free(output, force=force)
-    claims = json.read_object(files.read(path, limits.DOCUMENT))
+    data = files.read(path, limits.DOCUMENT)
+    with papers.expected(data, "claims"):
+        claims = json.read_object(data)
     at = clock.now()
     issuer = _issuer(here, passphrase_fd)
-    _show(issuer, kind, claims, at)
+    with papers.expected(data, "claims"):
+        _show(issuer, kind, claims, at)
     if not yes:
         talk.agree("Offer this card?", flag="--yes")
     offer = issuer.offer(kind, claims, by=by, at=at)
@@ -209,8 +214,12 @@ def _answer(
     from cityid.cards import CardRequest
     from cityid.edge import clock, files
 
+    from . import papers
+
     _free(output, force=force)
-    request = CardRequest.read(files.read(path, limits.DOCUMENT))
+    data = files.read(path, limits.DOCUMENT)
+    with papers.expected(data, "card request"):
+        request = CardRequest.read(data)
     cards = _issuer(here, passphrase_fd).answer(request, at=clock.now())
     data = cards.write() + b"\n"
     if output is None or json_:
@@ -283,7 +292,12 @@ def _rows(table: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     from cityid.encoding import json
     from cityid.errors import Malformed
 
+    from . import papers
+
     data = files.read(table, 256 << 20)
+    # One line of JSON would pass for a table that has columns and no rows.
+    if (problem := papers.misplaced(data[: 1 << 20], "table")) is not None:
+        raise Malformed(problem)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -145,7 +145,7 @@ def certify(
     from cityid.keys import Algorithm, x509
     from cityid.keys.certify import Name, certify_issuer, certify_root, csr, pem
 
-    from . import home, keys
+    from . import home, keys, papers
 
     here = home.find(STATE.home, "city")
     # Before a key is made: a root's key without its certificate is of no use.
@@ -166,7 +166,9 @@ def certify(
     elif kind == "issuer":
         if root is None:
             raise Misuse("key.no_root")
-        (above,) = keys.certificates(files.read_home_file(root))[:1]
+        data = files.read_home_file(root)
+        with papers.expected(data, "certificate"):
+            (above,) = keys.certificates(data)[:1]
         key = ring.find(label).key
         signer = ring.signer_for(ring.find(root_key).key, Use.ROOT, at)
         names = uris or ([] if hosts else [here.text("did")])

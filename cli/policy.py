@@ -157,7 +157,8 @@ def check(
 def _load(file: Path) -> Policy:
     from cityid.edge import files
 
-    from . import home, kinds
+    from . import home, kinds, papers
 
     types, _ = kinds.known(home.maybe(STATE.home))
-    return files.load_policy(file, types)
+    with papers.expected(files.read_home_file(file), "policy"):
+        return files.load_policy(file, types)

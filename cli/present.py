@@ -46,13 +46,15 @@ def present(
     from cityid.presenting import Consent, Nothing, options, read_request, sent
     from cityid.presenting import present as sign
 
-    from . import home, kinds, purse
+    from . import home, kinds, papers, purse
 
     if yes and not show:
         raise Misuse("present.yes_without_show")
     if output is not None:
         files.check_free(output, force=force)
-    asked = read_request(files.read(request, limits.DOCUMENT))
+    data = files.read(request, limits.DOCUMENT)
+    with papers.expected(data, "request"):
+        asked = read_request(data)
     here = home.find(STATE.home, "wallet")
     wallet = purse.opened(here, passphrase_fd)
     at = clock.now()

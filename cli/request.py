@@ -34,7 +34,7 @@ def request(
     from cityid.formats import FORMATS
     from cityid.sessions import new_key
 
-    from . import home, kinds, service
+    from . import home, kinds, papers, service
 
     here = home.find(STATE.home, "service")
     for path in (output, session):
@@ -43,7 +43,8 @@ def request(
     text = files.read(policy, limits.DOCUMENT)
     kept: dict[str, bytes] = {}
     types, sources = kinds.known(here)
-    judge = policies.read(text, types=types, load=service.collecting(policy.parent, kept), formats=FORMATS)
+    with papers.expected(text, "policy"):
+        judge = policies.read(text, types=types, load=service.collecting(policy.parent, kept), formats=FORMATS)
     at = clock.now()
     until = at + limits.SESSION_AGE
     name, nonce = new_key(), new_key()

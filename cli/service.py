@@ -144,6 +144,8 @@ def session_name(given: str) -> str:
     from cityid.edge import files
     from cityid.encoding import json
 
+    from . import papers
+
     path = Path(given)
     try:
         there = path.exists()
@@ -151,11 +153,13 @@ def session_name(given: str) -> str:
         there = False
     if not there:
         return given
-    try:
-        found = json.read_object(files.read(path, 1 << 20))
-    except Malformed:
-        raise Misuse("session.not_named", path=given) from None
-    name = found.get("session", found.get("state"))
-    if not isinstance(name, str):
-        raise Misuse("session.not_named", path=given)
+    data = files.read(path, 1 << 20)
+    with papers.expected(data, "request", "session"):
+        try:
+            found = json.read_object(data)
+        except Malformed:
+            raise Misuse("session.not_named", path=given) from None
+        name = found.get("session", found.get("state"))
+        if not isinstance(name, str):
+            raise Misuse("session.not_named", path=given)
     return name

@@ -43,7 +43,7 @@ def load(here: Home, file: Path | None = None) -> TrustList:
     from cityid import trust
     from cityid.edge import files
 
-    from . import kinds
+    from . import kinds, papers
 
     path = file or default_file(here)
     if not path.exists() and file is None:
@@ -54,7 +54,9 @@ def load(here: Home, file: Path | None = None) -> TrustList:
         for name, kind in types.items()
     }
     title = str(path.relative_to(here.folder)) if path.is_relative_to(here.folder) else str(path)
-    return trust.read(files.read_home_file(path), files.beside(path.parent), names, title=title)
+    data = files.read_home_file(path)
+    with papers.expected(data, "trust list"):
+        return trust.read(data, files.beside(path.parent), names, title=title)
 
 
 def list_(file: ListFile = None, json_: Json = False) -> None:
@@ -113,8 +115,9 @@ def add(
     """Trust an issuer for the types named. The files named are copied beside the list."""
     from cityid import trust
     from cityid.edge import files
+    from cityid.errors import Misuse
 
-    from . import home, kinds
+    from . import home, kinds, papers
 
     here = home.find(STATE.home)
     path = file or default_file(here)
@@ -129,10 +132,14 @@ def add(
         if day is not None:
             entry[member] = _date(day)
     copies: dict[Path, bytes] = {}
-    for member, source in (("root", root), ("document", document), ("keys", keys)):
+    for member, source, sort in (
+        ("root", root, "certificate"), ("document", document, "document"), ("keys", keys, "key set"),
+    ):  # fmt: skip
         if source is not None:
             entry[member] = source.name
-            copies[path.parent / source.name] = files.read(source)
+            copies[path.parent / source.name] = data = files.read(source)
+            if (problem := papers.misplaced(data, sort)) is not None:
+                raise Misuse(problem)
     old = files.read_home_file(path).decode("utf-8") if path.exists() else ""
     changed = trust.add(old, entry)
     beside = files.beside(path.parent)

@@ -52,8 +52,14 @@ def check(
     from cityid import credential_type
     from cityid.edge import files
     from cityid.edge.messages import explain
+    from cityid.errors import Misuse
 
-    problems = credential_type.check(files.read_home_file(file))
+    from . import papers
+
+    data = files.read_home_file(file)
+    problems = credential_type.check(data)
+    if problems and (problem := papers.misplaced(data, "type")) is not None:
+        raise Misuse(problem)
     if json_:
         talk.give({"ok": not problems, "problems": [talk.as_json(problem) for problem in problems]})
     for problem in problems:

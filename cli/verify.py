@@ -101,7 +101,7 @@ def _one(
     from cityid.errors import Malformed, Refused
     from cityid.verifying import not_open, verify_answer
 
-    from . import home, service
+    from . import home, papers, service
     from .verdicts import show
 
     here = home.find(STATE.home, "service")
@@ -114,7 +114,7 @@ def _one(
         token = json.Fields(sent).object("vp_token")
     except Malformed as error:
         # Nothing was judged, so the question stays open.
-        return talk.NO, _unread(error.problem, json_=json_)
+        return talk.NO, _unread(papers.misplaced(raw, "answer") or error.problem, json_=json_)
     try:
         question = service.Question.read(json.read_object(store.take(name, at), limit=16 << 20))
     except Refused as error:
@@ -146,10 +146,12 @@ def _replay(path: Path, *, json_: bool) -> tuple[int, dict[str, Any]]:
     from cityid.encoding import json
     from cityid.verifying import verify_answer
 
-    from . import service
+    from . import papers, service
     from .verdicts import show
 
-    kept = read_record(files.read(path, SIZE))
+    data = files.read(path, SIZE)
+    with papers.expected(data, "record"):
+        kept = read_record(data)
     context = json.Fields(dict(kept.context), "$.context")
     question = service.Question.read(context.object("question"))
     given = {name: str(value) for name, value in context.object("given").items()}
