@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
+
+from tests.postgres import Server
+from tests.registers import open_register, register
+
+__all__ = ["open_register", "register"]
 
 # `quick` is what `make test` runs; `fuzz` is `make fuzz`; `mutants` looks for a failure and does not polish it.
 settings.register_profile("quick", max_examples=60, deadline=None, derandomize=True, database=None)
@@ -24,3 +30,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if (marker := item.get_closest_marker("interop")) and "npm" in marker.args:
             item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server for this run."""
+    server = Server.start()
+    yield server
+    server.end()

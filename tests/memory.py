@@ -3,15 +3,16 @@ walks that are not about storage. They can be told to fail."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from cityid.clerks import Clerk
 from cityid.credential import Credential, CredentialType, Path, StatusRef, Window
 from cityid.edge.software_keys import MemoryKeyring
 from cityid.errors import Fact, Refused, Unavailable
-from cityid.register import Bits, Entry, Event, Issued, State, StatusChange, check_step
+from cityid.register import Bits, Checkpoint, Entry, Event, Filter, Issued, Key, State, StatusChange, check_step
 from cityid.sessions import TRIES, Kind, check_key
 from cityid.wallet import ME, Card, Copy, Offered, Shown, check_copies
 
@@ -69,8 +70,8 @@ class MemorySessions:
 @dataclass
 class MemoryBatch:
     register: MemoryRegister
-    clerk: str
-    key: str
+    by: str
+    name: str
     at: datetime
     repeats: bool = False
     rows: tuple[Issued, ...] = ()
@@ -91,7 +92,7 @@ class MemoryBatch:
         for row in rows:
             number = f"R-{self.at.year}-{len(self.register.issued) + 1:06}"
             made.append(Issued(
-                number, row.type, row.format, row.window, row.copies, row.state, row.deadline, self.key, self.clerk,
+                number, row.type, row.format, row.window, row.copies, row.state, row.deadline, self.name, self.by,
                 self.at,
             ))  # fmt: skip
             self.register.issued[number] = made[-1]
@@ -106,10 +107,10 @@ class MemoryBatch:
         self.event(state.value, {"number": number})
         return self.register.issued[number]
 
-    def approve(self, number: str, by: str) -> Issued:
-        return self._step(number, State.OFFERED)
+    def approve(self, number: str, by: str, deadline: datetime | None = None) -> Issued:
+        return self._step(number, State.OFFERED, approved_by=by, deadline=deadline)
 
-    def issue(self, number: str, holders: Sequence[str], window: Window | None = None) -> Issued:
+    def issue(self, number: str, holders: Sequence[str], window: Window | None = None, *, device: str = "") -> Issued:
         copies = self.register.find(number).copies
         bound = tuple(replace(copy, holder=h) for copy, h in zip(copies, holders, strict=False))
         return self._step(number, State.ISSUED, copies=bound + copies[len(bound) :])
@@ -120,15 +121,39 @@ class MemoryBatch:
     def set_status(self, refs: Iterable[StatusRef], value: int, why: str, by: str) -> int:
         raise NotImplementedError
 
+    def key(self, key: Key) -> None:
+        raise NotImplementedError
+
+    def clerk(self, clerk: Clerk, secret: str = "") -> None:
+        raise NotImplementedError
+
+    def published(self, uri: str, version: int) -> None:
+        raise NotImplementedError
+
+    def publication(self, least: int = 0) -> int:
+        raise NotImplementedError
+
+    def take_over(self, uri: str, values: Mapping[int, int], why: str) -> int:
+        raise NotImplementedError
+
+    def adopt(self, uri: str, bits: int, size: int) -> None:
+        raise NotImplementedError
+
+    def restart(self) -> int:
+        raise NotImplementedError
+
+    def checkpoint(self, size: int, root: bytes, note: str) -> None:
+        raise NotImplementedError
+
     def event(self, kind: str, facts: Mapping[str, Fact]) -> None:
-        self.register.log.append(Event(len(self.register.log) + 1, kind, self.clerk, self.at, facts))
+        self.register.log.append(Event(len(self.register.log) + 1, kind, self.by, self.at, facts))
 
 
 @dataclass
 class MemoryRegister:
     issued: dict[str, Issued] = field(default_factory=dict)
     log: list[Event] = field(default_factory=list)
-    keys: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    batches: dict[str, tuple[str, ...]] = field(default_factory=dict)
     allotted: int = 1
     broken: bool = False
 
@@ -137,14 +162,14 @@ class MemoryRegister:
         if self.broken:
             raise Unavailable("store.busy", path="memory")
         before = dict(self.issued), list(self.log), self.allotted
-        known = self.keys.get(key)
+        known = self.batches.get(key)
         batch = MemoryBatch(self, clerk, key, at, known is not None, tuple(map(self.find, known or ())))
         try:
             yield batch
         except BaseException:
             self.issued, self.log, self.allotted = before
             raise
-        self.keys[key] = tuple(row.number for row in batch.rows)
+        self.batches[key] = tuple(row.number for row in batch.rows)
 
     def find(self, number: str) -> Issued:
         if number not in self.issued:
@@ -152,13 +177,49 @@ class MemoryRegister:
         return self.issued[number]
 
     def rows(
-        self, *, type: str | None = None, state: State | None = None, holder: str | None = None, after: str = ""
+        self,
+        *,
+        type: str | None = None,
+        state: State | None = None,
+        holder: str | None = None,
+        after: str = "",
+        where: Filter | None = None,
     ) -> Iterator[Issued]:
         return (
             row for number, row in self.issued.items()
             if number > after and type in (None, row.type) and state in (None, row.state)
             and (holder is None or holder in row.holders)
         )  # fmt: skip
+
+    def known(self, keys: Iterable[str]) -> Mapping[str, str]:
+        return {}
+
+    def claims(self, number: str) -> bytes:
+        return b""
+
+    def sequence(self, leaf: Callable[[Event], bytes]) -> int:
+        raise NotImplementedError
+
+    def sequenced(self, start: int, end: int) -> Iterator[Event]:
+        raise NotImplementedError
+
+    def erase_salts(self, before: datetime) -> int:
+        raise NotImplementedError
+
+    def checkpoint(self) -> Checkpoint | None:
+        return None
+
+    def clerks(self) -> Mapping[str, tuple[Clerk, str]]:
+        return {}
+
+    def keys(self) -> tuple[Key, ...]:
+        return ()
+
+    def publication(self) -> int:
+        return 0
+
+    def statistics(self) -> Mapping[str, Mapping[str, int]]:
+        return {}
 
     def history(self, ref: StatusRef) -> tuple[StatusChange, ...]:
         return ()

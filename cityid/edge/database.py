@@ -1,60 +1,54 @@
-"""Sessions and the register in SQLite, one file each. PostgreSQL joins them behind the same Protocols."""
+"""Sessions and the register, each in a SQLite file of its own, or together in one PostgreSQL database."""
 
 from __future__ import annotations
 
 import secrets
-import sqlite3
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from cityid.edge.register_sqlite import SqliteRegister
+from cityid.edge.postgres import PostgresSql
+from cityid.edge.register_store import PostgresRegister, SqliteRegister, StoredRegister
 from cityid.edge.sealed import open_sealed, seal
-from cityid.edge.sqlite import Database, Store
+from cityid.edge.sql import Link, Sql, SqliteSql
+from cityid.edge.sqlite import Store
 from cityid.encoding.times import numeric
 from cityid.errors import Misuse, Refused
 from cityid.sessions import TRIES, Kind, check_key
 
-__all__ = ["SqliteRegister", "SqliteSessions"]
+__all__ = [
+    "PostgresRegister",
+    "PostgresSessions",
+    "SqliteRegister",
+    "SqliteSessions",
+    "StoredRegister",
+    "StoredSessions",
+]
 
 _APPLICATION: Final = 0x63695373  # "ciSs"
-_MIGRATIONS: Final = (
-    (
-        # `tries` faults may still be made; `sealed` is NULL once erased; the row itself stays as a tombstone until
-        # `buried`. Times are seconds since 1970.
-        """CREATE TABLE sessions (
-            id BLOB PRIMARY KEY, until INTEGER NOT NULL, buried INTEGER NOT NULL, taken INTEGER NOT NULL DEFAULT 0,
-            tries INTEGER NOT NULL, sealed BLOB
-        ) WITHOUT ROWID""",
-        "CREATE INDEX sessions_due ON sessions(until) WHERE sealed IS NOT NULL",
-        "CREATE INDEX sessions_buried ON sessions(buried)",
-    ),
-)
 _DAY: Final = 86_400
 _TOMBSTONE: Final = {Kind.SESSION: _DAY, Kind.CHALLENGE: _DAY, Kind.OFFER: 400 * _DAY}
 """How long a spent key is known as spent, after its deadline. Offers: whoever finds an old letter is told the truth."""
 
 
-class SqliteSessions(Store):
-    """Sessions in one SQLite file; in memory where `path` is None. Safe to share between threads and processes.
+class StoredSessions(Store):
+    """Sessions over a database. Safe to share between threads and processes.
 
     A value is sealed under a key that only the session's own key gives (HKDF-SHA256), and found by a hash of it: the
-    file opens nothing. Raises as `cityid.edge.sqlite.Database`.
+    database opens nothing.
     """
 
-    def __init__(
-        self, path: str | Path | None = None, *, entropy: Callable[[int], bytes] = secrets.token_bytes
-    ) -> None:
+    def __init__(self, sql: Sql, entropy: Callable[[int], bytes]) -> None:
+        self.sql = sql
         self._entropy = entropy
-        self._database = Database(path, "sessions", _APPLICATION, _MIGRATIONS)
 
     def put(self, key: str, value: bytes, until: datetime, *, kind: Kind = Kind.SESSION, tries: int = TRIES) -> None:
         end = numeric(until)
         name, secret = _derive(check_key(key), kind)
         sealed = seal(secret, value, _place(name, end), self._entropy)
-        with self._database.write() as connection:
-            done = connection.execute(
+        with self.sql.write() as link:
+            done = link.execute(
                 "INSERT INTO sessions (id, until, buried, tries, sealed) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 (name, end, end + _TOMBSTONE[kind], tries, sealed),
             )
@@ -64,11 +58,11 @@ class SqliteSessions(Store):
     def take(self, key: str, at: datetime, *, kind: Kind = Kind.SESSION) -> bytes:
         now = numeric(at)
         name, secret = _derive(key.encode("utf-8", "surrogatepass"), kind)
-        with self._database.write() as connection:
+        with self.sql.write() as link:
             # The transaction holds the right to write, so nobody comes between the look and the taking.
-            found = connection.execute("SELECT taken, until, sealed FROM sessions WHERE id = ?", (name,)).fetchone()
-            _forget(connection, now)
-            connection.execute("UPDATE sessions SET taken = 1 WHERE id = ? AND sealed IS NOT NULL", (name,))
+            found = link.execute("SELECT taken, until, sealed FROM sessions WHERE id = ?", (name,)).fetchone()
+            _forget(link, now)
+            link.execute("UPDATE sessions SET taken = 1 WHERE id = ? AND sealed IS NOT NULL", (name,))
         if found is None:
             raise Refused("session.unknown")
         taken, until, sealed = found
@@ -80,35 +74,55 @@ class SqliteSessions(Store):
 
     def give_back(self, key: str, *, kind: Kind = Kind.SESSION, fault: bool = False) -> bool:
         name, _ = _derive(key.encode("utf-8", "surrogatepass"), kind)
-        with self._database.write() as connection:
-            opened = connection.execute(
+        with self.sql.write() as link:
+            opened = link.execute(
                 "UPDATE sessions SET taken = 0, tries = tries - ? "
                 "WHERE id = ? AND taken = 1 AND sealed IS NOT NULL AND tries >= ?",
                 (int(fault), name, int(fault)),
             ).rowcount
             if fault and not opened:
-                connection.execute("UPDATE sessions SET sealed = NULL WHERE id = ? AND taken = 1", (name,))
+                link.execute("UPDATE sessions SET sealed = NULL WHERE id = ? AND taken = 1", (name,))
         return opened == 1
 
     def spend(self, key: str, *, kind: Kind = Kind.SESSION) -> None:
         name, _ = _derive(key.encode("utf-8", "surrogatepass"), kind)
-        with self._database.write() as connection:
-            connection.execute(
-                "UPDATE sessions SET taken = 1, sealed = NULL WHERE id = ? AND sealed IS NOT NULL", (name,)
-            )
+        with self.sql.write() as link:
+            link.execute("UPDATE sessions SET taken = 1, sealed = NULL WHERE id = ? AND sealed IS NOT NULL", (name,))
 
     def forget(self, at: datetime) -> int:
-        with self._database.write() as connection:
-            return _forget(connection, numeric(at))
+        with self.sql.write() as link:
+            return _forget(link, numeric(at))
 
     def close(self) -> None:
-        self._database.close()
+        self.sql.close()
 
 
-def _forget(connection: sqlite3.Connection, now: int) -> int:
-    erased = connection.execute("UPDATE sessions SET sealed = NULL WHERE sealed IS NOT NULL AND until <= ?", (now,))
-    connection.execute("DELETE FROM sessions WHERE buried <= ?", (now,))
-    return erased.rowcount
+class SqliteSessions(StoredSessions):
+    """Sessions in one SQLite file; in memory where `path` is None. Raises as `cityid.edge.sqlite.Database`."""
+
+    def __init__(
+        self, path: str | Path | None = None, *, entropy: Callable[[int], bytes] = secrets.token_bytes
+    ) -> None:
+        super().__init__(SqliteSql(path, "sessions", _APPLICATION), entropy)
+
+
+class PostgresSessions(StoredSessions):
+    """Sessions in a PostgreSQL database, beside the register or alone. Raises as `cityid.edge.postgres.PostgresSql`."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        password: Callable[[], str] | None = None,
+        entropy: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
+        super().__init__(PostgresSql(name, "sessions", password=password), entropy)
+
+
+def _forget(link: Link, now: int) -> int:
+    erased = link.execute("UPDATE sessions SET sealed = NULL WHERE sealed IS NOT NULL AND until <= ?", (now,))
+    link.execute("DELETE FROM sessions WHERE buried <= ?", (now,))
+    return int(erased.rowcount)
 
 
 def _derive(key: bytes, kind: Kind) -> tuple[bytes, bytes]:

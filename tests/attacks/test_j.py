@@ -527,7 +527,7 @@ READERS = {
     "did/document.py": "did document",
     "did/jwk.py": "did:jwk",
     "edge/recorded.py": "record",
-    "edge/register_sqlite.py": "the city's own register",
+    "edge/register_rows.py": "the city's own register",
     "edge/sealed.py": "sealed headers",
     "edge/software_keys.py": "inside a sealed keyring",
     "edge/wallet_file.py": "inside a sealed wallet",

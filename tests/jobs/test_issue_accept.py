@@ -89,7 +89,7 @@ class TestOffering:
         assert refusal(office.offer, format="mso_mdoc") == "issue.unknown_format"
         assert refusal(office.offer, format="jwt_vc_json") == "issue.unknown_format"
         assert not office.register.issued
-        assert not office.register.keys
+        assert not office.register.batches
         assert not office.sessions.kept
         office.offer()
         assert len(office.register.issued) == len(office.sessions.kept) == 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import sqlite3
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +14,7 @@ from typing import Any
 import pytest
 
 from cityid.credential import StatusRef, Window
-from cityid.edge.database import SqliteRegister
+from cityid.edge.database import SqliteRegister, StoredRegister
 from cityid.errors import CityIdError, Misuse, Refused, Unavailable
 from cityid.register import (
     NUMBER,
@@ -30,19 +29,12 @@ from cityid.register import (
     copies_of,
 )  # fmt: skip
 from tests.credentials import credential_type
+from tests.registers import BASE, OpenRegister
 
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
 WINDOW = Window(AT, AT + timedelta(days=1))
-BASE = "https://id.lindau.example/status"
 TYPE = replace(credential_type(), status="required")
 NO_STATUS = credential_type()
-
-
-@pytest.fixture(params=["file", "memory"])
-def register(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqliteRegister]:
-    made = SqliteRegister(tmp_path / "r.db" if request.param == "file" else None, status_base=BASE, list_size=64)
-    yield made
-    made.close()
 
 
 def code(error: pytest.ExceptionInfo[CityIdError]) -> str:
@@ -53,18 +45,18 @@ def entry(refs: tuple[StatusRef, ...] = (), copies: int = 2, **changed: Any) -> 
     return replace(Entry("residency", "dc+sd-jwt", WINDOW, copies_of(refs, copies)), **changed)
 
 
-def offered(register: SqliteRegister, key: str = "first", clerk: str = "maria", **changed: Any) -> Issued:
+def offered(register: StoredRegister, key: str = "first", clerk: str = "maria", **changed: Any) -> Issued:
     with register.batch(clerk, key, AT) as batch:
         (row,) = batch.record([entry(batch.allot(TYPE, 2), **changed)])
     return row
 
 
-def test_it_is_a_register(register: SqliteRegister) -> None:
+def test_it_is_a_register(register: StoredRegister) -> None:
     assert isinstance(register, Register)
 
 
 class TestBatch:
-    def test_what_was_recorded_is_found(self, register: SqliteRegister) -> None:
+    def test_what_was_recorded_is_found(self, register: StoredRegister) -> None:
         row = offered(register, deadline=AT + timedelta(minutes=10))
         assert NUMBER.fullmatch(row.number)
         assert row.number == "R-2026-000001"
@@ -74,7 +66,7 @@ class TestBatch:
         assert len(row.status) == 2
         assert (row.clerk, row.at, row.window, row.batch) == ("maria", AT, WINDOW, "B-1")
 
-    def test_an_error_undoes_all_of_it(self, register: SqliteRegister) -> None:
+    def test_an_error_undoes_all_of_it(self, register: StoredRegister) -> None:
         with pytest.raises(ZeroDivisionError), register.batch("maria", "first", AT) as batch:  # noqa: PT012
             batch.record([entry(batch.allot(TYPE, 2))])
             raise ZeroDivisionError
@@ -83,7 +75,7 @@ class TestBatch:
         assert register.lists() == ()
         assert offered(register).number == "R-2026-000001"
 
-    def test_the_same_key_is_the_first_result(self, register: SqliteRegister) -> None:
+    def test_the_same_key_is_the_first_result(self, register: StoredRegister) -> None:
         row = offered(register)
         with register.batch("maria", "first", AT) as batch:
             assert batch.repeats
@@ -101,26 +93,26 @@ class TestBatch:
             assert not batch.repeats
             assert batch.rows == ()
 
-    def test_a_batch_knows_what_it_moved(self, register: SqliteRegister) -> None:
+    def test_a_batch_knows_what_it_moved(self, register: StoredRegister) -> None:
         row = offered(register)
         with register.batch("maria", "second", AT) as batch:
             moved = batch.issue(row.number, ["thumb-1"])
         with register.batch("maria", "second", AT) as batch:
             assert batch.rows == (moved,)
 
-    def test_after_its_end(self, register: SqliteRegister) -> None:
+    def test_after_its_end(self, register: StoredRegister) -> None:
         with register.batch("maria", "first", AT) as batch:
             pass
         with pytest.raises(Misuse) as error:
             batch.record([entry()])
         assert code(error) == "register.batch_over"
 
-    def test_somebody_does_it(self, register: SqliteRegister) -> None:
+    def test_somebody_does_it(self, register: StoredRegister) -> None:
         with pytest.raises(Misuse) as error, register.batch("", "first", AT):
             pass
         assert code(error) == "register.no_clerk"
 
-    def test_numbers_count_within_a_year(self, register: SqliteRegister) -> None:
+    def test_numbers_count_within_a_year(self, register: StoredRegister) -> None:
         with register.batch("maria", "1", AT) as batch:
             first = batch.record([entry(), entry()])
         with register.batch("maria", "2", AT.replace(year=2027)) as batch:
@@ -129,7 +121,7 @@ class TestBatch:
 
 
 class TestAllot:
-    def test_lists_roll_over_and_nothing_comes_twice(self, register: SqliteRegister) -> None:
+    def test_lists_roll_over_and_nothing_comes_twice(self, register: StoredRegister) -> None:
         refs: list[StatusRef] = []
         for key in range(15):
             with register.batch("maria", str(key), AT) as batch:
@@ -140,37 +132,34 @@ class TestAllot:
         # seven eighths of 64, and no more
         assert [sum(ref.uri == uri for ref in refs) for uri in register.lists()] == [56, 56, 38]
 
-    def test_r22_not_in_order(self) -> None:
-        register = SqliteRegister(status_base=BASE)
+    def test_r22_not_in_order(self, open_register: OpenRegister) -> None:
+        register = open_register()
         with register.batch("maria", "1", AT) as batch:
             found = [ref.index for ref in batch.allot(TYPE, 50)]
-        register.close()
         assert sorted(found) != found
         assert max(found) - min(found) > 1000
 
-    def test_a_type_without_status(self, register: SqliteRegister) -> None:
+    def test_a_type_without_status(self, register: StoredRegister) -> None:
         with register.batch("maria", "1", AT) as batch:
             assert batch.allot(NO_STATUS, 3) == ()
             (row,) = batch.record([entry((), 3)])
         assert register.find(row.number).status == ()
         assert len(register.find(row.number).copies) == 3
 
-    def test_without_a_place_for_lists(self) -> None:
-        register = SqliteRegister()
+    def test_without_a_place_for_lists(self, open_register: OpenRegister) -> None:
+        register = open_register(status_base="")
         with register.batch("maria", "1", AT) as batch:
             assert batch.allot(NO_STATUS, 1) == ()
             with pytest.raises(Misuse) as error:
                 batch.allot(TYPE, 1)
-        register.close()
         assert code(error) == "register.no_status_base"
 
-    def test_broken_chance_is_noticed(self) -> None:
-        register = SqliteRegister(status_base=BASE, entropy=bytes)
+    def test_broken_chance_is_noticed(self, open_register: OpenRegister) -> None:
+        register = open_register(entropy=bytes)
         with register.batch("maria", "1", AT) as batch:
             assert batch.allot(TYPE, 1)[0].index == 0
         with pytest.raises(Unavailable) as error, register.batch("maria", "2", AT) as batch:
             batch.allot(TYPE, 1)
-        register.close()
         assert code(error) == "register.no_chance"
 
     @pytest.mark.parametrize(("size", "bits"), [(60, 2), (0, 2), (64, 3), (64, 0)])
@@ -180,7 +169,7 @@ class TestAllot:
         assert code(error) == "register.list_shape"
         SqliteRegister(list_size=64, list_bits=8).close()
 
-    def test_an_entry_belongs_to_one_row(self, register: SqliteRegister) -> None:
+    def test_an_entry_belongs_to_one_row(self, register: StoredRegister) -> None:
         row = offered(register)
         for refs in (row.status, (StatusRef("status_list", f"{BASE}/1", 999),), (StatusRef("status_list", "x", 1),)):
             with pytest.raises(Misuse) as error, register.batch("maria", "again", AT) as batch:
@@ -198,7 +187,7 @@ class TestAllot:
 
 
 class TestSteps:
-    def test_issue_binds_the_copies_in_order(self, register: SqliteRegister) -> None:
+    def test_issue_binds_the_copies_in_order(self, register: StoredRegister) -> None:
         row = offered(register)
         window = Window(AT, AT + timedelta(days=2))
         with register.batch("maria", "answer", AT) as batch:
@@ -211,14 +200,14 @@ class TestSteps:
         assert issued.status == row.status
 
     @pytest.mark.parametrize("count", [0, 3])
-    def test_as_many_keys_as_copies(self, register: SqliteRegister, count: int) -> None:
+    def test_as_many_keys_as_copies(self, register: StoredRegister, count: int) -> None:
         row = offered(register)
         with pytest.raises(Misuse) as error, register.batch("maria", "answer", AT) as batch:
             batch.issue(row.number, ["t"] * count)
         assert code(error) == "register.holder_count"
         assert register.find(row.number) == row
 
-    def test_four_eyes(self, register: SqliteRegister) -> None:
+    def test_four_eyes(self, register: StoredRegister) -> None:
         row = offered(register, state=State.PENDING)
         with pytest.raises(Refused) as error, register.batch("maria", "alone", AT) as batch:
             batch.approve(row.number, "maria")
@@ -230,7 +219,7 @@ class TestSteps:
             assert batch.approve(row.number, "jo").state is State.OFFERED
         assert [event.kind for event in register.events()] == ["offer", "approve"]
 
-    def test_withdraw(self, register: SqliteRegister) -> None:
+    def test_withdraw(self, register: StoredRegister) -> None:
         row = offered(register)
         with register.batch("maria", "back", AT) as batch:
             gone = batch.withdraw(row.number, "typed wrongly")
@@ -252,7 +241,7 @@ class TestSteps:
                     with pytest.raises(Refused):
                         check_step("R", now, then)
 
-    def test_unknown_numbers(self, register: SqliteRegister) -> None:
+    def test_unknown_numbers(self, register: StoredRegister) -> None:
         offered(register)
         with pytest.raises(Refused) as error:
             register.find("R-2026-000002")
@@ -266,7 +255,7 @@ class TestSteps:
 
 
 class TestStatus:
-    def test_set_and_told(self, register: SqliteRegister) -> None:
+    def test_set_and_told(self, register: StoredRegister) -> None:
         row = offered(register)
         one, two = row.status
         with register.batch("jo", "lost", AT) as batch:
@@ -283,7 +272,7 @@ class TestStatus:
         assert changes[1].at == AT + timedelta(hours=1)
         assert [event.kind for event in register.events()] == ["offer", "status", "status", "status"]
 
-    def test_r18_revoked_stays_revoked_and_all_or_none(self, register: SqliteRegister) -> None:
+    def test_r18_revoked_stays_revoked_and_all_or_none(self, register: StoredRegister) -> None:
         one, two = offered(register).status
         with register.batch("jo", "1", AT) as batch:
             batch.set_status([one], Status.INVALID, "x", "jo")
@@ -295,7 +284,7 @@ class TestStatus:
         check_change(Status.INVALID, Status.INVALID)
         check_change(Status.SUSPENDED, Status.VALID)
 
-    def test_what_cannot_be_set(self, register: SqliteRegister) -> None:
+    def test_what_cannot_be_set(self, register: StoredRegister) -> None:
         one, _ = offered(register).status
         with register.batch("jo", "1", AT) as batch:
             with pytest.raises(Refused) as error:
@@ -312,7 +301,7 @@ class TestStatus:
 
 
 class TestReading:
-    def test_rows(self, register: SqliteRegister) -> None:
+    def test_rows(self, register: StoredRegister) -> None:
         with register.batch("maria", "1", AT) as batch:
             rows = batch.record([entry(type="age" if number % 3 else "residency") for number in range(450)])
             last = batch.issue(rows[-1].number, ["thumb-1"])
@@ -325,7 +314,7 @@ class TestReading:
         assert list(register.rows(holder="")) == []
         assert tuple(register.rows(after=rows[220].number)) == rows[221:]
 
-    def test_events_are_whose(self, register: SqliteRegister) -> None:
+    def test_events_are_whose(self, register: StoredRegister) -> None:
         with register.batch("maria", "1", AT) as batch:
             for number in range(250):
                 batch.event("key", {"number": number, "name": "Ä"})
@@ -335,7 +324,7 @@ class TestReading:
         assert list(register.events(after=events[240].id)) == events[241:]
 
 
-def _work(path: Path | None, register: SqliteRegister | None, worker: int) -> list[tuple[str, int]]:
+def _work(path: Path | None, register: StoredRegister | None, worker: int) -> list[tuple[str, int]]:
     mine = register or SqliteRegister(path, status_base=BASE, list_size=512)
     found = []
     for number in range(8):
@@ -349,7 +338,7 @@ def _work(path: Path | None, register: SqliteRegister | None, worker: int) -> li
 
 
 class TestTogether:
-    def test_r01_r02_r07_threads(self, register: SqliteRegister) -> None:
+    def test_r01_r02_r07_threads(self, register: StoredRegister) -> None:
         with ThreadPoolExecutor(8) as pool:
             found = [ref for part in pool.map(partial(_work, None, register), range(8)) for ref in part]
         self.judge(register, found, 320)
@@ -363,14 +352,14 @@ class TestTogether:
         register.close()
 
     @staticmethod
-    def judge(register: SqliteRegister, found: list[tuple[str, int]], count: int) -> None:
+    def judge(register: StoredRegister, found: list[tuple[str, int]], count: int) -> None:
         assert len(set(found)) == len(found) == count
         rows = list(register.rows())
         assert len({row.number for row in rows}) == len(rows) == count // 5
         assert {(ref.uri, ref.index) for row in rows for ref in row.status} == set(found)
         assert sum(len(register.bits(uri).values) for uri in register.lists()) == count // 5
 
-    def test_one_key_in_many_threads_happens_once(self, register: SqliteRegister) -> None:
+    def test_one_key_in_many_threads_happens_once(self, register: StoredRegister) -> None:
         def once(_: int) -> str:
             with register.batch("maria", "the same", AT) as batch:
                 return (batch.rows or batch.record([entry()]))[0].number

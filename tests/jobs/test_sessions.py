@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cityid.edge.database import SqliteSessions
+from cityid.edge.database import PostgresSessions, SqliteSessions, StoredSessions
 from cityid.errors import CityIdError, Misuse, Refused, Unavailable
 from cityid.sessions import KEY_BITS, KEY_LENGTH, Kind, Sessions, check_key, new_key
 
@@ -22,11 +22,15 @@ KEY = "a-name-drawn-by-chance"
 SECOND = timedelta(seconds=1)
 
 
-@pytest.fixture(params=["file", "memory"])
-def sessions(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqliteSessions]:
-    made = SqliteSessions(tmp_path / "sessions.db" if request.param == "file" else None)
-    yield made
-    made.close()
+@pytest.fixture(params=["file", "memory", "postgres"])
+def sessions(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StoredSessions]:
+    made: StoredSessions
+    if request.param == "postgres":
+        made = PostgresSessions(request.getfixturevalue("postgres").name())
+    else:
+        made = SqliteSessions(tmp_path / "sessions.db" if request.param == "file" else None)
+    with made:
+        yield made
 
 
 def code(error: pytest.ExceptionInfo[CityIdError]) -> str:
@@ -39,34 +43,34 @@ def refusal(sessions: Sessions, key: str = KEY, at: datetime = AT, kind: Kind = 
     return code(error)
 
 
-def test_it_is_a_sessions(sessions: SqliteSessions) -> None:
+def test_it_is_a_sessions(sessions: StoredSessions) -> None:
     assert isinstance(sessions, Sessions)
 
 
 class TestTake:
-    def test_once(self, sessions: SqliteSessions) -> None:
+    def test_once(self, sessions: StoredSessions) -> None:
         sessions.put(KEY, b"value", UNTIL)
         assert sessions.take(KEY, AT) == b"value"
         assert refusal(sessions) == "session.spent"
 
-    def test_unknown(self, sessions: SqliteSessions) -> None:
+    def test_unknown(self, sessions: StoredSessions) -> None:
         sessions.put(KEY, b"value", UNTIL)
         assert refusal(sessions, KEY + "x") == "session.unknown"
         assert sessions.take(KEY, AT) == b"value"
 
-    def test_until_the_deadline_exclusive(self, sessions: SqliteSessions) -> None:
+    def test_until_the_deadline_exclusive(self, sessions: StoredSessions) -> None:
         other = new_key()
         for key in (KEY, other):
             sessions.put(key, b"value", UNTIL)
         assert sessions.take(KEY, UNTIL - SECOND) == b"value"
         assert refusal(sessions, other, UNTIL) == "session.expired"
 
-    def test_what_was_taken_is_spent_even_after_its_deadline(self, sessions: SqliteSessions) -> None:
+    def test_what_was_taken_is_spent_even_after_its_deadline(self, sessions: StoredSessions) -> None:
         sessions.put(KEY, b"value", UNTIL)
         sessions.take(KEY, AT)
         assert refusal(sessions, at=UNTIL + SECOND) == "session.spent"
 
-    def test_kinds_are_apart(self, sessions: SqliteSessions) -> None:
+    def test_kinds_are_apart(self, sessions: StoredSessions) -> None:
         sessions.put(KEY, b"card", UNTIL, kind=Kind.OFFER)
         assert refusal(sessions) == "session.unknown"
         assert refusal(sessions, kind=Kind.CHALLENGE) == "session.unknown"
@@ -74,7 +78,7 @@ class TestTake:
         assert sessions.take(KEY, AT, kind=Kind.OFFER) == b"card"
         assert sessions.take(KEY, AT) == b"question"
 
-    def test_tombstones_are_buried_in_the_end(self, sessions: SqliteSessions) -> None:
+    def test_tombstones_are_buried_in_the_end(self, sessions: StoredSessions) -> None:
         sessions.put(KEY, b"v", UNTIL)
         sessions.put(KEY, b"v", UNTIL, kind=Kind.OFFER)
         sessions.take(KEY, AT)
@@ -87,14 +91,14 @@ class TestTake:
 
 
 class TestGiveBack:
-    def test_opens_it_again(self, sessions: SqliteSessions) -> None:
+    def test_opens_it_again(self, sessions: StoredSessions) -> None:
         sessions.put(KEY, b"value", UNTIL)
         for _ in range(10):
             assert sessions.take(KEY, AT) == b"value"
             assert sessions.give_back(KEY)
         assert refusal(sessions, at=UNTIL) == "session.expired"
 
-    def test_a_fault_uses_up_a_try(self, sessions: SqliteSessions) -> None:
+    def test_a_fault_uses_up_a_try(self, sessions: StoredSessions) -> None:
         sessions.put(KEY, b"value", UNTIL, tries=2)
         for _ in range(2):
             sessions.take(KEY, AT)
@@ -106,7 +110,7 @@ class TestGiveBack:
         assert not sessions.give_back(KEY)
         assert refusal(sessions) == "session.spent"
 
-    def test_five_tries_are_usual(self, sessions: SqliteSessions) -> None:
+    def test_five_tries_are_usual(self, sessions: StoredSessions) -> None:
         sessions.put(KEY, b"value", UNTIL)
         answers = []
         for _ in range(6):
@@ -115,13 +119,13 @@ class TestGiveBack:
         assert answers == [True] * 5 + [False]
 
     @pytest.mark.parametrize("fault", [False, True])
-    def test_only_what_is_taken(self, sessions: SqliteSessions, fault: bool) -> None:
+    def test_only_what_is_taken(self, sessions: StoredSessions, fault: bool) -> None:
         assert not sessions.give_back(KEY, fault=fault)
         sessions.put(KEY, b"value", UNTIL, tries=0)
         assert not sessions.give_back(KEY, fault=fault)
         assert sessions.take(KEY, AT) == b"value"
 
-    def test_not_after_it_was_erased(self, sessions: SqliteSessions) -> None:
+    def test_not_after_it_was_erased(self, sessions: StoredSessions) -> None:
         sessions.put(KEY, b"value", UNTIL)
         sessions.take(KEY, AT)
         assert sessions.forget(UNTIL) == 1
@@ -130,7 +134,7 @@ class TestGiveBack:
 
 
 class TestErasing:
-    def test_spend(self, sessions: SqliteSessions) -> None:
+    def test_spend(self, sessions: StoredSessions) -> None:
         sessions.put(KEY, b"value", UNTIL)
         sessions.take(KEY, AT)
         sessions.spend(KEY)
@@ -139,12 +143,12 @@ class TestErasing:
         assert refusal(sessions) == "session.spent"
         sessions.spend("nothing-has-this-name")
 
-    def test_spending_what_is_open(self, sessions: SqliteSessions) -> None:
+    def test_spending_what_is_open(self, sessions: StoredSessions) -> None:
         sessions.put(KEY, b"value", UNTIL)
         sessions.spend(KEY)
         assert refusal(sessions) == "session.spent"
 
-    def test_forget_erases_what_is_due_and_nothing_else(self, sessions: SqliteSessions) -> None:
+    def test_forget_erases_what_is_due_and_nothing_else(self, sessions: StoredSessions) -> None:
         sessions.put(KEY, b"value", UNTIL)
         sessions.put(later := new_key(), b"later", UNTIL + SECOND)
         assert sessions.forget(UNTIL - SECOND) == 0
@@ -168,7 +172,7 @@ class TestKeys:
         assert len({new_key() for _ in range(100)}) == 100
         assert len(new_key()) == KEY_BITS // 6
 
-    def test_a_key_is_put_once(self, sessions: SqliteSessions) -> None:
+    def test_a_key_is_put_once(self, sessions: StoredSessions) -> None:
         sessions.put(KEY, b"1", UNTIL)
         with pytest.raises(Misuse) as error:
             sessions.put(KEY, b"2", UNTIL)
@@ -178,7 +182,7 @@ class TestKeys:
             sessions.put(KEY, b"3", UNTIL)
         assert code(error) == "session.exists"
 
-    def test_weak_keys(self, sessions: SqliteSessions) -> None:
+    def test_weak_keys(self, sessions: StoredSessions) -> None:
         for bad in ("x" * (KEY_LENGTH - 1), "", "x" * 513):
             with pytest.raises(Misuse) as error:
                 sessions.put(bad, b"value", UNTIL)
@@ -218,7 +222,7 @@ class TestFile:
         second.close()
 
 
-def _take(path: Path | None, sessions: SqliteSessions | None, key: str) -> int:
+def _take(path: Path | None, sessions: StoredSessions | None, key: str) -> int:
     """1 for a taking that worked."""
     mine = sessions or SqliteSessions(path)
     try:
@@ -232,7 +236,7 @@ def _take(path: Path | None, sessions: SqliteSessions | None, key: str) -> int:
 
 
 class TestAtomic:
-    def test_p18_fifty_threads_take_once(self, sessions: SqliteSessions) -> None:
+    def test_p18_fifty_threads_take_once(self, sessions: StoredSessions) -> None:
         keys = [new_key() for _ in range(5)]
         for key in keys:
             sessions.put(key, b"value", UNTIL)

@@ -216,7 +216,7 @@ def _provoke(town: Town, data: bytes, job: str) -> None:
 
 def _state(town: Town) -> Any:
     register, pocket = town.office.register, town.pocket
-    return deepcopy((sorted(register.issued), register.log, register.allotted, sorted(register.keys),
+    return deepcopy((sorted(register.issued), register.log, register.allotted, sorted(register.batches),
                      {name: card.copies_left for name, card in ((c.id, c) for c in pocket.held())},
                      len(pocket.showings), sorted(pocket.offers), len(pocket.keyring.keys())))  # fmt: skip
 

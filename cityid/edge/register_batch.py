@@ -1,0 +1,468 @@
+"""One transaction on the register (`cityid.register.Batch`), in SQLite as in PostgreSQL.
+
+Its caller holds the one right to write, so what is read here is still true when it is written; UNIQUE constraints stand
+behind that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from cityid.clerks import Clerk
+from cityid.credential import CredentialType, StatusRef, Window
+from cityid.edge.register_rows import KIND, card_of, marks, pages, read_rows, seconds
+from cityid.edge.sealed import seal
+from cityid.edge.sql import Link
+from cityid.encoding import json
+from cityid.encoding.times import numeric
+from cityid.errors import Fact, Misuse, Refused, Unavailable
+from cityid.register import Entry, Issued, Key, State, check_change, check_step, check_text
+
+SALT: Final = 32
+"""Bytes of an event's salt."""
+_DRAWS: Final = 40
+"""Rounds of drawing: in each, at least one index in eight is free."""
+_GAP: Final = 1_000_000
+"""Numbers that are left out after a restore: more than a lost register can have given out since its backup."""
+
+Entropy = Callable[[int], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a register was opened with."""
+
+    status_base: str
+    bits: int
+    size: int
+    claims_key: bytes | None
+    entropy: Entropy
+
+
+def key_of(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+
+def place_of(number: str) -> bytes:
+    """What sealed claims are bound to."""
+    return b"claims " + number.encode("ascii")
+
+
+class StoredBatch:
+    """One transaction on a stored register."""
+
+    def __init__(self, link: Link, clerk: str, key: str, at: datetime, settings: Settings) -> None:
+        self._link: Link | None = link
+        self._clerk = clerk
+        self._at = at
+        self._now = numeric(at)
+        self._settings = settings
+        digest = key_of(key)
+        found = link.execute("SELECT id FROM batches WHERE key = ?", (digest,)).fetchone()
+        self.repeats = found is not None
+        self._id: int = found[0] if found else self._last(link, "batches") + 1
+        if found is None:
+            link.execute(
+                "INSERT INTO batches (id, key, clerk, at) VALUES (?, ?, ?, ?)", (self._id, digest, clerk, self._now)
+            )
+
+    def end(self) -> None:
+        self._link = None
+
+    def _reading(self) -> Link:
+        if self._link is None:
+            raise Misuse("register.batch_over")
+        return self._link
+
+    def _writing(self) -> Link:
+        if self.repeats:
+            raise Misuse("register.key_used")
+        return self._reading()
+
+    @staticmethod
+    def _last(link: Link, table: str) -> int:
+        (last,) = link.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchone()  # noqa: S608  # our own words
+        return int(last)
+
+    @property
+    def rows(self) -> tuple[Issued, ...]:
+        link = self._reading()
+        found = link.execute("SELECT card FROM moved WHERE batch = ? ORDER BY card", (self._id,)).fetchall()
+        return tuple(row for page in pages(card for (card,) in found) for row in read_rows(link, page))
+
+    # -- status entries --
+
+    def allot(self, type: CredentialType, n: int) -> tuple[StatusRef, ...]:
+        link = self._writing()
+        if type.status == "none":
+            return ()
+        if not self._settings.status_base:
+            raise Misuse("register.no_status_base")
+        refs: list[StatusRef] = []
+        while len(refs) < n:
+            list_id, uri, size, used = self._open_list(link)
+            room = size - size // 8 - used
+            if room <= 0:
+                # The last eighth stays empty: free indices are found quickly, and a full list tells nothing.
+                link.execute("UPDATE lists SET open = 0 WHERE id = ?", (list_id,))
+                continue
+            wanted = min(room, n - len(refs))
+            refs += [StatusRef(KIND, uri, index) for index in self._draw(link, list_id, size, wanted)]
+            link.execute("UPDATE lists SET used = used + ? WHERE id = ?", (wanted, list_id))
+        return tuple(refs)
+
+    def _open_list(self, link: Link) -> tuple[int, str, int, int]:
+        wanted = "SELECT id, uri, size, used FROM lists WHERE open = 1"
+        found = link.execute(wanted).fetchone()
+        if found is None:
+            last = self._last(link, "lists")
+            epoch = link.execute("SELECT last FROM counters WHERE name = 'epoch'").fetchone()
+            name = f"{last + 1}-{epoch[0]:08x}" if epoch else str(last + 1)
+            link.execute(
+                "INSERT INTO lists (id, uri, bits, size) VALUES (?, ?, ?, ?)",
+                (last + 1, f"{self._settings.status_base}/{name}", self._settings.bits, self._settings.size),
+            )
+            found = link.execute(wanted).fetchone()
+        return found  # type: ignore[no-any-return]  # the four columns
+
+    def _draw(self, link: Link, list_id: int, size: int, wanted: int) -> list[int]:
+        """As many free indices, each equally likely, inserted."""
+        drawn: list[int] = []
+        for _ in range(_DRAWS):
+            missing = wanted - len(drawn)
+            tries = dict.fromkeys(int.from_bytes(self._settings.entropy(8), "big") % size for _ in range(missing))
+            for page in pages(tries):
+                taken = {
+                    index
+                    for (index,) in link.execute(
+                        f"SELECT idx FROM entries WHERE list = ? AND idx IN ({marks(page)})",  # noqa: S608
+                        (list_id, *page),
+                    )
+                }
+                free = [index for index in page if index not in taken]
+                # The primary key says no where this went wrong.
+                link.many("INSERT INTO entries (list, idx) VALUES (?, ?)", [(list_id, index) for index in free])
+                drawn += free
+            if len(drawn) == wanted:
+                return drawn
+        raise Unavailable("register.no_chance", draws=_DRAWS)
+
+    def set_status(self, refs: Iterable[StatusRef], value: int, why: str, by: str) -> int:
+        link = self._writing()
+        check_text("why", why)
+        check_text("clerk", by)
+        wanted: dict[str, dict[int, None]] = {}
+        for ref in refs:
+            wanted.setdefault(ref.uri, {})[ref.index] = None
+        # All are judged before the first is written: half a revocation must not be.
+        changes: dict[tuple[int, str], list[int]] = {}
+        cards: dict[int, int] = {}
+        for uri, indices in wanted.items():
+            found = link.execute("SELECT id, bits FROM lists WHERE uri = ?", (uri,)).fetchone()
+            if found is None:
+                raise Refused("register.unknown_entry", uri=uri, index=next(iter(indices)))
+            list_id, bits = found
+            if not 0 <= value < 1 << bits:
+                raise Misuse("register.status_value", value=value, bits=bits)
+            for page in pages(indices):
+                known = {
+                    index: (now, card)
+                    for index, now, card in link.execute(
+                        f"SELECT idx, value, card FROM entries WHERE list = ? AND idx IN ({marks(page)})",  # noqa: S608
+                        (list_id, *page),
+                    )
+                }
+                for index in page:
+                    if index not in known:
+                        raise Refused("register.unknown_entry", uri=uri, index=index)
+                    now, card = known[index]
+                    check_change(now, value)
+                    if now != value:
+                        changes.setdefault((list_id, uri), []).append(index)
+                        if card is not None:
+                            cards[card] = cards.get(card, 0) + 1
+        for (list_id, _), changed in changes.items():
+            self._change(link, list_id, changed, value, why, by)
+        for page in pages(cards):
+            for card, row in zip(sorted(page), read_rows(link, sorted(page)), strict=True):
+                self.event("status", {
+                    "number": row.number, "value": value, "changed": cards[card], "by": by, "row": row.fingerprint,
+                })  # fmt: skip
+        return sum(map(len, changes.values()))
+
+    def _change(self, link: Link, list_id: int, indices: Sequence[int], value: int, why: str, by: str) -> None:
+        last = self._last(link, "changes")
+        link.many(
+            "UPDATE entries SET value = ? WHERE list = ? AND idx = ?", [(value, list_id, index) for index in indices]
+        )
+        link.execute("UPDATE lists SET version = version + ? WHERE id = ?", (len(indices), list_id))
+        link.many(
+            "INSERT INTO changes (id, list, idx, value, why, clerk, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [(last + n, list_id, index, value, why, by, self._now) for n, index in enumerate(indices, 1)],
+        )
+
+    # -- rows --
+
+    def record(self, rows: Iterable[Entry]) -> tuple[Issued, ...]:
+        link = self._writing()
+        entries = list(rows)
+        self._check_keys(link, entries)
+        year = f"{self._at.astimezone(UTC).year:04d}"
+        found = link.execute("SELECT last FROM counters WHERE name = ?", (year,)).fetchone()
+        last = found[0] if found else 0
+        self._count(link, year, last + len(entries))
+        first = self._last(link, "cards") + 1
+        made = [
+            Issued(
+                f"R-{year}-{last + count:06d}", entry.type, entry.format, entry.window, entry.copies, entry.state,
+                entry.deadline, f"B-{self._id}", self._clerk, self._at, "",
+                (0,) * sum(len(copy.status) for copy in entry.copies), entry.subject, entry.digest, entry.department,
+            )
+            for count, entry in enumerate(entries, 1)
+        ]  # fmt: skip
+        link.many(
+            "INSERT INTO cards (id, number, type, format, starts, ends, state, deadline, batch, clerk, at, row_key, "
+            "subject, digest, department, claims) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    card, row.number, row.type, row.format, seconds(row.window.start), seconds(row.window.end),
+                    row.state.value, seconds(row.deadline), self._id, self._clerk, self._now,
+                    key_of(entry.key) if entry.key else None, row.subject, row.digest, row.department,
+                    self._sealed(row.number, entry.claims),
+                )
+                for card, (row, entry) in enumerate(zip(made, entries, strict=True), first)
+            ],
+        )  # fmt: skip
+        numbered = list(enumerate(made, first))
+        link.many(
+            "INSERT INTO copies (card, position, holder) VALUES (?, ?, ?)",
+            [(card, place, copy.holder) for card, row in numbered for place, copy in enumerate(row.copies)],
+        )
+        self._bind(link, numbered)
+        link.many("INSERT INTO moved (batch, card) VALUES (?, ?)", [(self._id, card) for card, _ in numbered])
+        if any(len(copy.status) > 1 for row in made for copy in row.copies):
+            # As they will be read: the entries of a copy come in the order of their lists.
+            made = [row for page in pages(card for card, _ in numbered) for row in read_rows(link, page)]
+        self._events([
+            (
+                "issue" if row.state is State.ISSUED else "offer",
+                {
+                    "number": row.number, "type": row.type, "format": row.format, "copies": len(row.copies),
+                    "state": row.state.value, "row": row.fingerprint,
+                },
+            )
+            for row in made
+        ])  # fmt: skip
+        return tuple(made)
+
+    def _bind(self, link: Link, rows: Sequence[tuple[int, Issued]]) -> None:
+        refs = [
+            (card, place, ref) for card, row in rows for place, copy in enumerate(row.copies) for ref in copy.status
+        ]
+        lists = dict(link.execute("SELECT uri, id FROM lists").fetchall()) if refs else {}
+        bind = "UPDATE entries SET card = ?, position = ? WHERE list = ? AND idx = ? AND card IS NULL AND value = 0"
+        done = link.many(bind, [(card, place, lists.get(ref.uri, 0), ref.index) for card, place, ref in refs])
+        if done == len(refs):
+            return
+        for card, place, ref in refs:
+            found = link.execute(
+                "SELECT card, position FROM entries WHERE list = ? AND idx = ?", (lists.get(ref.uri, 0), ref.index)
+            ).fetchone()
+            if found is None or tuple(found) != (card, place):
+                raise Misuse("register.not_allotted", uri=ref.uri, index=ref.index)
+
+    def _check_keys(self, link: Link, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            for name in ("subject", "department"):
+                check_text(name, getattr(entry, name))
+        keys = [key_of(entry.key) for entry in entries if entry.key]
+        for page in pages(keys):
+            found = link.execute(
+                f"SELECT number FROM cards WHERE row_key IN ({marks(page)}) ORDER BY id",  # noqa: S608
+                page,
+            ).fetchone()
+            if found is not None:
+                raise Refused("register.row_key_used", number=found[0])
+        if len(set(keys)) != len(keys):
+            raise Misuse("register.row_key_twice")
+
+    def _sealed(self, number: str, claims: bytes) -> bytes | None:
+        if not claims:
+            return None
+        if self._settings.claims_key is None:
+            raise Misuse("register.keeps_no_claims")
+        return seal(self._settings.claims_key, claims, place_of(number), self._settings.entropy)
+
+    def approve(self, number: str, by: str, deadline: datetime | None = None) -> Issued:
+        card, row = self._find(number)
+        check_step(row.number, row.state, State.OFFERED)
+        if row.clerk == by:
+            raise Refused("register.same_clerk", number=number, clerk=by)
+        kept = row.deadline if deadline is None else deadline
+        self._writing().execute(
+            "UPDATE cards SET approved_by = ?, deadline = ? WHERE id = ?",
+            (check_text("clerk", by), seconds(kept), card),
+        )
+        return self._move(card, row, State.OFFERED, "approve", by=by)
+
+    def issue(self, number: str, holders: Sequence[str], window: Window | None = None, *, device: str = "") -> Issued:
+        card, row = self._find(number)
+        if not 1 <= len(holders) <= len(row.copies):
+            raise Misuse("register.holder_count", number=number, count=len(holders), prepared=len(row.copies))
+        check_step(row.number, row.state, State.ISSUED)
+        link = self._writing()
+        link.many(
+            "UPDATE copies SET holder = ? WHERE card = ? AND position = ?",
+            [(holder, card, position) for position, holder in enumerate(holders)],
+        )
+        kept = window or row.window
+        link.execute(
+            "UPDATE cards SET starts = ?, ends = ?, device = ? WHERE id = ?",
+            (seconds(kept.start), seconds(kept.end), check_text("device", device), card),
+        )
+        return self._move(card, row, State.ISSUED, "issue", copies=len(holders))
+
+    def withdraw(self, number: str, why: str) -> Issued:
+        card, row = self._find(number)
+        check_step(row.number, row.state, State.WITHDRAWN)
+        self._writing().execute("UPDATE cards SET why = ? WHERE id = ?", (check_text("why", why), card))
+        return self._move(card, row, State.WITHDRAWN, "withdraw")
+
+    def _find(self, number: str) -> tuple[int, Issued]:
+        link = self._writing()
+        card = card_of(link, number)
+        return card, read_rows(link, [card])[0]
+
+    def _move(self, card: int, row: Issued, then: State, kind: str, **facts: Fact) -> Issued:
+        link = self._writing()
+        link.execute("UPDATE cards SET state = ? WHERE id = ?", (then.value, card))
+        link.execute("INSERT INTO moved (batch, card) VALUES (?, ?) ON CONFLICT DO NOTHING", (self._id, card))
+        moved = read_rows(link, [card])[0]
+        self.event(kind, {"number": row.number, **facts, "row": moved.fingerprint})
+        return moved
+
+    # -- actions --
+
+    def event(self, kind: str, facts: Mapping[str, Fact]) -> None:
+        self._events([(kind, facts)])
+
+    def _events(self, events: Sequence[tuple[str, Mapping[str, Fact]]]) -> None:
+        link = self._writing()
+        last = self._last(link, "events")
+        link.many(
+            "INSERT INTO events (id, kind, clerk, at, facts, salt) VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (number, check_text("kind", kind), self._clerk, self._now, json.write(dict(facts)).decode("utf-8"),
+                 self._settings.entropy(SALT))
+                for number, (kind, facts) in enumerate(events, last + 1)
+            ],
+        )  # fmt: skip
+
+    def checkpoint(self, size: int, root: bytes, note: str) -> None:
+        link = self._writing()
+        found = link.execute("SELECT size, root FROM checkpoints ORDER BY size DESC LIMIT 1").fetchone()
+        if found is not None and (size < found[0] or (size == found[0] and root != bytes(found[1]))):
+            raise Refused("register.checkpoint_conflict", size=size, last=found[0])
+        link.execute(
+            "INSERT INTO checkpoints (size, root, at, note) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (size) DO UPDATE SET at = excluded.at, note = excluded.note",
+            (size, root, self._now, note),
+        )
+
+    # -- the city's keys and clerks --
+
+    def key(self, key: Key) -> None:
+        link = self._writing()
+        for name in ("thumbprint", "label", "algorithm", "why"):
+            check_text(name, getattr(key, name))
+        link.execute(
+            "INSERT INTO keys (thumbprint, label, algorithm, since, until, why) VALUES (?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (thumbprint) DO UPDATE SET until = excluded.until, why = excluded.why",
+            (key.thumbprint, key.label, key.algorithm, numeric(key.since), seconds(key.until), key.why),
+        )
+        until = seconds(key.until)
+        facts: dict[str, Fact] = {"thumbprint": key.thumbprint, "since": numeric(key.since)}
+        self.event("key", facts | ({"until": until} if until is not None else {}))
+
+    def clerk(self, clerk: Clerk, secret: str = "") -> None:
+        link = self._writing()
+        check_text("department", clerk.department)
+        rights, types = " ".join(sorted(clerk.rights)), " ".join(sorted(clerk.types))
+        link.execute(
+            "INSERT INTO clerks (name, department, rights, types, secret, since, until) VALUES (?, ?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (name) DO UPDATE SET department = excluded.department, rights = excluded.rights, "
+            "types = excluded.types, until = excluded.until, "
+            "secret = CASE WHEN excluded.secret = '' THEN clerks.secret ELSE excluded.secret END",
+            (
+                check_text("clerk", clerk.name), clerk.department, rights, types, secret,
+                numeric(clerk.since or self._at), seconds(clerk.until),
+            ),
+        )  # fmt: skip
+        until = seconds(clerk.until)
+        facts: dict[str, Fact] = {
+            "clerk": clerk.name, "department": clerk.department, "rights": rights, "types": types,
+        }  # fmt: skip
+        self.event("clerk", facts | ({"until": until} if until is not None else {}))
+
+    # -- publishing, and what a restore lost --
+
+    def published(self, uri: str, version: int) -> None:
+        link = self._writing()
+        found = link.execute("SELECT published FROM lists WHERE uri = ?", (uri,)).fetchone()
+        if found is None:
+            raise Refused("register.unknown_list", uri=uri)
+        if found[0] > version:
+            raise Refused("register.published_newer", uri=uri, version=version, published=found[0])
+        link.execute("UPDATE lists SET published = ?, published_at = ? WHERE uri = ?", (version, self._now, uri))
+
+    def publication(self, least: int = 0) -> int:
+        link = self._writing()
+        found = link.execute("SELECT last FROM counters WHERE name = 'publication'").fetchone()
+        number = max(least, found[0] if found else 0) + 1
+        self._count(link, "publication", number)
+        return number
+
+    def take_over(self, uri: str, values: Mapping[int, int], why: str) -> int:
+        link = self._writing()
+        found = link.execute("SELECT id FROM lists WHERE uri = ?", (uri,)).fetchone()
+        if found is None:
+            raise Refused("register.unknown_list", uri=uri)
+        (list_id,) = found
+        changed = 0
+        known = dict(link.execute("SELECT idx, value FROM entries WHERE list = ?", (list_id,)).fetchall())
+        unknown = [index for index in values if index not in known]
+        link.many("INSERT INTO entries (list, idx) VALUES (?, ?)", [(list_id, index) for index in unknown])
+        for value in sorted(set(values.values())):
+            # What the register knows as revoked stays so, whatever an older list said.
+            wanted = [
+                index for index, then in values.items() if then == value and known.get(index, 0) not in (1, value)
+            ]
+            refs = [StatusRef(KIND, uri, index) for index in wanted]
+            changed += self.set_status(refs, value, why, self._clerk)
+        return changed
+
+    def adopt(self, uri: str, bits: int, size: int) -> None:
+        link = self._writing()
+        link.execute(
+            "INSERT INTO lists (id, uri, bits, size, used, open) VALUES (?, ?, ?, ?, ?, 0)",
+            (self._last(link, "lists") + 1, check_text("uri", uri), bits, size, size - size // 8),
+        )
+
+    def restart(self) -> int:
+        link = self._writing()
+        self._count(link, "epoch", int.from_bytes(self._settings.entropy(4), "big"))
+        years = {name: last for name, last in link.execute("SELECT name, last FROM counters") if name.isdecimal()}
+        years.setdefault(f"{self._at.astimezone(UTC).year:04d}", 0)
+        for year, last in years.items():
+            self._count(link, year, (last // _GAP + 1) * _GAP)
+        return link.execute("UPDATE lists SET open = 0 WHERE open = 1").rowcount
+
+    def _count(self, link: Link, name: str, last: int) -> None:
+        link.execute(
+            "INSERT INTO counters (name, last) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET last = excluded.last",
+            (name, last),
+        )
