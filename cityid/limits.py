@@ -73,5 +73,9 @@ STATUS_TOKEN: Final = 8 << 20
 STATUS_TTL_MIN: Final = timedelta(seconds=60)
 STATUS_TTL_MAX: Final = timedelta(hours=24)
 """However often or seldom an issuer would like to be asked, its list is believed this long."""
+STATUS_KEPT: Final = timedelta(days=30)
+"""However a policy is written, a list fetched longer ago says nothing."""
+STATUS_MEMO: Final = 64 << 20
+"""Bytes of lists, decoded and checked, that are remembered."""
 STATUS_LISTS: Final = 1_000
 """Lists in one aggregation."""

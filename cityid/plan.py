@@ -28,7 +28,8 @@ P = ParamSpec("P")
 @dataclass(frozen=True, slots=True)
 class Request:
     """One HTTP request, as data. `max_age` is the oldest cached answer that will do; None leaves it to the edge.
-    `redirects` is how many guarded hops may be followed, `limit` the greatest body in bytes (None: the edge's own)."""
+    `redirects` is how many guarded hops may be followed, `limit` the greatest body in bytes (None: the edge's own).
+    `kept` asks for what the edge has kept, and for nothing to be sent."""
 
     method: str
     url: str
@@ -37,16 +38,19 @@ class Request:
     max_age: timedelta | None = None
     redirects: int = 0
     limit: int | None = None
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One HTTP response. Header names are lower case; `received` is when the edge had it, in UTC."""
+    """One HTTP response. Header names are lower case; `received` is when the edge had it, in UTC; `ahead` says that it
+    was fetched ahead, to be used without a network."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     received: datetime
+    ahead: bool = False
 
 
 Exchange = Callable[[Request], Response]

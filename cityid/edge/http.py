@@ -246,6 +246,17 @@ class Rules:
             raise Unavailable("net.encoding", host=host, encoding=encoding)
         return found
 
+    def kept(self, request: Request) -> Response | None:
+        """What the cache has for `request`.
+
+        Raises:
+            Unavailable: `net.not_kept`, where it has nothing and nothing else is asked for.
+        """
+        found = self.cache.get(request, self.clock())
+        if found is None and request.kept:
+            raise Unavailable("net.not_kept", url=request.url)
+        return found
+
     def limit(self, request: Request) -> int:
         return limits.DOCUMENT if request.limit is None else request.limit
 
@@ -401,7 +412,7 @@ class Http(Rules):
         Raises:
             Unavailable: `net.*`.
         """
-        kept = self.cache.get(request, self.clock())
+        kept = self.kept(request)
         if kept is not None:
             return kept
         deadline = Deadline("", self.total)

@@ -73,7 +73,7 @@ class AsyncHttp(Rules):
         Raises:
             Unavailable: `net.*`.
         """
-        kept = self.cache.get(request, self.clock())
+        kept = self.kept(request)
         if kept is not None:
             return kept
         deadline = Deadline("", self.total)

@@ -38,21 +38,38 @@ class Cache:
         return response if timedelta(0) <= age < good_for else None
 
     def put(self, request: Request, response: Response) -> None:
-        """Keep `response`, if it may be kept."""
+        """Keep `response`, if it may be kept. What an asker may still rely on (`Request.max_age`) is not driven out by
+        an answer that is of no use."""
         key = _key(request)
         if key is None:
+            return
+        fit = len(response.body) <= self._size and fits(request, response)
+        if not fit and request.max_age is not None:
             return
         with self._lock:
             old = self._kept.pop(key, None)
             if old is not None:
                 self._held -= len(old.body)
-            if response.status != 200 or "no-store" in _directives(response) or len(response.body) > self._size:
+            if not fit:
                 return
             self._kept[key] = response
             self._held += len(response.body)
             while len(self._kept) > self._entries or self._held > self._size:
                 _, dropped = self._kept.popitem(last=False)
                 self._held -= len(dropped.body)
+
+
+def fits(request: Request, response: Response) -> bool:
+    """May `response` be kept? An asker with a `max_age` of its own has other means to tell how old an answer may be,
+    and what it is then asked is only whether this is such an answer at all."""
+    from cityid.status.known import readable
+
+    if response.status != 200:
+        return False
+    if request.max_age is None:
+        return "no-store" not in _directives(response)
+    media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return readable(request.headers.get("accept", ""), media_type, response.body)
 
 
 def _key(request: Request) -> tuple[str, str] | None:

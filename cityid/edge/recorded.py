@@ -77,6 +77,7 @@ def _write(exchanged: Exchanged) -> dict[str, Any]:
             "headers": dict(outcome.headers),
             "received": outcome.received.isoformat(),
             "body": b64encode(outcome.body).decode("ascii"),
+            **({"ahead": True} if outcome.ahead else {}),
         }
     else:
         written["unavailable"] = {"code": outcome.code, "facts": dict(outcome.problem.facts)}
@@ -107,6 +108,7 @@ def _response(fields: Fields) -> Response:
         {name: headers.text(name) for name in headers.value},
         base64url.decode_standard(fields.text("body"), fields.at("body")),
         times.read_stamp(fields.text("received"), fields.at("received")),
+        fields.optional_boolean("ahead") or False,
     )
 
 

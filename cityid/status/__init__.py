@@ -1,33 +1,30 @@
 """Is the credential still good? One door for every kind of status list, and how fresh an answer must be.
 
-A kind that is not built is UNDECIDED, never passed: a status that nobody can read is not a yes.
+A kind that is not built is UNDECIDED, never passed: a status that nobody can read is not a yes. The three answers about
+a list are fresh, stale and unknown; a verdict says which, as of when, and what the policy would have accepted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
-from cityid.checks import Check, Step, failed, passed, undecided
+from cityid.checks import Check, Outcome, Step, failed, passed, undecided
 from cityid.credential import KeyRef, StatusRef
+from cityid.encoding import times
+from cityid.errors import Malformed, Refused, Unavailable
 from cityid.plan import Steps, plan
+from cityid.status.known import KINDS, Freshness, Known, historical, known
 from cityid.trust import TrustList
 
-__all__ = ["Freshness", "check"]
+__all__ = ["Freshness", "check", "check_then"]
 
 _NONE: Final = passed(Step.STATUS, status="none")
-
-
-@dataclass(frozen=True, slots=True)
-class Freshness:
-    """The greatest age of a status that a policy accepts: ordinarily, when the list cannot be had, and with a list
-    fetched ahead."""
-
-    max_age: timedelta = timedelta(minutes=15)
-    grace: timedelta = timedelta(0)
-    offline: timedelta = timedelta(0)
+_WORST: Final = (Outcome.PASSED, Outcome.UNDECIDED, Outcome.FAILED)
+VALID, INVALID, SUSPENDED = 0, 1, 2
+APPLICATION: Final = frozenset({3, 0x0C, 0x0D, 0x0E, 0x0F})
+"""Values whose meaning an application gives (Token Status List §7.1); all others are reserved."""
 
 
 @plan
@@ -40,14 +37,85 @@ def check(
     *,
     required: bool,
 ) -> Steps[Check]:
-    """The STATUS check over all entries of one credential.
+    """The STATUS check over all entries of one credential; the worst of them wins.
 
-    `required` says whether the issuer's trust entry demands a status. Without entries the answer is `status.missing`
-    or, where none is demanded, passed. No list kind is built yet, so each entry is `status.kind_not_built`.
+    `issuer` is the key that signed the credential, which was checked before: nothing is asked for on behalf of a
+    stranger. `required` says whether the issuer's trust entry demands a status. Without entries the answer is
+    `status.missing` or, where none is demanded, passed.
+
+    A passed check has the facts `list`, `index`, `status_as_of`, `known_until`, `ttl` and `bound` (seconds; the list's
+    time to live, and the greatest staleness that the policy accepts here), `met` and `freshness` (`fresh` or `stale`).
+    FAILED: `status.invalid`, `status.suspended`, `status.application`, `status.reserved`, `status.index`, or a list of
+    somebody else's. UNDECIDED: `status.kind_not_built`, or no list that may be relied on could be had.
     """
-    yield from ()  # list kinds will ask the network here
+    found: Check | None = None
     for ref in refs:
+        each = yield from _entry(ref, issuer, trust, freshness, at)
+        if found is None or _worse(each, found):
+            found = each
+    if found is not None:
+        return found
+    return failed(Step.STATUS, "status.missing", where="$.status") if required else _NONE
+
+
+@plan
+def check_then(ref: StatusRef, issuer: KeyRef, trust: TrustList, moment: datetime) -> Steps[Check]:
+    """The STATUS check of one entry as it was at `moment` (Token Status List §8.4), for lists whose host keeps history.
+
+    As `check`; `status.no_history` where the answer was not in force then.
+    """
+    kind = KINDS.get(ref.kind)
+    if kind is None:
         return undecided(Step.STATUS, "status.kind_not_built", kind=ref.kind)
-    if required:
-        return failed(Step.STATUS, "status.missing", where="$.status")
-    return _NONE
+    try:
+        return _judged(ref, (yield from historical(kind, ref.uri, issuer, trust, moment)))
+    except (Unavailable, Malformed) as error:
+        return undecided(Step.STATUS, error.problem)
+    except Refused as error:
+        return failed(Step.STATUS, error.problem)
+
+
+def _worse(one: Check, other: Check) -> bool:
+    """Is `one` the worse answer? Among entries that passed, it is the one that is known for the shorter time."""
+    a, b = _WORST.index(one.outcome), _WORST.index(other.outcome)
+    return a > b or (a == b and str(one.facts.get("known_until")) < str(other.facts.get("known_until")))
+
+
+def _entry(ref: StatusRef, issuer: KeyRef, trust: TrustList, freshness: Freshness, at: datetime) -> Steps[Check]:
+    kind = KINDS.get(ref.kind)
+    if kind is None:
+        return undecided(Step.STATUS, "status.kind_not_built", kind=ref.kind)
+    try:
+        return _judged(ref, (yield from known(kind, ref.uri, issuer, trust, freshness, at)))
+    except (Unavailable, Malformed) as error:
+        return undecided(Step.STATUS, error.problem)
+    except Refused as error:
+        return failed(Step.STATUS, error.problem)
+
+
+def _judged(ref: StatusRef, known: Known) -> Check:
+    """Raises Refused `status.index`."""
+    value = known.entries[ref.index]
+    as_of = times.stamp(known.as_of)
+    if value == VALID:
+        return passed(
+            Step.STATUS,
+            status="valid",
+            list=ref.uri,
+            index=ref.index,
+            status_as_of=as_of,
+            known_until=times.stamp(known.until),
+            ttl=0 if known.ttl is None else int(known.ttl.total_seconds()),
+            bound=int(known.bound.total_seconds()),
+            met="yes",
+            freshness="stale" if known.late else "fresh",
+        )
+    if value == INVALID:
+        return failed(Step.STATUS, "status.invalid", spec=_SPEC, list=ref.uri, index=ref.index, as_of=as_of)
+    if value == SUSPENDED:
+        return failed(Step.STATUS, "status.suspended", spec=_SPEC, list=ref.uri, index=ref.index, as_of=as_of)
+    code = "status.application" if value in APPLICATION else "status.reserved"
+    return failed(Step.STATUS, code, spec=_SPEC, list=ref.uri, index=ref.index, value=value)
+
+
+_SPEC: Final = "Token Status List §7.1"

@@ -61,6 +61,10 @@ class StatusList:
         """How many entries there are, those that only fill the last byte included."""
         return len(self.data) * 8 // self.bits
 
+    @property
+    def nbytes(self) -> int:
+        return len(self.data)
+
     def __getitem__(self, index: int) -> int:
         """Raises Refused `status.index` for an entry that is not in the list (§8.3)."""
         bits = self.bits
@@ -220,9 +224,13 @@ class Token:
         else:
             sign1.check(self.signed, key)
 
+    def entries(self) -> StatusList:
+        """The list itself: for those who have checked the signature. Raises Malformed `status_list.*`."""
+        return self.packed.unpack()
+
 
 def read(body: bytes, form: Form) -> Token:
-    """The token in `body` (§5). The list is inflated by `packed.unpack`, for those who have checked the signature.
+    """The token in `body` (§5); its list stays packed.
 
     Raises:
         Malformed: `jws.*`, `cose.*`, `json.*`, `cbor.*`, `base64url.*`, `time.*`, `status_list.*`.

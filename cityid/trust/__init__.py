@@ -4,8 +4,19 @@ Default deny. The list is judged before anything is fetched; the mechanism is pi
 message; issuers are compared character by character; a type hierarchy gives no authority.
 """
 
-from cityid.trust.entries import TrustEntry, TrustList
+from cityid.trust.entries import TrustEntry, TrustList, is_named, validated
 from cityid.trust.file import add, read, remove, write_entry
 from cityid.trust.keys import key, metadata_url
 
-__all__ = ["TrustEntry", "TrustList", "add", "key", "metadata_url", "read", "remove", "write_entry"]
+__all__ = [
+    "TrustEntry",
+    "TrustList",
+    "add",
+    "is_named",
+    "key",
+    "metadata_url",
+    "read",
+    "remove",
+    "validated",
+    "write_entry",
+]

@@ -50,6 +50,10 @@ class TrustEntry:
     """How the file names the roots."""
     document: DidDocument | None = field(default=None, repr=False)
     keys: Mapping[str, PublicKey] | None = field(default=None, repr=False)
+    status_issuer: str = ""
+    """Who else may sign this issuer's status lists: a DID or an https issuer."""
+    status_lists: tuple[str, ...] = ()
+    """Lists, and documents that name lists (Token Status List §9), to be fetched ahead."""
 
     def __post_init__(self) -> None:
         given = [name for name, value in (("did", self.did), ("web", self.web), ("x5c", self.roots)) if value]
@@ -180,7 +184,7 @@ class TrustList:
             leaf = validated(place, self.roots, at)
         except (Refused, Malformed) as error:
             return failed(_AT, error.problem)
-        if not _is_named(leaf, issuer):
+        if not is_named(leaf, issuer):
             return failed(_AT, "trust.issuer_name", issuer=issuer, subject=leaf.subject)
         grants = [
             by_type
@@ -218,6 +222,30 @@ class TrustList:
         else:
             grants = [grant for (named, _), grant in self._grants.items() if named == issuer]
         return "none" if grants and all(grant.entry.status == "none" for grant in grants) else "required"
+
+    def status_issuers(self, signed_by: KeyRef, at: datetime) -> frozenset[str]:
+        """Who else may sign the status lists of the issuer that `signed_by` is the key of, at `at`.
+
+        Raises:
+            Refused: `trust.chain_*`. Malformed: `x509.*`.
+        """
+        place = signed_by.at
+        entries = [
+            entry
+            for entry in self.entries
+            if entry.status_issuer and (entry.since or _ALWAYS[0]) <= at < (entry.until or _ALWAYS[1])
+        ]
+        if not entries:
+            return frozenset()
+        if isinstance(place, CertificateChain):
+            leaf = validated(place, self.roots, at)
+            entries = [
+                one for one in entries if leaf.root in one.roots and (not one.issuer or is_named(leaf, one.issuer))
+            ]
+        else:
+            owner = place.did if isinstance(place, DidUrl) else place.issuer
+            entries = [one for one in entries if owner in (one.did, one.web)]
+        return frozenset(one.status_issuer for one in entries)
 
     def pinned_key(self, place: DidUrl | WebIssuer, purpose: Purpose) -> PublicKey | None:
         """The key of an issuer whose keys the list pins; None where they are to be fetched.
@@ -264,7 +292,7 @@ def validated(place: CertificateChain, roots: tuple[bytes, ...], at: datetime) -
     return x509.validate(place.certificates, roots, at)
 
 
-def _is_named(leaf: x509.ValidatedChain, issuer: str) -> bool:
+def is_named(leaf: x509.ValidatedChain, issuer: str) -> bool:
     """Without `iss` the issuer is the leaf's subject; an `iss` must be a URI of the leaf, or an https URL at a DNS name
     of the leaf."""
     if issuer == leaf.subject or issuer in leaf.san_uris:

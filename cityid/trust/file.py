@@ -27,9 +27,11 @@ _NO_NAMES: Final[Mapping[str, Collection[str]]] = {}
 _MEMBERS: Final = frozenset(
     {
         "did", "root", "web", "mechanism", "types", "since", "until", "status", "name", "document", "keys", "issuer",
+        "status_issuer", "status_lists",
     }
 )  # fmt: skip
 _PEM: Final = re.compile(rb"-----BEGIN CERTIFICATE-----\s([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----")
+_URL: Final = re.compile(r"https://[!-~]+")
 _HEADER: Final = re.compile(r"^[ \t]*\[\[[ \t]*issuer[ \t]*\]\]", re.MULTILINE)
 
 
@@ -81,6 +83,9 @@ def _entry(item: Mapping[str, Any], where: str, load: Load) -> TrustEntry:
     if len(set(types)) != len(types):
         raise Misuse("trust_file.repeated_type", where=f"{where}.types")
     _check_names(did, web, where)
+    status_issuer = _text(item, "status_issuer", where)
+    by_did = status_issuer.startswith("did:")
+    _check_names(status_issuer if by_did else "", "" if by_did else status_issuer, where, "status_issuer")
     document, keys = _text(item, "document", where), _text(item, "keys", where)
     try:
         return TrustEntry(
@@ -97,6 +102,8 @@ def _entry(item: Mapping[str, Any], where: str, load: Load) -> TrustEntry:
             source=root,
             document=_pin(lambda: read_document(load(document), did), f"{where}.document", document),
             keys=_pin(lambda: _keys(load(keys)), f"{where}.keys", keys),
+            status_issuer=status_issuer,
+            status_lists=_urls(item, "status_lists", where),
         )
     except Misuse as error:
         if error.problem.where or not error.code.startswith("trust_file."):
@@ -104,16 +111,23 @@ def _entry(item: Mapping[str, Any], where: str, load: Load) -> TrustEntry:
         raise Misuse(Problem(error.code, error.problem.facts, where)) from None
 
 
-def _check_names(did: str, web: str, where: str) -> None:
+def _check_names(did: str, web: str, where: str, member: str = "") -> None:
     try:
         if did:
             parse(did)
         if web:
             metadata_url(web)
     except Malformed:
-        raise Misuse("trust_file.did", where=f"{where}.did", spec="DID Core §3.1", found=did) from None
+        raise Misuse("trust_file.did", where=f"{where}.{member or 'did'}", spec="DID Core §3.1", found=did) from None
     except Refused:
-        raise Misuse("trust_file.web", where=f"{where}.web", spec="SD-JWT VC §4.1", found=web) from None
+        raise Misuse("trust_file.web", where=f"{where}.{member or 'web'}", spec="SD-JWT VC §4.1", found=web) from None
+
+
+def _urls(item: Mapping[str, Any], name: str, where: str) -> tuple[str, ...]:
+    value = item.get(name, [])
+    if not isinstance(value, list) or not all(isinstance(url, str) and _URL.fullmatch(url) for url in value):
+        raise Misuse("trust_file.wrong_type", where=f"{where}.{name}", name=name, expected="array of https URLs")
+    return tuple(dict.fromkeys(value))
 
 
 def _text(item: Mapping[str, Any], name: str, where: str) -> str:
@@ -182,7 +196,8 @@ def write_entry(entry: Mapping[str, Any]) -> str:
         if name not in _MEMBERS:
             raise Misuse("trust_file.unknown_member", where=name, name=name)
     order = (
-        "did", "root", "web", "issuer", "mechanism", "types", "since", "until", "status", "name", "document", "keys",
+        "did", "root", "web", "issuer", "mechanism", "types", "since", "until", "status", "status_issuer",
+        "status_lists", "name", "document", "keys",
     )  # fmt: skip
     return "".join(["[[issuer]]\n", *(f"{name} = {_toml(name, entry[name])}\n" for name in order if name in entry)])
 

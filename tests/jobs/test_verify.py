@@ -374,7 +374,7 @@ class TestStatus:
     def test_a_kind_that_is_not_built_is_undecided(self, town: Town) -> None:
         for rule in ("required", "none"):
             desk = town.desk(trusted=self.entry(town, rule))
-            raw, asked = present_of(town, desk, status=(self.REF,))
+            raw, asked = present_of(town, desk, status=(replace(self.REF, kind="identifier_list"),))
             verdict = desk.judge_one(raw, asked)
             assert codes(verdict)[Step.STATUS] == "status.kind_not_built"
             assert isinstance(verdict, Rejected)
