@@ -57,14 +57,16 @@ def _begin(
     from cityid.edge import clock, files
     from cityid.errors import Refused
 
-    from . import papers, purse, trust
+    from . import kinds, papers, purse, trust
 
     with papers.expected(data, "offer", "cards"):
         offer = Offer.read(data)
     trusted = trust.load(here)
     names = {entry.subject: entry.name for entry in trusted.entries}
     if offer.issuer not in names and not any(entry.mechanism == "x5c" for entry in trusted.entries):
-        raise Refused("accept.unknown_issuer", issuer=offer.issuer, type=offer.type)
+        kind = kinds.known(here)[0].get(offer.type)
+        status = kind.status if kind is not None else "required"
+        raise Refused("accept.unknown_issuer", issuer=offer.issuer, type=offer.type, status=status)
     if output is not None:
         files.check_free(output, force=force)
     # The offer's own words for its issuer are nobody's proof: only the trust list names people.

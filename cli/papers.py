@@ -118,8 +118,8 @@ def misplaced(data: bytes, wanted: str, *also: str) -> Problem | None:
 
 @contextmanager
 def expected(data: bytes, wanted: str, *also: str) -> Iterator[None]:
-    """Reading `data` inside says `file.misplaced` where it fails and the file is of another sort; a file that can be read
-    is never asked what it is."""
+    """Reading `data` inside says `file.misplaced` where it fails and the file is of another sort; a file that can be
+    read is never asked what it is."""
     from cityid.errors import Malformed, Misuse, Refused
 
     try:

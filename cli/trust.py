@@ -80,7 +80,10 @@ def list_(file: ListFile = None, json_: Json = False) -> None:
     for line in talk.columns(rows):
         talk.out(line)
     if not rows:
-        talk.say("Nobody is trusted yet.\nhint: cityid trust add --did DID --type TYPE")
+        talk.say(
+            "Nobody is trusted yet.\n"
+            "hint: cityid trust add --did DID --type TYPE, and --status none where its cards carry no status"
+        )
 
 
 def add(
@@ -151,9 +154,16 @@ def add(
     files.write(path, changed.encode("utf-8"), force=True)
     subject = did or web or issuer or str(root)
     talk.say(f"{talk.named(name or '', subject)} is trusted for {talk.clean(', '.join(types))} ({talk.clean(path)}).")
-    for strange in [one for one in types if ":" not in one and "/" not in one and one not in kinds.known(here)[0]]:
+    known = kinds.known(here)[0]
+    for strange in [one for one in types if ":" not in one and "/" not in one and one not in known]:
         # it may be a type of that issuer's own; a slip of the pen would trust it for nothing
         talk.say(f"note: {talk.clean(strange)} is not a type that is known here; `cityid type show` lists them")
+    bare = [one for one in types if one in known and known[one].status == "none"]
+    if status == "required" and bare:
+        talk.say(
+            f"note: cards of the type {talk.clean(', '.join(bare))} carry no status as they are defined here, and "
+            "without one they are refused; if that is so there, remove the issuer and add it with --status none"
+        )
     if json_:
         talk.give({"issuer": subject, "mechanism": entry["mechanism"], "types": types, "file": str(path)})
 

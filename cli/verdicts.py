@@ -55,7 +55,8 @@ def _word(verdict: AnswerVerdict) -> tuple[str, int]:
 
 
 def _as_json(verdict: AnswerVerdict, word: str, at: datetime, *, replayed: bool) -> dict[str, Any]:
-    shown: dict[str, Any] = {"verdict": word, "at": at.isoformat()}
+    reason = None if isinstance(verdict, AnswerAccepted) else why(verdict.reason)
+    shown: dict[str, Any] = {"verdict": word, "reason": reason, "at": at.isoformat()}
     if replayed:
         shown["replayed"] = True
     if isinstance(verdict, AnswerAccepted):
@@ -73,6 +74,13 @@ def _as_json(verdict: AnswerVerdict, word: str, at: datetime, *, replayed: bool)
         shown.update(single[0])
     shown["answers"] = answers
     return shown
+
+
+def why(problem: Problem) -> dict[str, str]:
+    """The first reason, for programs that show it to a person."""
+    from cityid.edge.messages import explain
+
+    return {"code": problem.code, "text": explain(problem).text}
 
 
 def _accepted(verdict: Accepted) -> dict[str, Any]:

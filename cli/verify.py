@@ -137,7 +137,9 @@ def _unread(problem: Any, *, json_: bool) -> dict[str, Any]:
     if not json_:
         talk.out("refused    an answer that cannot be read")
     talk.problem(problem)
-    return {"verdict": "refused", "problems": [talk.as_json(problem)]}
+    from .verdicts import why
+
+    return {"verdict": "refused", "reason": why(problem), "problems": [talk.as_json(problem)]}
 
 
 def _replay(path: Path, *, json_: bool) -> tuple[int, dict[str, Any]]:

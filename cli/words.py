@@ -47,7 +47,7 @@ EXAMPLES = {
     "policy show": "policy show policies/library.toml",
     "policy check": "policy check policies/library.toml",
     "trust list": "trust list",
-    "trust add": "trust add --did did:web:id.lindau.example --type residency --name 'Stadt Lindau'",
+    "trust add": "trust add --did did:web:id.lindau.example --type residency --status none",
     "trust remove": "trust remove did:web:id.lindau.example",
     "inspect": "inspect answer.json",
     "init city": "init city lindau --did did:web:id.lindau.example --name 'Stadt Lindau'",

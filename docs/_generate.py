@@ -198,8 +198,10 @@ def _kind(member: Any) -> str:
         return " or ".join(f"`{one}`" for one in member["enum"])
     if "const" in member:
         return f"`{json.dumps(member['const'])}`"
-    names = {"object": "table", "array": "list", "string": "text", "boolean": "true or false"}
+    names = {"object": "table", "array": "list", "string": "text", "boolean": "true or false", "null": "null"}
     kind = member.get("type")
+    if isinstance(kind, list):
+        return " or ".join(names.get(one, one) for one in kind)
     return names.get(kind, str(kind)) if kind else "table or tables"
 
 

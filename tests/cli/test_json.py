@@ -72,7 +72,8 @@ def test_verdicts(town: Town) -> None:
     command = f"--home library verify {name}.answer --session {name}.json --json"
     found, status = members(town, command)
     assert status == 0
-    assert set(found) == {"verdict", "at", "issuer", "claims", "checks", "answers"}
+    assert set(found) == {"verdict", "reason", "at", "issuer", "claims", "checks", "answers"}
+    assert found["reason"] is None
     assert [check["step"] for check in found["checks"]] == [
         "structure", "issuer_trusted", "issuer_key", "issuer_signature", "holder_binding", "validity", "query",
         "conditions", "status",
@@ -81,7 +82,9 @@ def test_verdicts(town: Town) -> None:
     found, status = members(town, command)
     assert status == 1
     assert found["verdict"] == "refused"
-    assert set(found) == {"verdict", "at", "problems", "answers"}
+    assert set(found) == {"verdict", "reason", "at", "problems", "answers"}
+    assert set(found["reason"]) == {"code", "text"}
+    assert found["reason"]["code"] == "binding.spent"
     assert "claims" not in json.dumps(found)
 
 

@@ -240,6 +240,9 @@ class TestVerdict:
         status, found = self.judged()
         assert (status, found["verdict"], found["claims"]["age_over_18"]) == (0, "accepted", True)
         assert holds("verdict", found)
+        assert found["reason"] is None
+        assert not holds("verdict", {**found, "reason": {"code": "binding.too_old", "text": "x"}})
+        assert not holds("verdict", {name: value for name, value in found.items() if name != "reason"})
         assert not holds("verdict", {**found, "verdict": "perhaps"})
         assert not holds("verdict", {**found, "more": 1})
         assert not holds("verdict", {**found, "checks": found["checks"][1:]})
@@ -249,6 +252,9 @@ class TestVerdict:
         reasons = [check["code"] for check in found["checks"] if check["outcome"] == "failed"]
         assert (status, found["verdict"], reasons) == (1, "refused", ["binding.too_old"])
         assert found["problems"][0]["code"] == "query.answer_missing"
+        assert found["reason"]["code"] == "binding.too_old"
+        assert found["reason"]["text"].startswith("the presentation was made ")
+        assert not holds("verdict", {**found, "reason": None})
         assert holds("verdict", found)
         assert not holds("verdict", {**found, "claims": {}})
         assert not holds("verdict", {name: value for name, value in found.items() if name != "problems"})
