@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -223,6 +224,20 @@ def demo(
     talk.out(
         f"\nThat was all: {commands} commands. Everything is in {talk.clean(folder)}/; type any of them yourself there."
     )
+    for line in _where():
+        talk.out(line)
+
+
+def _where() -> list[str]:
+    """How the reader gets at the `cityid` that the demo used, where a shell does not find it by its name."""
+    # Not resolved: in a virtual environment the interpreter is a link, and the command lies beside that link.
+    program = Path(sys.executable).with_name("cityid")
+    if not program.is_file() or shutil.which("cityid") == str(program):
+        return []
+    told = [f"There, `cityid` is {shlex.quote(str(program))}"]
+    if program.with_name("activate").is_file():
+        told.append(f"or, once you have typed `. {shlex.quote(str(program.with_name('activate')))}`, just `cityid`.")
+    return told
 
 
 def _fresh(wanted: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,29 @@ def test_a_step_that_ends_otherwise_stops_it(
         assert code(tmp_path / "town") == "demo.differs"
     assert ("\nafter\n" in capfd.readouterr().out) is expected
     assert (tmp_path / "town").is_dir()
+
+
+def test_its_last_lines_say_where_the_command_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bin_ = tmp_path / "a venv" / "bin"
+    bin_.mkdir(parents=True)
+    monkeypatch.setattr(sys, "executable", str(bin_ / "python"))
+    monkeypatch.setattr(demo, "story", lambda table: [demo.Step("true", 0)])
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    demo.demo(tmp_path / "none")
+    assert capsys.readouterr().out.rstrip().endswith("type any of them yourself there.")
+    for name in ("cityid", "activate"):
+        (bin_ / name).write_text("#!/bin/sh\n")
+        (bin_ / name).chmod(0o755)
+    demo.demo(tmp_path / "both")
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        f"There, `cityid` is '{bin_}/cityid'",
+        f"or, once you have typed `. '{bin_}/activate'`, just `cityid`.",
+    ]
+    monkeypatch.setenv("PATH", f"{bin_}:/usr/bin:/bin")
+    demo.demo(tmp_path / "found")
+    assert "There, `cityid` is" not in capsys.readouterr().out
 
 
 def test_the_story_is_made_of_commands() -> None:
