@@ -79,3 +79,6 @@ STATUS_MEMO: Final = 64 << 20
 """Bytes of lists, decoded and checked, that are remembered."""
 STATUS_LISTS: Final = 1_000
 """Lists in one aggregation."""
+NOTE: Final = 64 << 10
+"""Bytes of a signed note, or of a proof with one in it."""
+NOTE_SIGNATURES: Final = 100

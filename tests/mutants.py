@@ -48,6 +48,7 @@ SCOPE = (
     "cityid/encoding",
     "cityid/keys",
     "cityid/jose",
+    "cityid/log",
     "cityid/cose",
     "cityid/did",
     "cityid/formats",
