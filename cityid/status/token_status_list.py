@@ -93,7 +93,8 @@ def build(values: Mapping[int, int], *, bits: int, size: int, smallest: bool = F
     """The list of `size` entries of which those in `values` are not 0 (`register.Bits` has both).
 
     Runs are compressed and nothing else is looked for, which takes a hundredth of the time of the highest level that
-    §4.1 recommends and costs 9 % more bytes at most; `smallest` takes that level, for a list that is fetched often.
+    §4.1 recommends and, where indices were drawn at random, at most 9 % more bytes; `smallest` takes that level, for a
+    list that is fetched often.
 
     Raises:
         Misuse: `status_list.bits_unknown`, `status_list.size`, `status_list.entry`.

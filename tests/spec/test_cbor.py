@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -29,10 +29,10 @@ def code(hexed: str, **more: Any) -> str:
 class TestAppendixA:
     """The examples of appendix A, as `cbor/test-vectors` has them."""
 
-    LISTED = {
+    LISTED: ClassVar[dict[str, str]] = {
         "f818": "simple(24) in two bytes: RFC 7049 had it, RFC 8949 §3.3 made it not well-formed",
     }
-    DIAGNOSTIC = {
+    DIAGNOSTIC: ClassVar[dict[str, Any]] = {
         "Infinity": math.inf, "-Infinity": -math.inf, "NaN": math.nan, "undefined": UNDEFINED,
         "simple(16)": Simple(16), "simple(255)": Simple(255), "simple(24)": Simple(24),
         '0("2013-03-21T20:04:00Z")': Tag(0, "2013-03-21T20:04:00Z"), "1(1363896240)": Tag(1, 1363896240),
