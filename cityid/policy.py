@@ -74,8 +74,10 @@ class Condition:
             if any(self._within(value, at) for value in found):
                 return None
             return Problem("conditions.out_of_range", {"claim": paths.write(self.claim)})
-        if any(_same(value, want) for value in found for want in wanted):
-            return None
+        for value in found:
+            for want in wanted:
+                if _same(value, want):
+                    return None
         return Problem("conditions.not_met", {"claim": paths.write(self.claim)})
 
     def _within(self, value: Any, at: datetime) -> bool:
@@ -108,6 +110,15 @@ def _ordered(low: Any, high: Any) -> bool:
 
 def _values(claims: Mapping[str, Any], path: Path, positions: Positions) -> list[Any]:
     """What the card says at `path`, by the rules of the query: indices count what was issued, not what is shown."""
+    value: Any = claims
+    for part in path:
+        if type(part) is not str or type(value) is not dict:
+            break
+        if part not in value:
+            return []
+        value = value[part]
+    else:
+        return [value]
     try:
         return [value for _, value in select(claims, path, positions, Budget())]
     except TooMuchWork:
