@@ -130,10 +130,7 @@ def known(kind: Kind, uri: str, issuer: KeyRef, trusted: TrustList, freshness: F
     except (Unavailable, Malformed) as missing:
         if not max(freshness.grace, freshness.offline):
             raise
-        late = yield from _late(kind, uri, issuer, trusted, freshness, at)
-        if late is None:
-            raise missing from None
-        return late
+        return (yield from _late(kind, uri, issuer, trusted, freshness, at, missing))
 
 
 def _request(kind: Kind, uri: str, max_age: timedelta, *, kept: bool = False) -> Request:
@@ -160,13 +157,19 @@ def _fresh(
 
 
 def _late(
-    kind: Kind, uri: str, issuer: KeyRef, trusted: TrustList, freshness: Freshness, at: datetime
-) -> Steps[Known | None]:
-    """What was kept, where nothing better can be had; None where nothing was."""
+    kind: Kind,
+    uri: str,
+    issuer: KeyRef,
+    trusted: TrustList,
+    freshness: Freshness,
+    at: datetime,
+    missing: Unavailable | Malformed,
+) -> Steps[Known]:
+    """What was kept, where nothing better can be had: `missing` says why."""
     try:
         response = yield _request(kind, uri, limits.STATUS_KEPT, kept=True)
     except Unavailable:
-        return None
+        raise missing from None
     bound = max(freshness.grace, freshness.offline) if response.ahead else freshness.grace
     until = response.received + bound
     if until < at:
