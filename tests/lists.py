@@ -123,9 +123,10 @@ def judge(
     issuer: KeyRef | None = None,
     required: bool = True,
 ) -> Check:
+    moment: datetime = at or getattr(host, "now", NOW)
     return check(
         refs or (ref(),), issuer or office.issuer.signed_by, trusted or office.trusted, freshness or Freshness(),
-        at or getattr(host, "now", NOW), required=required,
+        moment, required=required,
     ).run(host)  # fmt: skip
 
 

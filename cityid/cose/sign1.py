@@ -40,7 +40,7 @@ class Sign1(NamedTuple):
     def __repr__(self) -> str:
         return f"Sign1(protected={self.protected!r})"
 
-    def header(self, label: int) -> Any:
+    def header(self, label: int | str) -> Any:
         """A header parameter from either bucket, such as `kid` or `x5chain`; None where it is in none."""
         return self.protected.get(label, self.unprotected.get(label))
 

@@ -73,7 +73,8 @@ class TestOfficialCases:
             for smallest in (False, True):
                 packed = build(values, bits=case["bits"], size=len(values), smallest=smallest)
                 assert packed.unpack().data.hex() == case["byteArrayHex"]
-            assert base64url.encode(packed.lst) == case["json"]["lst"]
+                if smallest:
+                    assert base64url.encode(packed.lst) == case["json"]["lst"]
             for given in (base64url.decode(case["json"]["lst"]), cbor.read(bytes.fromhex(case["cborHex"]))["lst"]):
                 found = Packed(case["bits"], given).unpack()
                 assert [found[index] for index in range(len(found))][: len(values)] == list(values.values())
@@ -244,10 +245,11 @@ class TestStatusListToken:
             assert raised(read, forged(made, SIGNER, form, **{name: None}), form) == missing
         for name in ("bits", "lst"):
             assert raised(read, forged(made, SIGNER, form, inside={name: None}), form) == missing
-        for name, value in (("sub", 7), ("iat", "7"), ("exp", "7"), ("ttl", "7"), ("iss", 7)):
+        claims: tuple[tuple[str, Any], ...] = (("sub", 7), ("iat", "7"), ("exp", "7"), ("ttl", "7"), ("iss", 7))
+        for name, value in claims:
             assert raised(read, forged(made, SIGNER, form, **{name: value}), form) == wrong
-        for name, value in (("bits", "1"), ("bits", True), ("lst", 7), ("aggregation_uri", 7)):
-            assert raised(read, forged(made, SIGNER, form, inside={name: value}), form) == wrong
+        for name, other in (("bits", "1"), ("bits", True), ("lst", 7), ("aggregation_uri", 7)):
+            assert raised(read, forged(made, SIGNER, form, inside={name: other}), form) == wrong
         for name in ("iat", "exp"):
             assert raised(read, forged(made, SIGNER, form, **{name: -1}), form) == "time.not_numeric"
         for ttl in (0, -1):
@@ -266,13 +268,13 @@ class TestStatusListToken:
         for typ in ("JWT", "application/statuslist+jwt", "statuslist+JWT", "statuslist+cwt", "dc+sd-jwt"):
             assert raised(read, forged(made, SIGNER, header={"typ": typ}), "jwt") == "jws.typ"
         made = token(OFFICE, form="cwt")
-        for typ in (None, "statuslist+cwt", "application/statuslist+jwt", 61):
-            assert raised(read, forged(made, SIGNER, "cwt", header={16: typ}), "cwt") == "cose.typ"
+        for label in (None, "statuslist+cwt", "application/statuslist+jwt", 61):
+            assert raised(read, forged(made, SIGNER, "cwt", header={16: label}), "cwt") == "cose.typ"
 
     def test_the_cwt_tag_is_forbidden(self) -> None:
         """§5.2"""
         made = token(OFFICE, form="cwt")
-        assert read(made, "cwt")
+        assert read(made, "cwt").uri == URI
         wrapped = bytes.fromhex("d83d") + made
         assert raised(read, wrapped, "cwt") == "cose.not_sign1"
         assert raised(read, made[1:], "cwt") == "cose.tag"
@@ -823,9 +825,14 @@ class TestMemo:
     """Decoded lists are remembered by the hash of their bytes, bounded by bytes."""
 
     def test_the_work_is_done_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        count = []
+        count: list[int] = []
         inflate = lists._inflate
-        monkeypatch.setattr(lists, "_inflate", lambda data: count.append(1) or inflate(data))
+
+        def counted(data: bytes) -> bytes:
+            count.append(1)
+            return inflate(data)
+
+        monkeypatch.setattr(lists, "_inflate", counted)
         host = Host({URI: token(OFFICE, {7: 1})})
         for _ in range(3):
             assert code(judge(host, OFFICE)) == "passed"
