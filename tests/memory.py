@@ -3,7 +3,7 @@ walks that are not about storage. They can be told to fail."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -12,6 +12,7 @@ from cityid.clerks import Clerk
 from cityid.credential import Credential, CredentialType, Path, StatusRef, Window
 from cityid.edge.software_keys import MemoryKeyring
 from cityid.errors import Fact, Refused, Unavailable
+from cityid.log import Tile
 from cityid.register import Bits, Checkpoint, Entry, Event, Filter, Issued, Key, State, StatusChange, check_step
 from cityid.sessions import TRIES, Kind, check_key
 from cityid.wallet import ME, Card, Copy, Offered, Shown, check_copies
@@ -142,6 +143,12 @@ class MemoryBatch:
     def restart(self) -> int:
         raise NotImplementedError
 
+    def erase_salts(self, before: datetime) -> int:
+        raise NotImplementedError
+
+    def lose(self, start: int, entries: Sequence[bytes]) -> None:
+        raise NotImplementedError
+
     def checkpoint(self, size: int, root: bytes, note: str) -> None:
         raise NotImplementedError
 
@@ -197,13 +204,16 @@ class MemoryRegister:
     def claims(self, number: str) -> bytes:
         return b""
 
-    def sequence(self, leaf: Callable[[Event], bytes]) -> int:
+    def sequence(self) -> int:
+        raise NotImplementedError
+
+    def tile(self, tile: Tile) -> bytes:
+        raise NotImplementedError
+
+    def entries(self, start: int, end: int) -> Iterator[bytes]:
         raise NotImplementedError
 
     def sequenced(self, start: int, end: int) -> Iterator[Event]:
-        raise NotImplementedError
-
-    def erase_salts(self, before: datetime) -> int:
         raise NotImplementedError
 
     def checkpoint(self) -> Checkpoint | None:
@@ -241,6 +251,7 @@ class MemoryWallet:
     used: dict[str, list[Copy]] = field(default_factory=dict)
     offers: dict[str, Offered] = field(default_factory=dict)
     showings: list[Shown] = field(default_factory=list)
+    people: list[str] = field(default_factory=lambda: [ME])
 
     def add(
         self, copies: Sequence[Credential], at: datetime, *, issuer_name: str = "", person: str = ME, offer: str = ""
@@ -248,6 +259,8 @@ class MemoryWallet:
         check_copies(copies)
         if offer and offer not in self.offers:
             raise Refused("wallet.unknown_offer")
+        if person not in self.people:
+            raise Refused("wallet.unknown_person", person=person)
         held = self.keyring.keys()
         if any(copy.holder not in held for copy in copies):
             raise Refused("wallet.key_missing")
@@ -282,11 +295,39 @@ class MemoryWallet:
         used.append(copy)
         return copy
 
-    def shown(self, copy: Copy, to: str, claims: Iterable[Path], at: datetime) -> None:
-        self.showings.append(Shown(copy.card, copy.id, to, tuple(claims), at))
+    def shown(
+        self, copy: Copy, to: str, claims: Iterable[Path], at: datetime, *, name: str = "", purpose: str = ""
+    ) -> None:
+        card = self.card(copy.card)
+        self.showings.append(Shown(
+            copy.card, copy.id, to, tuple(claims), at, str(len(self.showings)), card.type, card.person, name, purpose,
+            copy.again,
+        ))  # fmt: skip
 
     def history(self) -> Iterable[Shown]:
         return self.showings
+
+    def forget(self, card: str) -> None:
+        self.card(card)
+        del self.cards[card]
+
+    def forget_shown(self, id: str) -> None:
+        self.showings = [shown for shown in self.showings if shown.id != id]
+
+    def forget_history(self, before: datetime) -> int:
+        kept = [shown for shown in self.showings if shown.at >= before]
+        gone = len(self.showings) - len(kept)
+        self.showings = kept
+        return gone
+
+    def persons(self) -> tuple[str, ...]:
+        return tuple(self.people)
+
+    def add_person(self, name: str, at: datetime) -> None:
+        self.people.append(name)
+
+    def remove_person(self, name: str) -> None:
+        self.people.remove(name)
 
     def remember_offer(self, id: str, value: bytes, at: datetime) -> None:
         if id in self.offers:

@@ -14,16 +14,15 @@ from typing import Final
 
 from cityid.clerks import Clerk
 from cityid.credential import CredentialType, StatusRef, Window
+from cityid.edge.register_actions import Actions
+from cityid.edge.register_log import erase, lose
 from cityid.edge.register_rows import KIND, card_of, marks, pages, read_rows, seconds
 from cityid.edge.sealed import seal
 from cityid.edge.sql import Link
-from cityid.encoding import json
 from cityid.encoding.times import numeric
 from cityid.errors import Fact, Misuse, Refused, Unavailable
 from cityid.register import Entry, Issued, Key, State, check_change, check_step, check_text
 
-SALT: Final = 32
-"""Bytes of an event's salt."""
 _DRAWS: Final = 40
 """Rounds of drawing: in each, at least one index in eight is free."""
 _GAP: Final = 1_000_000
@@ -69,6 +68,12 @@ class StoredBatch:
             link.execute(
                 "INSERT INTO batches (id, key, clerk, at) VALUES (?, ?, ?, ?)", (self._id, digest, clerk, self._now)
             )
+        self._actions = Actions(self._id, clerk, self._now, settings.entropy)
+
+    def finish(self) -> None:
+        """Write what was done, before the transaction is committed."""
+        if not self.repeats:
+            self._actions.write(self._reading())
 
     def end(self) -> None:
         self._link = None
@@ -105,6 +110,7 @@ class StoredBatch:
         refs: list[StatusRef] = []
         while len(refs) < n:
             list_id, uri, size, used = self._open_list(link)
+            self._actions.lists[list_id] = None
             room = size - size // 8 - used
             if room <= 0:
                 # The last eighth stays empty: free indices are found quickly, and a full list tells nothing.
@@ -189,13 +195,13 @@ class StoredBatch:
             self._change(link, list_id, changed, value, why, by)
         for page in pages(cards):
             for card, row in zip(sorted(page), read_rows(link, sorted(page)), strict=True):
-                self.event("status", {
-                    "number": row.number, "value": value, "changed": cards[card], "by": by, "row": row.fingerprint,
-                })  # fmt: skip
+                facts: dict[str, Fact] = {"number": row.number, "value": value, "changed": cards[card], "by": by}
+                self._actions.add("status", facts, "cards", card)
         return sum(map(len, changes.values()))
 
     def _change(self, link: Link, list_id: int, indices: Sequence[int], value: int, why: str, by: str) -> None:
         last = self._last(link, "changes")
+        self._actions.lists[list_id] = None
         link.many(
             "UPDATE entries SET value = ? WHERE list = ? AND idx = ?", [(value, list_id, index) for index in indices]
         )
@@ -247,16 +253,12 @@ class StoredBatch:
         if any(len(copy.status) > 1 for row in made for copy in row.copies):
             # As they will be read: the entries of a copy come in the order of their lists.
             made = [row for page in pages(card for card, _ in numbered) for row in read_rows(link, page)]
-        self._events([
-            (
-                "issue" if row.state is State.ISSUED else "offer",
-                {
-                    "number": row.number, "type": row.type, "format": row.format, "copies": len(row.copies),
-                    "state": row.state.value, "row": row.fingerprint,
-                },
-            )
-            for row in made
-        ])  # fmt: skip
+        for card, row in numbered:
+            facts: dict[str, Fact] = {
+                "number": row.number, "type": row.type, "format": row.format, "copies": len(row.copies),
+                "state": row.state.value,
+            }  # fmt: skip
+            self._actions.add("issue" if row.state is State.ISSUED else "offer", facts, "cards", card)
         return tuple(made)
 
     def _bind(self, link: Link, rows: Sequence[tuple[int, Issued]]) -> None:
@@ -264,6 +266,8 @@ class StoredBatch:
             (card, place, ref) for card, row in rows for place, copy in enumerate(row.copies) for ref in copy.status
         ]
         lists = dict(link.execute("SELECT uri, id FROM lists").fetchall()) if refs else {}
+        # Entries that were nobody's are somebody's now.
+        self._actions.lists |= dict.fromkeys(lists[uri] for uri in {ref.uri for _, _, ref in refs} & lists.keys())
         bind = "UPDATE entries SET card = ?, position = ? WHERE list = ? AND idx = ? AND card IS NULL AND value = 0"
         done = link.many(bind, [(card, place, lists.get(ref.uri, 0), ref.index) for card, place, ref in refs])
         if done == len(refs):
@@ -341,26 +345,14 @@ class StoredBatch:
         link = self._writing()
         link.execute("UPDATE cards SET state = ? WHERE id = ?", (then.value, card))
         link.execute("INSERT INTO moved (batch, card) VALUES (?, ?) ON CONFLICT DO NOTHING", (self._id, card))
-        moved = read_rows(link, [card])[0]
-        self.event(kind, {"number": row.number, **facts, "row": moved.fingerprint})
-        return moved
+        self._actions.add(kind, {"number": row.number, **facts}, "cards", card)
+        return read_rows(link, [card])[0]
 
     # -- actions --
 
     def event(self, kind: str, facts: Mapping[str, Fact]) -> None:
-        self._events([(kind, facts)])
-
-    def _events(self, events: Sequence[tuple[str, Mapping[str, Fact]]]) -> None:
-        link = self._writing()
-        last = self._last(link, "events")
-        link.many(
-            "INSERT INTO events (id, kind, clerk, at, facts, salt) VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                (number, check_text("kind", kind), self._clerk, self._now, json.write(dict(facts)).decode("utf-8"),
-                 self._settings.entropy(SALT))
-                for number, (kind, facts) in enumerate(events, last + 1)
-            ],
-        )  # fmt: skip
+        self._writing()
+        self._actions.add(kind, dict(facts))
 
     def checkpoint(self, size: int, root: bytes, note: str) -> None:
         link = self._writing()
@@ -372,6 +364,19 @@ class StoredBatch:
             "ON CONFLICT (size) DO UPDATE SET at = excluded.at, note = excluded.note",
             (size, root, self._now, note),
         )
+        self._actions.add("checkpoint", {"size": size}, "checkpoints", size)
+
+    def erase_salts(self, before: datetime) -> int:
+        link = self._writing()
+        self._actions.remember(link)
+        count = erase(link, numeric(before))
+        self._actions.add("erase", {"before": numeric(before), "count": count})
+        return count
+
+    def lose(self, start: int, entries: Sequence[bytes]) -> None:
+        link = self._writing()
+        lose(link, start, entries)
+        self._actions.add("lost", {"start": start, "count": len(entries)})
 
     # -- the city's keys and clerks --
 
@@ -386,7 +391,8 @@ class StoredBatch:
         )
         until = seconds(key.until)
         facts: dict[str, Fact] = {"thumbprint": key.thumbprint, "since": numeric(key.since)}
-        self.event("key", facts | ({"until": until} if until is not None else {}))
+        facts |= {"until": until} if until is not None else {}
+        self._actions.add("key", facts, "keys", key.thumbprint)
 
     def clerk(self, clerk: Clerk, secret: str = "") -> None:
         link = self._writing()
@@ -406,17 +412,19 @@ class StoredBatch:
         facts: dict[str, Fact] = {
             "clerk": clerk.name, "department": clerk.department, "rights": rights, "types": types,
         }  # fmt: skip
-        self.event("clerk", facts | ({"until": until} if until is not None else {}))
+        facts |= {"until": until} if until is not None else {}
+        self._actions.add("clerk", facts, "clerks", clerk.name)
 
     # -- publishing, and what a restore lost --
 
     def published(self, uri: str, version: int) -> None:
         link = self._writing()
-        found = link.execute("SELECT published FROM lists WHERE uri = ?", (uri,)).fetchone()
+        found = link.execute("SELECT published, id FROM lists WHERE uri = ?", (uri,)).fetchone()
         if found is None:
             raise Refused("register.unknown_list", uri=uri)
         if found[0] > version:
             raise Refused("register.published_newer", uri=uri, version=version, published=found[0])
+        self._actions.lists[found[1]] = None
         link.execute("UPDATE lists SET published = ?, published_at = ? WHERE uri = ?", (version, self._now, uri))
 
     def publication(self, least: int = 0) -> int:
@@ -432,6 +440,7 @@ class StoredBatch:
         if found is None:
             raise Refused("register.unknown_list", uri=uri)
         (list_id,) = found
+        self._actions.lists[list_id] = None
         changed = 0
         known = dict(link.execute("SELECT idx, value FROM entries WHERE list = ?", (list_id,)).fetchall())
         unknown = [index for index in values if index not in known]
@@ -447,9 +456,11 @@ class StoredBatch:
 
     def adopt(self, uri: str, bits: int, size: int) -> None:
         link = self._writing()
+        list_id = self._last(link, "lists") + 1
+        self._actions.lists[list_id] = None
         link.execute(
             "INSERT INTO lists (id, uri, bits, size, used, open) VALUES (?, ?, ?, ?, ?, 0)",
-            (self._last(link, "lists") + 1, check_text("uri", uri), bits, size, size - size // 8),
+            (list_id, check_text("uri", uri), bits, size, size - size // 8),
         )
 
     def restart(self) -> int:
@@ -459,9 +470,11 @@ class StoredBatch:
         years.setdefault(f"{self._at.astimezone(UTC).year:04d}", 0)
         for year, last in years.items():
             self._count(link, year, (last // _GAP + 1) * _GAP)
+        self._actions.lists |= dict.fromkeys(one for (one,) in link.execute("SELECT id FROM lists WHERE open = 1"))
         return link.execute("UPDATE lists SET open = 0 WHERE open = 1").rowcount
 
     def _count(self, link: Link, name: str, last: int) -> None:
+        self._actions.counters[name] = last
         link.execute(
             "INSERT INTO counters (name, last) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET last = excluded.last",
             (name, last),

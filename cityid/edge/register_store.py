@@ -16,6 +16,7 @@ from cityid.clerks import Clerk, Right
 from cityid.credential import StatusRef
 from cityid.edge.postgres import PostgresSql
 from cityid.edge.register_batch import Entropy, Settings, StoredBatch, key_of, place_of
+from cityid.edge.register_log import entries_of, sequence, tile_of
 from cityid.edge.register_rows import (
     EPOCH,
     EVENT,
@@ -31,8 +32,8 @@ from cityid.edge.register_rows import (
 from cityid.edge.sealed import open_sealed
 from cityid.edge.sql import Sql, SqliteSql
 from cityid.edge.sqlite import Store
-from cityid.encoding.times import numeric
 from cityid.errors import Misuse, Refused, Unavailable
+from cityid.log.tiles import FULL, Tile
 from cityid.register import Bits, Checkpoint, Event, Filter, Issued, Key, State, StatusChange, check_text
 
 __all__ = ["PostgresRegister", "SqliteRegister", "StoredRegister"]
@@ -66,6 +67,7 @@ class StoredRegister(Store):
             batch = StoredBatch(link, clerk, key, at, self._settings)
             try:
                 yield batch
+                batch.finish()
             finally:
                 batch.end()
 
@@ -203,28 +205,23 @@ class StoredRegister(Store):
             yield from map(event_of, page)
             after = page[-1][0 if order == "id" else 7]
 
-    def sequence(self, leaf: Callable[[Event], bytes]) -> int:
-        with self.sql.write() as link:
-            (last,) = link.execute("SELECT coalesce(max(position), -1) FROM events").fetchone()
-            while True:
-                page = link.execute(
-                    f"SELECT {EVENT} FROM events WHERE position IS NULL ORDER BY id LIMIT {PAGE}"  # noqa: S608
-                ).fetchall()
-                if not page:
-                    return int(last) + 1
-                link.many(
-                    "UPDATE events SET leaf = ?, position = ? WHERE id = ?",
-                    [(leaf(event), place, event.id) for place, event in enumerate(map(event_of, page), last + 1)],
-                )
-                last += len(page)
+    def sequence(self) -> int:
+        while True:
+            # In slices: nobody who issues waits long.
+            with self.sql.write() as link:
+                size, more = sequence(link)
+            if not more:
+                return size
 
-    def erase_salts(self, before: datetime) -> int:
-        with self.sql.write() as link:
-            return link.execute(
-                "UPDATE events SET salt = NULL, facts = '{}' "
-                "WHERE position IS NOT NULL AND salt IS NOT NULL AND at < ?",
-                (numeric(before),),
-            ).rowcount
+    def tile(self, tile: Tile) -> bytes:
+        with self.sql.read() as link:
+            return tile_of(link, tile)
+
+    def entries(self, start: int, end: int) -> Iterator[bytes]:
+        for page in range(start, end, FULL):
+            with self.sql.read() as link:
+                found = entries_of(link, page, min(page + FULL, end))
+            yield from found
 
     def checkpoint(self) -> Checkpoint | None:
         with self.sql.read() as link:

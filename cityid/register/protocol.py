@@ -10,6 +10,7 @@ from typing import Final, Protocol, TypeVar, runtime_checkable
 from cityid.clerks import Clerk
 from cityid.credential import CredentialType, StatusRef, Window
 from cityid.errors import Fact, Unavailable
+from cityid.log import Tile
 from cityid.register.rows import Bits, Checkpoint, Entry, Event, Filter, Issued, Key, State, StatusChange
 
 __all__ = ["Batch", "Register", "in_batch"]
@@ -151,6 +152,19 @@ class Batch(Protocol):
         out. How many were closed."""
         ...
 
+    def erase_salts(self, before: datetime) -> int:
+        """Make the leaves of actions before then say nothing for ever: only leaf and position stay of them. The last
+        action about a card that has not ended before then is kept, because it remembers the card. How many."""
+        ...
+
+    def lose(self, start: int, entries: Sequence[bytes]) -> None:
+        """Entries that the log had before a restore, from position `start` on: what they were is not known any more.
+
+        Raises:
+            Refused: `register.checkpoint_conflict`, where the log does not end at `start`.
+        """
+        ...
+
     def checkpoint(self, size: int, root: bytes, note: str) -> None:
         """The log of actions was signed: to be recorded before the signature leaves the house.
 
@@ -207,16 +221,20 @@ class Register(Protocol):
         """Actions in their order, read a page at a time."""
         ...
 
-    def sequence(self, leaf: Callable[[Event], bytes]) -> int:
-        """Give each action that has none its leaf and its position in the log, in their order. How many the log has."""
+    def sequence(self) -> int:
+        """Give each action that has none its position in the log, in their order. How many the log has."""
+        ...
+
+    def tile(self, tile: Tile) -> bytes:
+        """A tile of the log's tree. Unavailable `store.damaged`, where it is not whole."""
+        ...
+
+    def entries(self, start: int, end: int) -> Iterator[bytes]:
+        """The log's entries by position, from `start` up to `end` (exclusive), read a page at a time."""
         ...
 
     def sequenced(self, start: int, end: int) -> Iterator[Event]:
         """Actions by their position in the log, from `start` up to `end` (exclusive), read a page at a time."""
-        ...
-
-    def erase_salts(self, before: datetime) -> int:
-        """Make the leaves of actions before then say nothing for ever: salt and facts go, the leaf stays. How many."""
         ...
 
     def checkpoint(self) -> Checkpoint | None:

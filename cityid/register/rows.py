@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,8 +11,8 @@ from types import MappingProxyType
 from typing import Final
 
 from cityid.credential import StatusRef, Window
-from cityid.encoding import base64url, json, times
-from cityid.errors import Fact, Malformed, Refused
+from cityid.encoding import texts
+from cityid.errors import Fact, Refused
 
 __all__ = [
     "NUMBER",
@@ -97,11 +95,9 @@ def check_text(field: str, text: str) -> str:
     """A text that is fit to be kept and shown on one line.
 
     Raises:
-        Malformed: `register.text`.
+        Malformed: `text.too_long`, `text.control`.
     """
-    if len(text) > LONGEST or any(unicodedata.category(char)[0] == "C" and char != "\u200c" for char in text):
-        raise Malformed("register.text", field=field, most=LONGEST)
-    return text
+    return texts.label(text, field, LONGEST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,27 +169,12 @@ class Issued:
         return max(self.values, default=Status.VALID)
 
     @property
-    def fingerprint(self) -> str:
-        """SHA-256 over every member of the row: each event about it names it, so that a later change shows."""
-        members: list[object] = [
-            self.number, self.type, self.format, _second(self.window.start), _second(self.window.end),
-            [[copy.holder, *([ref.uri, ref.index] for ref in copy.status)] for copy in self.copies],
-            self.state.value, _second(self.deadline), self.batch, self.clerk, times.numeric(self.at), self.why,
-            list(self.values), self.subject, self.digest, self.department, self.device, self.approved_by,
-        ]  # fmt: skip
-        return base64url.encode(hashlib.sha256(json.write(members)).digest())
-
-    @property
     def holders(self) -> tuple[str, ...]:
         return tuple(copy.holder for copy in self.copies if copy.holder)
 
     @property
     def status(self) -> tuple[StatusRef, ...]:
         return tuple(ref for copy in self.copies for ref in copy.status)
-
-
-def _second(at: datetime | None) -> int | None:
-    return None if at is None else times.numeric(at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +194,8 @@ class Filter:
     text: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    types: frozenset[str] = frozenset()
+    """Any of these, where there are some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,11 +212,11 @@ class StatusChange:
 @dataclass(frozen=True, slots=True)
 class Event:
     """One action under a name: `offer`, `issue`, `approve`, `withdraw`, `status`, `key`, `clerk`, `publish`,
-    `reconcile`, `copy` and what callers add. Facts hold nothing personal; `row` is the fingerprint of the row that the
-    fact `number` names, as it was left.
+    `reconcile`, `copy` and what callers add. Facts hold nothing personal; `row` and `marks` are over the rows that it
+    is about, as it left them (`cityid.register.leaves`).
 
-    From when the sequencer saw it, it has a `leaf` and a `position` in the log of actions. Once its `salt` was erased,
-    it is empty, and so are the facts.
+    `leaf` is what the log has of it, at `position` from when the sequencer saw it. Of an action whose `salt` was erased
+    (kind `erased`) or that a restore lost (kind `lost`) only these two are left.
     """
 
     id: int

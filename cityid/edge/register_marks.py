@@ -1,0 +1,148 @@
+"""The rows that belong to a thing of the register, each with a mark: how an action remembers what it left, and how an
+audit finds the row that was changed since.
+
+A thing is a card (its row, copies, entries, changes and batches), a list (its row and the entries that are nobody's),
+a key, a clerk, a batch, a checkpoint. Every column of every table is in one of them, but for those of the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from cityid.edge.register_rows import marks, pages
+from cityid.edge.sql import Link
+from cityid.encoding import base64url, json
+from cityid.register.leaves import MARK, mark, row_of
+
+__all__ = ["COLUMNS", "LETTERS", "Row", "facts_of", "marks_of", "rows_about", "single"]
+
+COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
+    "lists": ("id", "uri", "bits", "size", "used", "version", "open", "published", "published_at"),
+    "batches": ("id", "key", "clerk", "at"),
+    "cards": (
+        "id", "number", "type", "format", "starts", "ends", "state", "deadline", "why", "batch", "clerk", "at",
+        "row_key", "subject", "digest", "department", "device", "approved_by", "claims",
+    ),
+    "copies": ("card", "position", "holder"),
+    "entries": ("list", "idx", "value", "card", "position"),
+    "moved": ("batch", "card"),
+    "changes": ("id", "list", "idx", "value", "why", "clerk", "at"),
+    "counters": ("name", "last"),
+    "checkpoints": ("size", "root", "at", "note"),
+    "keys": ("thumbprint", "label", "algorithm", "since", "until", "why"),
+    "clerks": ("name", "department", "rights", "types", "secret", "since", "until"),
+}  # fmt: skip
+"""What is marked of each table: all of it."""
+_KEY: Final = {"lists": "id", "batches": "id", "checkpoints": "size", "keys": "thumbprint", "clerks": "name"}
+LETTERS: Final = {
+    "batches": "b", "cards": "c", "changes": "h", "checkpoints": "t", "clerks": "k", "copies": "p", "entries": "e",
+    "keys": "y", "lists": "l", "moved": "m",
+}  # fmt: skip
+_NAMED: Final = 64
+"""Rows about one thing whose marks are kept one by one: the changes of a card that is suspended daily are not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a table: `name` is how people find it, `data` is all of it."""
+
+    table: str
+    name: str
+    data: bytes
+
+    @classmethod
+    def of(cls, table: str, values: Sequence[Any], name: object) -> Row:
+        return cls(table, str(name), json.write([table, *map(_plain, values)]))
+
+
+def _plain(value: Any) -> Any:
+    return base64url.encode(bytes(value)) if isinstance(value, bytes | bytearray | memoryview) else value
+
+
+def _columns(table: str, prefix: str = "") -> str:
+    return ", ".join(prefix + name for name in COLUMNS[table])
+
+
+def rows_about(link: Link, table: str, things: Iterable[Any]) -> dict[Any, list[Row]]:
+    """The rows about each of `things`, which are keys of `table`; none for what is not there."""
+    if table == "cards":
+        return {card: rows for page in pages(things) for card, rows in _cards(link, page).items()}
+    if table == "lists":
+        return {one: _list(link, one) for one in things}
+    return {one: found for one in things if (found := single(link, table, one))}
+
+
+def single(link: Link, table: str, thing: Any) -> list[Row]:
+    """The row of a table whose things are one row each."""
+    found = link.execute(
+        f"SELECT {_columns(table)} FROM {table} WHERE {_KEY[table]} = ?",  # noqa: S608  # our own words
+        (thing,),
+    ).fetchone()
+    return [Row.of(table, found, thing)] if found else []
+
+
+def _cards(link: Link, page: list[int]) -> dict[int, list[Row]]:
+    some = marks(page)
+    found: dict[int, list[Row]] = {}
+    numbers: dict[int, str] = {}
+    for row in link.execute(f"SELECT {_columns('cards')} FROM cards WHERE id IN ({some})", page):  # noqa: S608
+        numbers[row[0]] = row[1]
+        found[row[0]] = [Row.of("cards", row, row[1])]
+    for row in link.execute(
+        f"SELECT {_columns('copies')} FROM copies WHERE card IN ({some}) ORDER BY card, position",  # noqa: S608
+        page,
+    ):
+        _add(found, row[0], Row.of("copies", row, f"{numbers.get(row[0], row[0])} copy {row[1] + 1}"))
+    for row in link.execute(
+        f"SELECT {_columns('entries')} FROM entries WHERE card IN ({some}) ORDER BY list, idx",  # noqa: S608
+        page,
+    ):
+        _add(found, row[3], Row.of("entries", row, f"list {row[0]} entry {row[1]}"))
+    for card, *row in link.execute(
+        f"SELECT card, {_columns('changes', 'c.')} FROM entries e JOIN changes c ON c.list = e.list AND c.idx = e.idx "  # noqa: S608
+        f"WHERE card IN ({some}) ORDER BY c.id",
+        page,
+    ):
+        _add(found, card, Row.of("changes", row, row[0]))
+    for row in link.execute(
+        f"SELECT {_columns('moved')} FROM moved WHERE card IN ({some}) ORDER BY batch",  # noqa: S608
+        page,
+    ):
+        _add(found, row[1], Row.of("moved", row, f"batch {row[0]} card {row[1]}"))
+    return found
+
+
+def _add(found: dict[int, list[Row]], card: int, row: Row) -> None:
+    found.setdefault(card, []).append(row)
+
+
+def _list(link: Link, list_id: int) -> list[Row]:
+    rows = single(link, "lists", list_id)
+    for row in link.execute(
+        f"SELECT {_columns('entries')} FROM entries WHERE list = ? AND card IS NULL ORDER BY idx",  # noqa: S608
+        (list_id,),
+    ):
+        rows.append(Row.of("entries", row, f"list {row[0]} entry {row[1]}"))
+    for row in link.execute(
+        f"SELECT {_columns('changes', 'c.')} FROM entries e JOIN changes c ON c.list = e.list AND c.idx = e.idx "  # noqa: S608
+        "WHERE e.list = ? AND e.card IS NULL ORDER BY c.id",
+        (list_id,),
+    ):
+        rows.append(Row.of("changes", row, row[0]))
+    return rows
+
+
+def facts_of(salt: bytes, rows: Sequence[Row], prefix: str = "") -> dict[str, str]:
+    """What an action remembers of rows: `row` over all of them, and `marks` to tell them apart."""
+    found = [mark(salt, row.data) for row in rows]
+    facts = {f"{prefix}row": row_of(found)}
+    if len(found) <= _NAMED:
+        facts[f"{prefix}marks"] = "".join(marks_of(salt, rows))
+    return facts
+
+
+def marks_of(salt: bytes, rows: Iterable[Row]) -> list[str]:
+    """The marks one by one, each behind a letter for its table."""
+    return [LETTERS[row.table] + base64url.encode(mark(salt, row.data))[: MARK - 1] for row in rows]
