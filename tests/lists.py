@@ -123,7 +123,7 @@ def judge(
     issuer: KeyRef | None = None,
     required: bool = True,
 ) -> Check:
-    moment: datetime = at or getattr(host, "now", NOW)
+    moment: datetime = getattr(host, "now", NOW) if at is None else at
     return check(
         refs or (ref(),), issuer or office.issuer.signed_by, trusted or office.trusted, freshness or Freshness(),
         moment, required=required,

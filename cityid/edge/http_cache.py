@@ -62,7 +62,7 @@ class Cache:
 def fits(request: Request, response: Response) -> bool:
     """May `response` be kept? An asker with a `max_age` of its own has other means to tell how old an answer may be,
     and what it is then asked is only whether this is such an answer at all."""
-    from cityid.status.known import readable
+    from cityid.status.lists import readable
 
     if response.status != 200:
         return False

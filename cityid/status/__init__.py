@@ -15,7 +15,7 @@ from cityid.credential import KeyRef, StatusRef
 from cityid.encoding import times
 from cityid.errors import Malformed, Refused, Unavailable
 from cityid.plan import Steps, plan
-from cityid.status.known import KINDS, Freshness, Known, historical, known
+from cityid.status.lists import KINDS, Freshness, Known, historical, known
 from cityid.trust import TrustList
 
 __all__ = ["Freshness", "check", "check_then"]

@@ -6,7 +6,7 @@ message; issuers are compared character by character; a type hierarchy gives no 
 
 from cityid.trust.entries import TrustEntry, TrustList, is_named, validated
 from cityid.trust.file import add, read, remove, write_entry
-from cityid.trust.keys import key, metadata_url
+from cityid.trust.keys import key, metadata_url, published
 
 __all__ = [
     "TrustEntry",
@@ -15,6 +15,7 @@ __all__ = [
     "is_named",
     "key",
     "metadata_url",
+    "published",
     "read",
     "remove",
     "validated",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from cityid import did, limits
 from cityid.credential import CertificateChain, DidUrl, KeyRef
@@ -44,7 +44,8 @@ def key(ref: KeyRef, trust: TrustList | None = None, at: datetime | None = None)
     if isinstance(place, DidUrl):
         document = yield from did.resolve(place.did)
         return document.key(place.fragment, ref.purpose)
-    return pick((yield from _published(place.issuer)), place)
+    keys, _ = yield from published(place.issuer)
+    return pick(keys, place)
 
 
 def metadata_url(issuer: str) -> str:
@@ -60,7 +61,8 @@ def metadata_url(issuer: str) -> str:
     return f"https://{found['host']}/.well-known/jwt-vc-issuer{found['path'].removesuffix('/')}"
 
 
-def _published(issuer: str) -> Steps[Mapping[str, PublicKey]]:
+def published(issuer: str) -> Steps[tuple[Mapping[str, PublicKey], Mapping[str, Any]]]:
+    """The keys that an https issuer publishes, and the JWT VC issuer metadata that lead to them (SD-JWT VC §4)."""
     response = yield _get(metadata_url(issuer))
     fields = json.Fields(json.read_object(_body(response, issuer), where="$"))
     found = fields.text("issuer")
@@ -69,12 +71,12 @@ def _published(issuer: str) -> Steps[Mapping[str, PublicKey]]:
     if ("jwks" in fields) is ("jwks_uri" in fields):
         raise Refused("trust.metadata_keys", spec="SD-JWT VC §4.2", issuer=issuer)
     if "jwks" in fields:
-        return jwk.read_set(fields.object("jwks"), "$.jwks")
+        return jwk.read_set(fields.object("jwks"), "$.jwks"), fields.value
     url = fields.text("jwks_uri")
     if _URL.fullmatch(url) is None:
         raise Refused("trust.jwks_uri", where="$.jwks_uri", spec="SD-JWT VC §4.2", issuer=issuer, url=url)
     response = yield _get(url)
-    return jwk.read_set(json.read_object(_body(response, issuer), where="$"), "$")
+    return jwk.read_set(json.read_object(_body(response, issuer), where="$"), "$"), fields.value
 
 
 def _get(url: str) -> Request:

@@ -21,7 +21,7 @@ from cityid.errors import Malformed, Refused, Unavailable
 from cityid.keys import PublicKey, x509
 from cityid.plan import Request, Response, Steps
 from cityid.status import token_status_list
-from cityid.status.memo import Entries, Memo
+from cityid.status.memo import Entries, Memo, Reading
 from cityid.trust import TrustList
 
 _NOW: Final = timedelta(0)
@@ -54,6 +54,8 @@ class SignedList(Protocol):
     def kid(self) -> str: ...
     @property
     def chain(self) -> CertificateChain | None: ...
+    @property
+    def aggregation_uri(self) -> str: ...
 
     def check(self, key: PublicKey) -> None: ...
 
@@ -94,13 +96,13 @@ class Known:
     late: bool
 
 
-def readable(accept: str, media_type: str, body: bytes) -> bool:
+def readable(accept: str, form: str, body: bytes) -> bool:
     """Is this an answer to a request for `accept` that is worth keeping? Only of status lists is anything known here;
     an error page must never take the place of a list."""
     for kind in KINDS.values():
         if kind.accept == accept:
             try:
-                kind.readers[media_type](body)
+                kind.readers[form](body)
             except (KeyError, Malformed):
                 return False
     return True
@@ -119,13 +121,13 @@ def known(kind: Kind, uri: str, issuer: KeyRef, trusted: TrustList, freshness: F
     try:
         response: Response | None = None
         try:
-            response = yield _request(kind, uri, freshness.max_age)
+            response = yield request(kind, uri, freshness.max_age)
             return (yield from _fresh(kind, uri, response, issuer, trusted, freshness, at))
         except (Unavailable, Malformed, Refused):
             # An answer just fetched is the server's last word; one that was kept is not.
             if response is None or response.received >= at:
                 raise
-        response = yield _request(kind, uri, _NOW)
+        response = yield request(kind, uri, _NOW)
         return (yield from _fresh(kind, uri, response, issuer, trusted, freshness, at))
     except (Unavailable, Malformed) as missing:
         if not max(freshness.grace, freshness.offline):
@@ -133,7 +135,8 @@ def known(kind: Kind, uri: str, issuer: KeyRef, trusted: TrustList, freshness: F
         return (yield from _late(kind, uri, issuer, trusted, freshness, at, missing))
 
 
-def _request(kind: Kind, uri: str, max_age: timedelta, *, kept: bool = False) -> Request:
+def request(kind: Kind, uri: str, max_age: timedelta, *, kept: bool = False) -> Request:
+    """What is asked for a list: its address and the forms that can be read, and nothing about a card."""
     return Request(
         "GET",
         uri,
@@ -148,7 +151,7 @@ def _request(kind: Kind, uri: str, max_age: timedelta, *, kept: bool = False) ->
 def _fresh(
     kind: Kind, uri: str, response: Response, issuer: KeyRef, trusted: TrustList, freshness: Freshness, at: datetime
 ) -> Steps[Known]:
-    found, entries = yield from _checked(kind, uri, response, issuer, trusted, at)
+    found, entries = yield from checked(kind, uri, response, issuer, trusted, at)
     bound = freshness.max_age if found.ttl is None else min(freshness.max_age, _clamped(found.ttl))
     until = response.received + bound
     if until < at:
@@ -167,14 +170,14 @@ def _late(
 ) -> Steps[Known]:
     """What was kept, where nothing better can be had: `missing` says why."""
     try:
-        response = yield _request(kind, uri, limits.STATUS_KEPT, kept=True)
+        response = yield request(kind, uri, limits.STATUS_KEPT, kept=True)
     except Unavailable:
         raise missing from None
     bound = max(freshness.grace, freshness.offline) if response.ahead else freshness.grace
     until = response.received + bound
     if until < at:
         raise _stale(uri, until)
-    found, entries = yield from _checked(kind, uri, response, issuer, trusted, at)
+    found, entries = yield from checked(kind, uri, response, issuer, trusted, at)
     return Known(entries, response.received, _earlier(found.exp, until), found.ttl, bound, late=True)
 
 
@@ -194,17 +197,32 @@ def _clamped(ttl: timedelta) -> timedelta:
     return min(max(ttl, limits.STATUS_TTL_MIN), limits.STATUS_TTL_MAX)
 
 
-def _checked(
+def media_type(response: Response) -> str:
+    return response.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def checked(
     kind: Kind, uri: str, response: Response, issuer: KeyRef, trusted: TrustList, at: datetime
 ) -> Steps[tuple[SignedList, Entries]]:
-    """The list in `response`: well formed, about `uri`, signed by whom the issuer may use, in force at `at` (§8.3)."""
+    """The list in `response`: well formed, about `uri`, in force at `at`, signed by whom the issuer may use (§8.3)."""
+    reading = _reading(kind, uri, response, at)
+    key = yield from trust.key(_signer(reading.signed, issuer, trusted, at), trusted, at)
+    return reading.signed, reading.checked(key)
+
+
+def read(kind: Kind, uri: str, response: Response, at: datetime) -> SignedList:
+    """As `checked`, but for whose list it is."""
+    return _reading(kind, uri, response, at).signed
+
+
+def _reading(kind: Kind, uri: str, response: Response, at: datetime) -> Reading[SignedList]:
     if response.status != 200:
         raise Unavailable("status.http", spec="Token Status List §8.2", list=uri, status=response.status)
-    media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    read = kind.readers.get(media_type)
-    if read is None:
-        raise Unavailable("status.media_type", spec="Token Status List §8.2", list=uri, found=media_type)
-    reading = _MEMO.read(response.body, media_type, read)
+    form = media_type(response)
+    reader = kind.readers.get(form)
+    if reader is None:
+        raise Unavailable("status.media_type", spec="Token Status List §8.2", list=uri, found=form)
+    reading = _MEMO.read(response.body, form, reader)
     found = reading.signed
     if found.uri != uri:
         raise Refused("status.subject", spec="Token Status List §8.3", list=uri, found=found.uri)
@@ -212,8 +230,7 @@ def _checked(
         raise Unavailable("status.not_yet", spec="Token Status List §8.3", list=uri, start=_text(found.iat))
     if found.exp is not None and found.exp <= at:
         raise Unavailable("status.expired", spec="Token Status List §8.3", list=uri, end=_text(found.exp))
-    key = yield from trust.key(_signer(found, issuer, trusted, at), trusted, at)
-    return found, reading.checked(key)
+    return reading
 
 
 def _signer(found: SignedList, issuer: KeyRef, trusted: TrustList, at: datetime) -> KeyRef:
@@ -266,8 +283,8 @@ def historical(kind: Kind, uri: str, issuer: KeyRef, trusted: TrustList, moment:
         Unavailable: `status.no_history`, and as `known`. Refused, Malformed: as `known`.
     """
     parameter = f"{'&' if '?' in uri else '?'}time={times.numeric(moment)}"
-    response = yield _request(kind, uri + parameter, limits.STATUS_KEPT)
-    found, entries = yield from _checked(kind, uri, response, issuer, trusted, moment)
+    response = yield request(kind, uri + parameter, limits.STATUS_KEPT)
+    found, entries = yield from checked(kind, uri, response, issuer, trusted, moment)
     if found.exp is None or not found.iat <= moment < found.exp:
         raise Unavailable("status.no_history", spec="Token Status List §8.4", list=uri, time=_text(moment))
     return Known(entries, moment, found.exp, found.ttl, _NOW, late=False)
