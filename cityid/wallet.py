@@ -9,17 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Protocol, runtime_checkable
 
 from cityid.credential import Credential, Path, Window
-from cityid.errors import Misuse
+from cityid.encoding import times
+from cityid.errors import Misuse, Problem
 from cityid.keys import Keyring, PublicKey
 
-__all__ = ["ME", "Card", "Copy", "Offered", "Shown", "Wallet", "check_copies"]
+__all__ = ["ME", "Card", "Copy", "Offered", "Shown", "Wallet", "check_copies", "hints"]
 
 ME: Final = "me"
 """The person whose wallet it is; a represented person has another name."""
+_FEW: Final = 5
+"""One in so many copies left is few."""
+_NEAR: Final = 10
+"""The last of so many parts of a card's life is near its end."""
+_NEAR_AT_LEAST: Final = timedelta(hours=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +86,37 @@ class Offered:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What left the wallet: the paths of the claims, never their values, and to whom."""
+    """What left the wallet: the paths of the claims, never their values, and to whom. `name` and `purpose` are what
+    the service said of itself; `type` and `person` outlive the card, which may be forgotten. `again`: the copy had been
+    shown before."""
 
     card: str
     copy: str
     to: str
     claims: tuple[Path, ...]
     at: datetime
+    id: str = ""
+    type: str = ""
+    person: str = ME
+    name: str = ""
+    purpose: str = ""
+    again: bool = False
+
+
+def hints(card: Card, at: datetime) -> tuple[Problem, ...]:
+    """What the holder should know of a card before it lets them down: `wallet.ended`, or `wallet.ends_soon` in the last
+    tenth of its life; `wallet.none_left`, or `wallet.few_left` at a fifth of its copies."""
+    found = []
+    start, end = card.window.start or card.added, card.window.end
+    if end is not None and at >= end:
+        found.append(Problem("wallet.ended", {"end": times.stamp(end)}))
+    elif end is not None and end - at <= max((end - start) / _NEAR, min(_NEAR_AT_LEAST, (end - start) / 2)):
+        found.append(Problem("wallet.ends_soon", {"end": times.stamp(end)}))
+    if not card.copies_left:
+        found.append(Problem("wallet.none_left", {"total": card.copies_total}))
+    elif card.copies_left * _FEW <= card.copies_total:
+        found.append(Problem("wallet.few_left", {"left": card.copies_left, "total": card.copies_total}))
+    return tuple(found)
 
 
 def check_copies(copies: Sequence[Credential]) -> None:
@@ -135,7 +165,7 @@ class Wallet(Protocol):
         Raises:
             Misuse: `wallet.no_copies`, `wallet.unequal_copies`.
             Refused: `wallet.unknown_offer`, when `offer` is not pending; `wallet.key_missing`, when a copy is bound to
-                a key that is not in the keyring.
+                a key that is not in the keyring; `wallet.unknown_person`.
         """
         ...
 
@@ -156,12 +186,43 @@ class Wallet(Protocol):
         """
         ...
 
-    def shown(self, copy: Copy, to: str, claims: Iterable[Path], at: datetime) -> None:
-        """Remember that `copy` was shown to `to`, and which claims."""
+    def shown(
+        self, copy: Copy, to: str, claims: Iterable[Path], at: datetime, *, name: str = "", purpose: str = ""
+    ) -> None:
+        """Remember that `copy` was shown to `to`, which claims, and what the service said of itself."""
         ...
 
     def history(self) -> Iterable[Shown]:
         """What was shown, oldest first."""
+        ...
+
+    def forget(self, card: str) -> None:
+        """Erase a card, its copies and their keys. What was shown of it stays in the history.
+
+        Raises:
+            Refused: `wallet.unknown_card`.
+        """
+        ...
+
+    def forget_shown(self, id: str) -> None:
+        """Erase one entry of the history. Raises Refused `wallet.unknown_entry`."""
+        ...
+
+    def forget_history(self, before: datetime) -> int:
+        """Erase the history before a moment; how many entries that were."""
+        ...
+
+    def persons(self) -> tuple[str, ...]:
+        """Whose cards are kept here: `ME` first, then those who are represented, in the order they were added."""
+        ...
+
+    def add_person(self, name: str, at: datetime) -> None:
+        """Raises:
+        Refused: `wallet.person_known`. Malformed: `text.*`, for what is no name."""
+        ...
+
+    def remove_person(self, name: str) -> None:
+        """Raises Refused `wallet.unknown_person`, `wallet.person_has_cards`."""
         ...
 
     def remember_offer(self, id: str, value: bytes, at: datetime) -> None:

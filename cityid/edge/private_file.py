@@ -10,6 +10,7 @@ import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 from typing import Final
 
@@ -72,7 +73,7 @@ def write(path: Path, data: bytes) -> None:
             with suppress(OSError):
                 os.unlink(beside)
             raise
-        _sync_directory(path.parent)
+        sync_directory(path.parent)
     except OSError as error:
         raise Unavailable("store.write", path=str(path), reason=_name(error)) from None
 
@@ -94,7 +95,7 @@ def locked(path: Path) -> Iterator[None]:
     try:
         _check(descriptor, lock)
         _wait(descriptor, path)
-        for leftover in path.parent.glob(f".{path.name}.*.tmp"):
+        for leftover in path.parent.glob(f".{escape(path.name)}.*.tmp"):
             with suppress(OSError):
                 leftover.unlink()
         yield
@@ -109,8 +110,11 @@ def make_directory(folder: Path) -> None:
         Unavailable: `store.write`.
     """
     try:
+        missing = [each for each in (folder, *folder.parents) if not each.exists()]
         folder.mkdir(mode=0o700, parents=True)
         folder.chmod(0o700)
+        for each in missing:  # its name is an entry of the folder above, which a power cut may forget
+            sync_directory(each.parent)
     except FileExistsError:
         pass
     except OSError as error:
@@ -144,7 +148,8 @@ def _check_directory(path: Path) -> None:
         raise Misuse("store.permissions", path=str(path.parent), mode=f"{stat.S_IMODE(mode):04o}")
 
 
-def _sync_directory(folder: Path) -> None:
+def sync_directory(folder: Path) -> None:
+    """Make the names in a folder durable. Raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeAlias
 
-from cityid.edge.private_file import make_directory
+from cityid.edge.private_file import make_directory, sync_directory
 from cityid.errors import Misuse, Unavailable
 
 Migrations: TypeAlias = Sequence[Sequence[str]]
@@ -67,6 +67,7 @@ def create(path: Path) -> None:
             os.fchmod(descriptor, 0o600)
         finally:
             os.close(descriptor)
+        sync_directory(path.parent)
     except FileExistsError:
         raise
     except OSError as error:

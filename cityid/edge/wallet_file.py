@@ -1,26 +1,26 @@
-"""The resident's wallet in one file under a passphrase, with the holder's keys in it."""
+"""The resident's wallet in one file under a passphrase: cards, history, the people it holds cards for, and keys."""
 
 from __future__ import annotations
 
 import secrets
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from cityid import wallet
+from cityid import limits, wallet
 from cityid.credential import Credential, Window
 from cityid.credential import Path as ClaimPath
-from cityid.edge import software_keys
 from cityid.edge.sealed import Entropy
 from cityid.edge.sqlite import Store
+from cityid.edge.wallet_keyring import WalletKeyring
 from cityid.edge.wallet_records import NOBODY, Change, Record, Records, Sort
-from cityid.encoding import base64url, json
+from cityid.encoding import base64url, json, texts
 from cityid.encoding.times import numeric, read_numeric
 from cityid.errors import Misuse, Refused
 from cityid.formats import FORMATS, Format
-from cityid.keys import Algorithm, KeyAgreement, PublicKey, Signer
+from cityid.keys import Keyring
 from cityid.wallet import ME, Card, Copy, Offered, Shown
 
 __all__ = ["WalletFile", "WalletKeyring"]
@@ -34,12 +34,12 @@ class WalletFile(Store):
     """A Wallet in one SQLite file of sealed records (`cityid.edge.wallet_records`). Safe to share between threads, and
     between processes that each open it."""
 
-    def __init__(self, records: Records, formats: Mapping[str, Format]) -> None:
+    def __init__(self, records: Records, formats: Mapping[str, Format], token: Keyring | None = None) -> None:
         self._records = records
         self._formats = formats
         self._read: OrderedDict[bytes, Credential] = OrderedDict()
         self._cards: dict[bytes, dict[str, Any]] = {}
-        self._keyring = WalletKeyring(records)
+        self._keyring = WalletKeyring(records, token)
 
     @classmethod
     def create(
@@ -48,10 +48,13 @@ class WalletFile(Store):
         passphrase: str | bytes,
         *,
         formats: Mapping[str, Format] = FORMATS,
+        token: Keyring | None = None,
         entropy: Entropy = secrets.token_bytes,
+        fill: Callable[[Change], None] = lambda _: None,
     ) -> WalletFile:
-        """A new, empty wallet. Raises as `Records.create`."""
-        return cls(Records.create(Path(path), passphrase, entropy), formats)
+        """A new wallet, empty unless `fill` puts records into it (a restored backup). With a `token`, fresh keys are
+        made there. Raises as `Records.create`."""
+        return cls(Records.create(Path(path), passphrase, entropy, fill), formats, token)
 
     @classmethod
     def open(
@@ -60,10 +63,37 @@ class WalletFile(Store):
         passphrase: str | bytes,
         *,
         formats: Mapping[str, Format] = FORMATS,
+        token: Keyring | None = None,
         entropy: Entropy = secrets.token_bytes,
     ) -> WalletFile:
         """A wallet that is there. Raises as `Records.unlock`."""
-        return cls(Records.unlock(Path(path), passphrase, entropy), formats)
+        return cls(Records.unlock(Path(path), passphrase, entropy), formats, token)
+
+    @classmethod
+    def open_with(
+        cls,
+        path: str | Path,
+        secret: bytes,
+        *,
+        formats: Mapping[str, Format] = FORMATS,
+        token: Keyring | None = None,
+        entropy: Entropy = secrets.token_bytes,
+    ) -> WalletFile:
+        """A wallet that is there, with the secret of `keep_for`. Raises as `Records.unlock_with`."""
+        return cls(Records.unlock_with(Path(path), secret, entropy), formats, token)
+
+    def change_passphrase(self, passphrase: str | bytes) -> None:
+        """Open with `passphrase` from now on. Nothing but the wrapped data key is written, and secrets that were given
+        out open nothing any more.
+
+        Raises:
+            Misuse: `passphrase.*`. Unavailable: `store.*`.
+        """
+        self._records.change_passphrase(passphrase)
+
+    def keep_for(self, secret: bytes | None) -> None:
+        """Open also with this secret of 32 bytes, which the operating system's keyring may keep; None ends that."""
+        self._records.keep_for(secret)
 
     def close(self) -> None:
         """Forget the keys and what was read."""
@@ -103,6 +133,7 @@ class WalletFile(Store):
             for copy in copies:
                 if copy.holder is not None and not self._keyring.has(copy.holder, change):
                     raise Refused("wallet.key_missing", thumbprint=copy.holder.thumbprint)
+            self._check_person(change, person)
             if offer:
                 change.remove(self._offer(change, offer))
             card = change.add(Sort.CARD, json.write(about))
@@ -175,18 +206,93 @@ class WalletFile(Store):
             change.use(copy)
         return Copy(card, copy.id.hex(), credential, again=copy.state > 0)
 
-    def shown(self, copy: Copy, to: str, claims: Iterable[ClaimPath], at: datetime) -> None:
-        about = {"copy": copy.id, "to": to, "claims": [list(path) for path in claims], "at": numeric(at)}
+    def shown(
+        self, copy: Copy, to: str, claims: Iterable[ClaimPath], at: datetime, *, name: str = "", purpose: str = ""
+    ) -> None:
+        card = self.card(copy.card)
+        about = {
+            "copy": copy.id, "to": to, "claims": [list(path) for path in claims], "at": numeric(at),
+            "type": card.type, "person": card.person, "name": name, "purpose": purpose, "again": copy.again,
+        }  # fmt: skip
         with self._records.change() as change:
             change.add(Sort.SHOWN, json.write(about), parent=_id(copy.card))
 
     def history(self) -> tuple[Shown, ...]:
-        found = []
-        for record in self._records.select("sort = ?", (Sort.SHOWN,)):
-            about = json.read_object(self._records.content(record))
-            claims = tuple(tuple(path) for path in about["claims"])
-            found.append(Shown(record.parent.hex(), about["copy"], about["to"], claims, read_numeric(about["at"])))
-        return tuple(found)
+        return tuple(self._shown(record) for record in self._records.select("sort = ?", (Sort.SHOWN,)))
+
+    def _shown(self, record: Record) -> Shown:
+        about = json.read_object(self._records.content(record))
+        return Shown(
+            card=record.parent.hex(),
+            copy=about["copy"],
+            to=about["to"],
+            claims=tuple(tuple(path) for path in about["claims"]),
+            at=read_numeric(about["at"]),
+            id=record.id.hex(),
+            type=about.get("type", ""),  # a wallet of the first version did not say
+            person=about.get("person", ME),
+            name=about.get("name", ""),
+            purpose=about.get("purpose", ""),
+            again=about.get("again", False),
+        )
+
+    def forget(self, card: str) -> None:
+        known = self.card(card)
+        form = self._formats.get(known.format)
+        with self._records.change() as change:
+            for copy in change.select("sort = ? AND parent = ?", (Sort.COPY, _id(card))):
+                credential = form.read(self._records.content(copy)) if form is not None else None
+                if credential is not None and credential.holder is not None:
+                    self._keyring.remove(credential.holder, change)
+                self._read.pop(copy.id, None)
+                change.remove(copy)
+            for record in change.select("id = ? AND sort = ?", (_id(card), Sort.CARD)):
+                change.remove(record)
+        self._records.erase()
+
+    def forget_shown(self, id: str) -> None:
+        with self._records.change() as change:
+            found = change.select("id = ? AND sort = ?", (_id(id), Sort.SHOWN))
+            if not found:
+                raise Refused("wallet.unknown_entry", entry=id)
+            change.remove(found[0])
+        self._records.erase()
+
+    def forget_history(self, before: datetime) -> int:
+        with self._records.change() as change:
+            found = [record for record in change.select("sort = ?", (Sort.SHOWN,)) if self._shown(record).at < before]
+            for record in found:
+                change.remove(record)
+        self._records.erase()
+        return len(found)
+
+    def persons(self) -> tuple[str, ...]:
+        found = [json.read_object(self._records.content(r)) for r in self._records.select("sort = ?", (Sort.PERSON,))]
+        return (ME, *(about["name"] for about in found))
+
+    def add_person(self, name: str, at: datetime) -> None:
+        texts.label(name, "$.person", limits.LABEL)
+        place = self._records.name(Sort.PERSON, name)
+        with self._records.change() as change:
+            if name == ME or change.select("id = ?", (place,)):
+                raise Refused("wallet.person_known", person=name)
+            change.add(Sort.PERSON, json.write({"name": name, "added": numeric(at)}), id=place)
+
+    def remove_person(self, name: str) -> None:
+        with self._records.change() as change:
+            found = change.select("id = ?", (self._records.name(Sort.PERSON, name),))
+            if not found:
+                raise Refused("wallet.unknown_person", person=name)
+            cards = [json.read_object(self._records.content(r)) for r in change.select("sort = ?", (Sort.CARD,))]
+            count = sum(about["person"] == name for about in cards)
+            if count:
+                raise Refused("wallet.person_has_cards", person=name, count=count)
+            change.remove(found[0])
+        self._records.erase()
+
+    def _check_person(self, change: Change, name: str) -> None:
+        if name != ME and not change.select("id = ?", (self._records.name(Sort.PERSON, name),)):
+            raise Refused("wallet.unknown_person", person=name)
 
     def remember_offer(self, id: str, value: bytes, at: datetime) -> None:
         about = {"id": id, "value": base64url.encode(value), "at": numeric(at)}
@@ -212,57 +318,6 @@ class WalletFile(Store):
         if not found:
             raise Refused("wallet.unknown_offer")
         return found[0]
-
-
-class WalletKeyring:
-    """The holder's keys, sealed records of the same file. A key is durable before its public half is known."""
-
-    def __init__(self, records: Records) -> None:
-        self._records = records
-
-    def create(self, algorithm: Algorithm) -> PublicKey:
-        secret = software_keys.new_secret(algorithm, self._records.entropy)
-        key = software_keys.load(algorithm, secret).public_key
-        about = {
-            "algorithm": algorithm.value,
-            "public": base64url.encode(key.raw),
-            "secret": base64url.encode(secret),
-        }
-        with self._records.change() as change:
-            change.add(Sort.KEY, json.write(about), id=self._records.name(Sort.KEY, key.thumbprint))
-        return key
-
-    def signer(self, key: PublicKey) -> Signer:
-        """Raises Misuse: `keys.unknown`, `keys.wrong_kind` (a key that only agrees on secrets)."""
-        held = self._load(key)
-        if not isinstance(held, Signer):
-            raise Misuse("keys.wrong_kind", algorithm=key.algorithm.value)
-        return held
-
-    def agreement(self, key: PublicKey) -> KeyAgreement:
-        """Raises Misuse: `keys.unknown`, `keys.wrong_kind` (a key that only signs)."""
-        held = self._load(key)
-        if not isinstance(held, KeyAgreement):
-            raise Misuse("keys.wrong_kind", algorithm=key.algorithm.value)
-        return held
-
-    def keys(self) -> tuple[PublicKey, ...]:
-        found = [json.read_object(self._records.content(r)) for r in self._records.select("sort = ?", (Sort.KEY,))]
-        return tuple(PublicKey(Algorithm(about["algorithm"]), base64url.decode(about["public"])) for about in found)
-
-    def has(self, key: PublicKey, change: Change) -> bool:
-        """Whether the private half of `key` is here."""
-        return bool(change.select("id = ?", (self._records.name(Sort.KEY, key.thumbprint),)))
-
-    def _load(self, key: PublicKey) -> Signer | KeyAgreement:
-        record = self._records.find(self._records.name(Sort.KEY, key.thumbprint))
-        if record is None:
-            raise Misuse("keys.unknown", thumbprint=key.thumbprint)
-        about = json.read_object(self._records.content(record))
-        return software_keys.load(Algorithm(about["algorithm"]), base64url.decode(about["secret"]))
-
-    def __repr__(self) -> str:
-        return "WalletKeyring()"
 
 
 def _id(text: str) -> bytes:

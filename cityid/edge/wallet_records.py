@@ -12,17 +12,19 @@ import hashlib
 import secrets
 import sqlite3
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from glob import escape
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
 from cityid.edge import files, sealed
 from cityid.edge.private_file import make_directory
 from cityid.edge.sqlite import BESIDE, Database, check, told, versions
-from cityid.errors import Misuse, Unavailable
+from cityid.errors import Misuse, Refused, Unavailable
 
 KIND: Final = "wallet"
 _APPLICATION: Final = 0x63695761  # "ciWa"
@@ -35,14 +37,16 @@ _MIGRATIONS: Final = (
         )""",
         "CREATE INDEX records_sort ON records(sort, parent, state)",
     ),
+    ("CREATE TABLE slots (id INTEGER PRIMARY KEY CHECK (id = 1), wrapped BLOB NOT NULL)",),
 )
-_SCHEMA: Final = {statement for group in _MIGRATIONS for statement in group}
+_SLOT: Final = b"cityid wallet slot 1"
 ID: Final = 16
 NOBODY: Final = bytes(ID)
 """The parent of a record that has none."""
 BLOCK: Final = 256
 """Records are padded to multiples of this many bytes."""
 _SUM: Final = 1 << 256
+_DEFINED: Final = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL"
 _COLUMNS: Final = "seq, id, sort, parent, state, version, sealed"
 
 
@@ -52,6 +56,7 @@ class Sort(IntEnum):
     COPY = 3
     OFFER = 4
     SHOWN = 5
+    PERSON = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +83,20 @@ class Records:
         self._key = hashlib.blake2b(b"records", key=key, digest_size=32).digest()
         self._mac_key = hashlib.blake2b(b"sum", key=key, digest_size=32).digest()
         self._name_key = hashlib.blake2b(b"names", key=key, digest_size=32).digest()
+        self._data_key = key
         self.entropy = entropy
         self._path = path
         self._database: Database | None = None
 
     @classmethod
-    def create(cls, path: Path, passphrase: str | bytes, entropy: sealed.Entropy = secrets.token_bytes) -> Records:
-        """A new file, which appears under its name when it is complete.
+    def create(
+        cls,
+        path: Path,
+        passphrase: str | bytes,
+        entropy: sealed.Entropy = secrets.token_bytes,
+        fill: Callable[[Change], None] = lambda _: None,
+    ) -> Records:
+        """A new file, which appears under its name when it is complete, with what `fill` puts into it.
 
         Raises:
             Misuse: `store.exists`; `passphrase.*`.
@@ -97,15 +109,16 @@ class Records:
         made = cls(unfinished, key, entropy)
         try:
             with closing(Database(unfinished, KIND, _APPLICATION, _MIGRATIONS)) as database, database.write() as rows:
-                rows.execute("INSERT INTO header VALUES (1, ?, ?)", (header.write(), made.seal_total(0, 0)))
+                change = Change(made, rows, 0, 0)
+                fill(change)
+                total = made.seal_total(change.count, change.total)
+                rows.execute("INSERT INTO header VALUES (1, ?, ?)", (header.write(), total))
             try:
                 files.give_name(unfinished, path)
-            except FileExistsError:
+            except (FileExistsError, FileNotFoundError):  # somebody was quicker, and may have tidied up after us
                 raise Misuse("store.exists", path=str(path)) from None
         finally:
-            for name in (unfinished, *(Path(f"{unfinished}{end}") for end in BESIDE)):
-                with suppress(FileNotFoundError):
-                    name.unlink()
+            _tidy(path, unfinished.name)
         return cls.open(path, key, entropy)
 
     @classmethod
@@ -119,9 +132,31 @@ class Records:
             Unavailable: `store.missing`, `store.damaged`, `store.newer`, `store.weak_kdf` and the other `store.*`.
         """
         check(path)
+        _tidy(path)
         with _looking(path) as rows:
             header = sealed.read_header(_header(rows)[0], KIND)
         return cls.open(path, sealed.unlock(header, passphrase), entropy)
+
+    @classmethod
+    def unlock_with(cls, path: Path, secret: bytes, entropy: sealed.Entropy = secrets.token_bytes) -> Records:
+        """Open a file with the secret of 32 bytes that `keep_for` gave out: no key is derived.
+
+        Raises:
+            Refused: `passphrase.wrong`, also where no secret was ever given out.
+            Misuse, Unavailable: as `unlock`.
+        """
+        check(path)
+        _tidy(path)
+        with _looking(path) as rows:
+            known = rows.execute("SELECT 1 FROM sqlite_schema WHERE name = 'slots'").fetchone()
+            found = rows.execute("SELECT wrapped FROM slots").fetchone() if known else None
+        if found is None or not isinstance(found[0], bytes):
+            raise Refused("passphrase.wrong")
+        try:
+            key = sealed.open_sealed(secret, found[0], _SLOT, kind=KIND)
+        except Unavailable:
+            raise Refused("passphrase.wrong") from None
+        return cls.open(path, key, entropy)
 
     @classmethod
     def open(cls, path: Path, key: bytes, entropy: sealed.Entropy) -> Records:
@@ -142,7 +177,35 @@ class Records:
         if self._database is not None:
             self._database.close()
         self._database = None
-        self._key = self._mac_key = self._name_key = b""
+        self._key = self._mac_key = self._name_key = self._data_key = b""
+
+    def change_passphrase(self, passphrase: str | bytes) -> None:
+        """Open with `passphrase` from now on, and with no secret that was given out before. The data key is wrapped
+        anew; nothing else is sealed again. What the old passphrase opens is overwritten, in the file and its log.
+
+        Raises:
+            Misuse: `passphrase.*`.
+        """
+        header = sealed.rewrap(KIND, self._data_key, passphrase, entropy=self.entropy)
+        with self.database.write() as rows:
+            rows.execute("UPDATE header SET header = ?", (header.write(),))
+            rows.execute("DELETE FROM slots")
+        self.erase()
+
+    def keep_for(self, secret: bytes | None) -> None:
+        """Open also with this secret of 32 bytes; with None, with no secret any more."""
+        with self.database.write() as rows:
+            rows.execute("DELETE FROM slots")
+            if secret is not None:
+                rows.execute(
+                    "INSERT INTO slots VALUES (1, ?)", (sealed.seal(secret, self._data_key, _SLOT, self.entropy),)
+                )
+        self.erase()
+
+    def erase(self) -> None:
+        """What was removed leaves SQLite's log too; in the file it is overwritten (secure_delete)."""
+        with self.database.read() as rows:
+            rows.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def name(self, sort: Sort, text: str) -> bytes:
         """The id of a record that is found by a text: opaque without the key."""
@@ -265,11 +328,18 @@ def _looking(path: Path) -> Iterator[sqlite3.Connection]:
         closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)) as rows,
     ):
         rows.execute("PRAGMA trusted_schema = OFF")
-        if versions(rows, str(path), _APPLICATION, len(_MIGRATIONS)) == len(_MIGRATIONS):
-            there = rows.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
-            if {sql for (sql,) in there} != _SCHEMA or len(there) != len(_SCHEMA):
-                raise Unavailable("store.damaged", kind=KIND)
+        version = versions(rows, str(path), _APPLICATION, len(_MIGRATIONS))
+        if sorted(sql for (sql,) in rows.execute(_DEFINED)) != sorted(chain.from_iterable(_MIGRATIONS[:version])):
+            raise Unavailable("store.damaged", kind=KIND)
         yield rows
+
+
+def _tidy(path: Path, name: str = "") -> None:
+    """Remove `name` and what SQLite keeps beside it; without a name, what a killed maker of `path` left unfinished."""
+    pattern = escape(name) if name else f".{escape(path.name)}.*.tmp"
+    for found in (*path.parent.glob(pattern), *(each for end in BESIDE for each in path.parent.glob(pattern + end))):
+        with suppress(OSError):
+            found.unlink()
 
 
 def _header(rows: sqlite3.Connection) -> tuple[bytes, bytes]:

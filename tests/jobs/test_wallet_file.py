@@ -93,6 +93,7 @@ class TestCards:
     def test_open_windows_and_other_people(self, wallet: WalletFile) -> None:
         mine = add(wallet)
         key = wallet.keyring.create(Algorithm.ES256)
+        wallet.add_person("child", AT)
         theirs = wallet.add([replace(issued(key), window=Window())], AT, person="child")
         assert wallet.held() == (mine, theirs)
         assert wallet.held(person="child") == (theirs,)
