@@ -9,8 +9,8 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta, tzinfo
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -23,13 +23,15 @@ from cityid.encoding import base64url, json, times
 from cityid.errors import CityIdError, Malformed, Misuse, Refused, Unavailable
 from cityid.formats import FORMATS, Format
 from cityid.keys import Algorithm, PublicKey, Signer, x509
-from cityid.register import Entry, Register, copies_of
+from cityid.register import Entry, Issued, Register, State, copies_of
 from cityid.sessions import TRIES, Kind, Sessions, new_key
 
 __all__ = ["HOLDER_ALGORITHMS", "Issuer"]
 
 HOLDER_ALGORITHMS: Final = (Algorithm.ES256, Algorithm.EDDSA, Algorithm.ES384)
 """What a holder's key may be; ES256 is what phones keep in hardware."""
+APPROVAL_AGE: Final = timedelta(days=7)
+"""How long a card waits for a second clerk."""
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 _TAKEN: Final = {
     "session.unknown": "offer.unknown", "session.spent": "offer.spent", "session.expired": "offer.expired",
@@ -78,7 +80,8 @@ class Issuer:
     `city` are its own facts for cards (`authority`, `country`, `jurisdiction`); `timezone` says when its day begins.
     `document` is the DID document that the city publishes; with it, a key that was rotated out signs nothing.
     `publishes_status` says that the city publishes its status lists: without that, a type that requires a status is not
-    issued.
+    issued. `four_eyes` are the types for which a second clerk must approve before an offer goes out; `waiting` names,
+    for a row's number, the session in which its card waits until then. `keeps_claims` wants claims in the register.
     """
 
     id: str
@@ -94,6 +97,9 @@ class Issuer:
     document: DidDocument | None = None
     publishes_status: bool = False
     algorithms: tuple[Algorithm, ...] = HOLDER_ALGORITHMS
+    four_eyes: frozenset[str] = frozenset()
+    waiting: Callable[[str], str] | None = None
+    keeps_claims: bool = False
 
     def prepare(self, type: str, claims: Mapping[str, Any], *, at: datetime) -> Prepared:
         """What the card would say, to be shown to the clerk before it is offered.
@@ -113,50 +119,144 @@ class Issuer:
         at: datetime,
         format: str = "dc+sd-jwt",
         key: str = "",
+        subject: str = "",
+        digest: str = "",
+        department: str = "",
         entropy: Entropy = secrets.token_bytes,
     ) -> Offer:
         """Check `claims`, allot status entries, record the row and keep the prepared card under a single-use code;
         nothing is signed and, where anything is wrong, nothing is written. `by` is the clerk; `key` makes the call
-        idempotent: the same key twice makes one card.
+        idempotent: the same key twice makes one card. `subject`, `digest` and `department`: `cityid.register.Entry`.
 
         Raises:
             Malformed: `claim.*`.
             Misuse: `issue.unknown_type`, `issue.unknown_format`, `issue.wrong_signer`.
-            Refused: `issue.key_expired`, `issue.key_rotated`, `issue.repeated`.
+            Refused: `issue.needs_approval`, `issue.key_expired`, `issue.key_rotated`, `issue.repeated`.
             Unavailable: `issue.status_not_published`, `store.*`.
         """
-        kind = self._type(type)
-        if format not in self.formats or format not in kind.names:
-            raise Misuse("issue.unknown_format", type=type, format=format)
-        names = kind.names[format]
-        prepared = self.prepare(type, claims, at=at)
+        if type in self.four_eyes:
+            raise Refused("issue.needs_approval", type=type)
+        expires = times.read_numeric(times.numeric(at + limits.OFFER_AGE))
+        entry = Entry(
+            type, format, Window(), (), State.OFFERED, expires, subject=subject, digest=digest, department=department
+        )
+        card, _ = self._record(entry, claims, by, at, key, entropy)
+        return self._out(card, expires, at, entropy)
+
+    def request(
+        self,
+        type: str,
+        claims: Mapping[str, Any],
+        *,
+        by: str,
+        at: datetime,
+        format: str = "dc+sd-jwt",
+        key: str = "",
+        subject: str = "",
+        digest: str = "",
+        department: str = "",
+        entropy: Entropy = secrets.token_bytes,
+    ) -> Issued:
+        """As `offer`, for a second clerk to approve: the card waits, sealed, and no code is out. Raises as `offer`,
+        less `issue.needs_approval`; Misuse `issue.nowhere_to_wait`."""
+        if self.waiting is None:
+            raise Misuse("issue.nowhere_to_wait")
+        lapses = times.read_numeric(times.numeric(at + APPROVAL_AGE))
+        entry = Entry(
+            type, format, Window(), (), State.PENDING, lapses, subject=subject, digest=digest, department=department
+        )
+        card, row = self._record(entry, claims, by, at, key, entropy)
+        self._keep(row.number, self.waiting(row.number), card, lapses, at, Kind.WAITING, by)
+        return row
+
+    def waits(self, number: str, at: datetime) -> Prepared:
+        """What the card that waits under this number would say, to be shown to the second clerk.
+
+        Raises:
+            Refused: `approve.nothing_waits`.
+        """
+        card = self._waiting(number, at)
+        self.sessions.give_back(self._place(number), kind=Kind.WAITING)
+        return card.prepared
+
+    def approve(self, number: str, *, by: str, at: datetime, entropy: Entropy = secrets.token_bytes) -> Offer:
+        """The second clerk's yes: the offer goes out, for its ordinary time.
+
+        Raises:
+            Refused: `approve.nothing_waits`, `register.same_clerk`, `register.wrong_state`, `issue.key_*`.
+            Unavailable: `store.*`.
+        """
+        card = self._waiting(number, at)
+        expires = times.read_numeric(times.numeric(at + limits.OFFER_AGE))
+        try:
+            self._check_key(at)
+            with self.register.batch(by, f"approve:{number}", at) as batch:
+                batch.approve(number, by, expires)
+        except BaseException:
+            self.sessions.give_back(self._place(number), kind=Kind.WAITING)
+            raise
+        offer = self._out(card, expires, at, entropy)
+        with suppress(Unavailable):
+            self.sessions.spend(self._place(number), kind=Kind.WAITING)
+        return offer
+
+    def _place(self, number: str) -> str:
+        if self.waiting is None:
+            raise Misuse("issue.nowhere_to_wait")
+        return self.waiting(number)
+
+    def _waiting(self, number: str, at: datetime) -> _Card:
+        try:
+            return _Card.read(self.sessions.take(self._place(number), at, kind=Kind.WAITING))
+        except Refused:
+            raise Refused("approve.nothing_waits", number=number) from None
+
+    def _record(
+        self, entry: Entry, claims: Mapping[str, Any], by: str, at: datetime, key: str, entropy: Entropy
+    ) -> tuple[_Card, Issued]:
+        """Check, allot and record: `entry` without its window and copies."""
+        kind = self._type(entry.type)
+        if entry.format not in self.formats or entry.format not in kind.names:
+            raise Misuse("issue.unknown_format", type=entry.type, format=entry.format)
+        prepared = self.prepare(entry.type, claims, at=at)
         self._check_key(at)
         if kind.status == "required" and not self.publishes_status:
-            raise Unavailable("issue.status_not_published", type=type)
-        code, nonce = new_key(entropy), new_key(entropy)
-        expires = times.read_numeric(times.numeric(at + limits.OFFER_AGE))
+            raise Unavailable("issue.status_not_published", type=entry.type)
+        kept = json.write(prepared.claims) if self.keeps_claims else b""
         with self.register.batch(by, key or f"offer:{base64url.encode(entropy(18))}", at) as batch:
             if batch.repeats:
                 raise Refused("issue.repeated", number=batch.rows[0].number)
             refs = batch.allot(kind, kind.copies)
             window = Window(prepared.start, prepared.end)
-            (row,) = batch.record([Entry(type, format, window, copies_of(refs, kind.copies), deadline=expires)])
-        card = _Card(row.number, by, type, format, kind.copies, nonce, prepared, tuple(refs))
-        try:
-            self.sessions.put(code, card.write(), expires, kind=Kind.OFFER, tries=TRIES - 1)
-        except CityIdError:
-            # No code, no card: the row says so, or lapses at its deadline where not even that can be written.
-            with suppress(CityIdError), self.register.batch(by, f"withdraw:{row.number}", at) as batch:
-                batch.withdraw(row.number, "the offer could not be kept")
-            raise
+            (row,) = batch.record([replace(entry, window=window, copies=copies_of(refs, kind.copies), claims=kept)])
+        nonce = new_key(entropy)
+        return _Card(row.number, by, entry.type, entry.format, kind.copies, nonce, prepared, tuple(refs)), row
+
+    def _out(self, card: _Card, expires: datetime, at: datetime, entropy: Entropy) -> Offer:
+        """Keep the card under a new code and make the offer that names it."""
+        code = new_key(entropy)
+        self._keep(card.number, code, card, expires, at, Kind.OFFER, card.by)
+        names = self._type(card.type).names[card.format]
         return Offer(
-            self.id, self.name, type, format, str(names.get("vct") or names.get("doctype") or names["type"][-1]),
-            kind.copies, nonce, code, expires, self.algorithms,
+            self.id, self.name, card.type, card.format,
+            str(names.get("vct") or names.get("doctype") or names["type"][-1]), card.copies, card.nonce, code, expires,
+            self.algorithms,
         )  # fmt: skip
 
-    def answer(self, request: CardRequest, *, at: datetime, entropy: Entropy = secrets.token_bytes) -> Cards:
+    def _keep(self, number: str, name: str, card: _Card, until: datetime, at: datetime, kind: Kind, by: str) -> None:
+        try:
+            self.sessions.put(name, card.write(), until, kind=kind, tries=TRIES - 1)
+        except CityIdError:
+            # No code, no card: the row says so, or lapses at its deadline where not even that can be written.
+            with suppress(CityIdError), self.register.batch(by, f"withdraw:{number}", at) as batch:
+                batch.withdraw(number, "the offer could not be kept")
+            raise
+
+    def answer(
+        self, request: CardRequest, *, at: datetime, by: str = "", entropy: Entropy = secrets.token_bytes
+    ) -> Cards:
         """Take the code, check the proofs, sign a card for each key. A wrong request gives the code back, but the
-        fifth (`cityid.sessions.TRIES`) and a right one spend it.
+        fifth (`cityid.sessions.TRIES`) and a right one spend it. `by` is who did it, by default who offered.
 
         Raises:
             Refused: `offer.*`, `proof.*`, `request.other_card`, `jws.alg`, `signature.invalid`, `register.wrong_state`
@@ -178,7 +278,7 @@ class Issuer:
             raise
         try:
             raw = self._sign(card, keys, at, entropy)
-            with self.register.batch(card.by, f"issue:{offer_id(request.code)}", at) as batch:
+            with self.register.batch(by or card.by, f"issue:{offer_id(request.code)}", at) as batch:
                 batch.issue(card.number, [key.thumbprint for key in keys])
         except BaseException:
             self.sessions.give_back(request.code, kind=Kind.OFFER)

@@ -35,6 +35,8 @@ class Kind(StrEnum):
     """A card that city hall has prepared and not signed (`cityid.issuing`)."""
     CHALLENGE = "challenge"
     """A nonce that must be answered once."""
+    WAITING = "waiting"
+    """A card that waits for a second clerk's yes (`cityid.issuing`)."""
 
 
 def new_key(entropy: Callable[[int], bytes] = secrets.token_bytes) -> str:

@@ -66,17 +66,33 @@ def city(
     keys: Annotated[
         str, typer.Option("--keys", callback=plain, help="Where keys are kept: file:NAME.")
     ] = "file:keys.sealed",
+    register_: Annotated[
+        str,
+        typer.Option(
+            "--register", metavar="NAME", help="Where the register is kept: postgresql://HOST/DB, or here in a file."
+        ),
+    ] = "",
+    status_url: Annotated[
+        str,
+        typer.Option(
+            "--status-url", metavar="URL", callback=one_line, help="Where status lists will be published: https://..."
+        ),
+    ] = "",
     passphrase_fd: PassphraseFd = None,
     json_: Json = False,
 ) -> None:
     """Make a city's home: its first issuer key, its DID, its register."""
     from cityid.did import jwk, parse, web
     from cityid.edge import clock, files
-    from cityid.edge.database import SqliteRegister
+    from cityid.edge.city_secret import CitySecret
+    from cityid.edge.postgres import is_postgres
     from cityid.edge.software_keys import FileKeyring, Use
     from cityid.encoding import json
     from cityid.errors import Malformed, Misuse
+    from cityid.register import Key
 
+    from . import registers
+    from .home import Home
     from .keys import FIRST, algorithm_named, file_of
 
     place = _place(folder)
@@ -89,6 +105,16 @@ def city(
     except Malformed as error:
         raise Misuse(error.problem) from None
     _zone(timezone)
+    if status_url and not status_url.startswith("https://"):
+        raise Misuse("init.status_url", url=status_url)
+    if register_ and not is_postgres(register_):
+        raise Misuse("store.name")
+    config = {
+        **({"register": register_} if register_ else {}),
+        **({"status": status_url.rstrip("/")} if status_url else {}),
+    }
+    # Opened first: a database that does not answer should leave no half of a home behind.
+    opened = registers.register_of(Home(place, "city", config)) if register_ else None
     ring_file = file_of(place, keys)
     passphrase = talk.secret("Passphrase for the city's keys", passphrase_fd, again=True)
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -104,13 +130,17 @@ def city(
         f"keys = {_quoted(keys)}",
         'mechanism = "did"                  # or "x5c", with certificates = "issuer.pem"',
         f"issuer_key = {_quoted(FIRST)}",
+        *(f"{member} = {_quoted(value)}" for member, value in config.items()),
         "",
         "[facts]                            # what cards say about who issued them",
         f"authority = {_quoted(name or made)}",
     ]
     lines += [f"country = {_quoted(country)}"] if country else []
     lines += [f"jurisdiction = {_quoted(jurisdiction)}"] if jurisdiction else []
-    SqliteRegister(place / "register.sqlite").close()
+    opened = opened or registers.register_of(Home(place, "city", config))
+    with opened.batch(registers.login(), registers.key(), at) as batch:
+        batch.key(Key(key.thumbprint, FIRST, kind.value, at))
+    CitySecret(place / "register.key")
     _keep(place, "city.toml", "\n".join(lines) + "\n")
     talk.say(f"Made {talk.clean(place / 'city.toml')} and key {FIRST} ({kind.value}, in {talk.clean(keys)}).")
     if did != "jwk":

@@ -10,11 +10,13 @@ import typer
 
 from . import talk
 from .options import Force, Json, PassphraseFd, Yes, named, plain
+from .registers import By, ClerkFd
 from .state import STATE
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
+    from cityid.cards import Offer
+    from cityid.clerks import Clerk
+    from cityid.credential_type import Prepared
     from cityid.errors import Problem
     from cityid.issuing import Issuer
 
@@ -44,12 +46,14 @@ def issue(
             "-o", "--output", metavar="FILE", callback=named, help="Where the result goes; a folder with --from."
         ),
     ] = None,
-    by: Annotated[
+    person: Annotated[
         str | None,
         typer.Option(
-            "--by", metavar="NAME", callback=plain, help="The clerk, for the register; by default who is logged in."
+            "--person", metavar="ID", callback=plain, help="Who it is for, as the city knows them; kept as a pseudonym."
         ),
     ] = None,
+    by: By = None,
+    clerk_fd: ClerkFd = None,
     yes: Yes = False,
     passphrase_fd: PassphraseFd = None,
     force: Force = False,
@@ -69,66 +73,23 @@ def issue(
         raise Misuse("issue.one_way", given=", ".join(given) or "none")
     if (type_ is None) is (answer is None):
         raise Misuse("issue.type_named", way=given[0])
+    from cityid.clerks import Right
+
     from . import home
+    from .registers import acting, register_of
 
     here = home.find(STATE.home, "city")
     if answer is not None:
-        _answer(here, answer, output, passphrase_fd, force=force, json_=json_)
+        clerk = acting(register_of(here), Right.ISSUE, by, clerk_fd)
+        _answer(here, answer, output, clerk.name, passphrase_fd, force=force, json_=json_)
     elif claims is not None:
-        _one(here, str(type_), claims, output, by or _clerk(), passphrase_fd, yes=yes, force=force, json_=json_)
+        clerk = acting(register_of(here), Right.ISSUE, by, clerk_fd, type_=type_)
+        _one(here, str(type_), claims, output, clerk, person, passphrase_fd, yes=yes, force=force, json_=json_)
     elif table is not None:
         if output is None:
             raise Misuse("issue.no_folder")
-        raise talk.Stop(_many(here, str(type_), table, output, by or _clerk(), passphrase_fd, json_=json_))
-
-
-def _clerk() -> str:
-    import os
-    import pwd
-
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return f"user {os.getuid()}"
-
-
-def _issuer(here: Home, passphrase_fd: int | None) -> Issuer:
-    """The city of a home, with its key at hand."""
-    from zoneinfo import ZoneInfo
-
-    from cityid.did.document import read_document
-    from cityid.edge import clock, files
-    from cityid.edge.database import SqliteRegister, SqliteSessions
-    from cityid.edge.software_keys import Use
-    from cityid.errors import CityIdError, Misuse
-    from cityid.issuing import Issuer
-
-    from . import keys, kinds
-
-    issuer, signed_by = keys.signs_as(here)
-    types, _ = kinds.known(here)
-    document = None
-    published = here.path("did.json")
-    if published.exists() and here.config.get("mechanism", "did") == "did":
-        try:
-            document = read_document(files.read_home_file(published), issuer)
-        except CityIdError as error:
-            raise Misuse("issue.document", file=str(published), reason=error.code) from None
-    ring = keys.opened(here, passphrase_fd)
-    signer = ring.signer_for(ring.find(here.text("issuer_key")).key, Use.ISSUER, clock.now())
-    facts = here.config.get("facts", {})
-    return Issuer(
-        issuer,
-        here.text("name"),
-        signed_by,
-        signer,
-        STATE.opened.enter_context(SqliteRegister(here.path("register.sqlite"))),
-        STATE.opened.enter_context(SqliteSessions(here.path("offers.sqlite"))),
-        types,
-        city={name: str(value) for name, value in facts.items()},
-        timezone=ZoneInfo(here.text("timezone")),
-        document=document,
-    )
+        clerk = acting(register_of(here), Right.ISSUE, by, clerk_fd, type_=type_)
+        raise talk.Stop(_many(here, str(type_), table, output, clerk.name, passphrase_fd, json_=json_))
 
 
 def _free(path: Path | None, *, force: bool) -> None:
@@ -144,7 +105,8 @@ def _one(
     kind: str,
     path: Path,
     output: Path | None,
-    by: str,
+    clerk: Clerk,
+    person: str | None,
     passphrase_fd: int | None,
     *,
     yes: bool,
@@ -156,18 +118,40 @@ def _one(
     from cityid.encoding import json
 
     from . import papers
+    from .office import issuer_of
+    from .registers import secret_of
 
     _free(output, force=force)
     data = files.read(path, limits.DOCUMENT)
     with papers.expected(data, "claims"):
         claims = json.read_object(data)
     at = clock.now()
-    issuer = _issuer(here, passphrase_fd)
+    issuer = issuer_of(here, passphrase_fd)
     with papers.expected(data, "claims"):
-        _show(issuer, kind, claims, at)
+        show(issuer, kind, issuer.prepare(kind, claims, at=at))
+    waits = kind in issuer.four_eyes
     if not yes:
-        talk.agree("Offer this card?", flag="--yes")
-    offer = issuer.offer(kind, claims, by=by, at=at)
+        talk.agree("Ask another clerk to approve this card?" if waits else "Offer this card?", flag="--yes")
+    secret = secret_of(here)
+    subject, digest = secret.pseudonym(person) if person else "", secret.digest(claims)
+    department = clerk.department
+    if waits:
+        row = issuer.request(kind, claims, by=clerk.name, at=at, subject=subject, digest=digest, department=department)
+        talk.say(f"Nothing is signed. Another clerk must say yes: cityid approve {row.number}")
+        if json_:
+            talk.give({"number": row.number, "state": row.state.value, "until": row.deadline})
+        else:
+            talk.out(row.number)
+        return
+    offer = issuer.offer(kind, claims, by=clerk.name, at=at, subject=subject, digest=digest, department=department)
+    give(offer, output, force=force, json_=json_)
+
+
+def give(offer: Offer, output: Path | None, *, force: bool, json_: bool) -> None:
+    """An offer, to a file or as a link."""
+    from cityid.edge import files
+    from cityid.encoding import json
+
     if output is not None:
         files.write(output, offer.write() + b"\n", force=force, private=True)
         talk.say(
@@ -181,11 +165,10 @@ def _one(
         talk.out(offer.link())
 
 
-def _show(issuer: Issuer, kind: str, claims: Mapping[str, Any], at: datetime) -> None:
+def show(issuer: Issuer, kind: str, prepared: Prepared) -> None:
     from cityid.credential_type import text_in
     from cityid.encoding import paths
 
-    prepared = issuer.prepare(kind, claims, at=at)
     type_ = issuer.types[kind]
     window = f"{prepared.start:%d %b %Y %H:%M} - {prepared.end:%d %b %Y %H:%M} UTC"
     talk.say(f"{talk.clean(text_in(type_.title))} ({kind}), valid {window}")
@@ -208,19 +191,20 @@ def _show(issuer: Issuer, kind: str, claims: Mapping[str, Any], at: datetime) ->
 
 
 def _answer(
-    here: Home, path: Path, output: Path | None, passphrase_fd: int | None, *, force: bool, json_: bool
+    here: Home, path: Path, output: Path | None, by: str, passphrase_fd: int | None, *, force: bool, json_: bool
 ) -> None:
     from cityid import limits
     from cityid.cards import CardRequest
     from cityid.edge import clock, files
 
     from . import papers
+    from .office import issuer_of
 
     _free(output, force=force)
     data = files.read(path, limits.DOCUMENT)
     with papers.expected(data, "card request"):
         request = CardRequest.read(data)
-    cards = _issuer(here, passphrase_fd).answer(request, at=clock.now())
+    cards = issuer_of(here, passphrase_fd).answer(request, at=clock.now(), by=by)
     data = cards.write() + b"\n"
     if output is None or json_:
         talk.out(data.decode("utf-8").rstrip("\n"))
@@ -239,9 +223,11 @@ def _many(here: Home, kind: str, table: Path, folder: Path, by: str, passphrase_
     from cityid.edge import clock, files
     from cityid.errors import Misuse
 
+    from .office import issuer_of
+
     if folder.exists() and any(folder.iterdir()):
         raise Misuse("issue.folder_not_empty", folder=str(folder))
-    issuer = _issuer(here, passphrase_fd)
+    issuer = issuer_of(here, passphrase_fd)
     if kind not in issuer.types:
         raise Misuse("issue.unknown_type", type=kind)
     type_ = issuer.types[kind]
@@ -334,11 +320,11 @@ def _refused(bad: list[tuple[int, Problem]]) -> bytes:
     writer.writerow(("line", "column", "rule", "what"))
     for number, problem in bad:
         told = explain(problem, private=True)
-        writer.writerow((number, _safe(problem.where.removeprefix("$.")), problem.code, _safe(told.text)))
+        writer.writerow((number, safe(problem.where.removeprefix("$.")), problem.code, safe(told.text)))
     return out.getvalue().encode("utf-8")
 
 
-def _safe(cell: str) -> str:
+def safe(cell: str) -> str:
     # A spreadsheet takes these for a formula.
     return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t") else cell
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(slots=True)
@@ -13,6 +14,8 @@ class State:
     debug: bool = False
     opened: ExitStack = field(default_factory=ExitStack)
     """Stores are entered here; the end of the command closes them, however it ends."""
+    known: dict[str, Any] = field(default_factory=dict)
+    """What was opened, or asked for, once a command."""
 
 
 STATE = State()

@@ -8,6 +8,10 @@ FIRST_SCREEN = """\
 Digital identity for a city.
 
 City hall      issue      prepare a credential for a resident, then sign it for the wallet's keys
+               approve    say yes to what another clerk prepared (four eyes)
+               revoke     take a credential back (or: suspend, restore)
+               register   list, show, search, export       what was issued
+               clerk      add, list, remove                who may do what
 
 Resident       accept     take an offered credential into the wallet
                present    show a service what it asks for, and no more
@@ -29,14 +33,26 @@ First steps: cityid init wallet, then cityid accept OFFER
 Each command explains itself: cityid verify --help"""
 
 VERBS = (
-    "issue", "accept", "present", "wallet", "request", "verify", "policy", "trust", "inspect", "init", "key", "did",
-    "type", "demo",
+    "issue", "approve", "revoke", "suspend", "restore", "register", "clerk", "accept", "present", "wallet", "request",
+    "verify", "policy", "trust", "inspect", "init", "key", "did", "type", "demo",
 )  # fmt: skip
 """Each verb or noun has a file of its name, whose `register(app)` adds it."""
 
 
 EXAMPLES = {
     "issue": "issue residency --claims ada.json -o ada.offer",
+    "approve": "approve R-2026-000001 -o ada.offer",
+    "revoke": "revoke R-2026-000001 --why 'lost phone'",
+    "suspend": "suspend R-2026-000001 --why 'phone mislaid'",
+    "restore": "restore R-2026-000001 --why 'phone found'",
+    "register list": "register list --type residency --status revoked",
+    "register show": "register show R-2026-000001",
+    "register search": "register search 4711",
+    "register export": "register export --since 2026-01-01 -o issued.csv",
+    "register statistics": "register statistics",
+    "clerk add": "clerk add maria --may issue --may revoke --type residency --department registry",
+    "clerk list": "clerk list",
+    "clerk remove": "clerk remove maria",
     "accept": "accept ada.offer -o ada.request",
     "present": "present request.json -o answer.json",
     "wallet list": "wallet list",
@@ -48,6 +64,7 @@ EXAMPLES = {
     "policy check": "policy check policies/library.toml",
     "trust list": "trust list",
     "trust add": "trust add --did did:web:id.lindau.example --type residency --status none",
+    "trust sync": "trust sync",
     "trust remove": "trust remove did:web:id.lindau.example",
     "inspect": "inspect answer.json",
     "init city": "init city lindau --did did:web:id.lindau.example --name 'Stadt Lindau'",

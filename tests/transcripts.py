@@ -241,10 +241,10 @@ def plain(command: str) -> list[Word] | None:
     for index, token in enumerate(tokens):
         if token in ("<", ">", "<<<"):
             fd = ""
-            glued = re.search(rf"(?<!\S)(\d){re.escape(token)}", command)
-            if words and glued and glued.group(1) == words[-1]:
+            before = words[-1] if words else ""
+            if isinstance(before, str) and before.isdigit() and re.search(rf"(?<!\S){before}{token}", command):
                 words.pop()
-                fd = glued.group(1)
+                fd = before
             if waiting or index + 1 == len(tokens):
                 return None
             waiting = (fd, token)

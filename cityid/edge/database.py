@@ -28,7 +28,7 @@ __all__ = [
 
 _APPLICATION: Final = 0x63695373  # "ciSs"
 _DAY: Final = 86_400
-_TOMBSTONE: Final = {Kind.SESSION: _DAY, Kind.CHALLENGE: _DAY, Kind.OFFER: 400 * _DAY}
+_TOMBSTONE: Final = {Kind.SESSION: _DAY, Kind.CHALLENGE: _DAY, Kind.OFFER: 400 * _DAY, Kind.WAITING: _DAY}
 """How long a spent key is known as spent, after its deadline. Offers: whoever finds an old letter is told the truth."""
 
 

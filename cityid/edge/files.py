@@ -113,6 +113,13 @@ def write(path: str | Path, data: bytes, *, force: bool = False, private: bool =
         Misuse: `file.exists`, `file.not_regular`, `file.not_found` (no such folder), `file.not_allowed`.
         Unavailable: `file.disk_full`, `file.failed`.
     """
+    with writing(path, force=force, private=private) as file:
+        file.write(data)
+
+
+@contextmanager
+def writing(path: str | Path, *, force: bool = False, private: bool = False) -> Iterator[BinaryIO]:
+    """As `write`, for what does not fit into memory: the file has its name when the block ends without an error."""
     path = Path(path)
     with _told(path):
         _check_target(path, force=force)
@@ -123,7 +130,7 @@ def write(path: str | Path, data: bytes, *, force: bool = False, private: bool =
             with os.fdopen(number, "wb") as file:
                 if private:
                     os.fchmod(number, 0o600)
-                file.write(data)
+                yield file
                 file.flush()
                 os.fsync(number)
             if force:

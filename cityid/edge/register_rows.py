@@ -93,6 +93,9 @@ def conditions(where: Filter) -> tuple[list[str], list[Any]]:
     }  # fmt: skip
     texts = [f"{name} = ?" for name, value in plain.items() if value is not None]
     values: list[Any] = [check_text(name, value) for name, value in plain.items() if value is not None]
+    if where.types:
+        texts.append(f"type IN ({marks(tuple(where.types))})")
+        values += [check_text("type", one) for one in sorted(where.types)]
     if where.holder is not None:
         texts.append("id IN (SELECT card FROM copies WHERE holder = ? AND holder <> '')")
         values.append(check_text("holder", where.holder))

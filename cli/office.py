@@ -1,0 +1,53 @@
+"""City hall as its home describes it, with its key at hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cityid.edge.database import StoredRegister
+    from cityid.issuing import Issuer
+
+    from .home import Home
+
+
+def issuer_of(here: Home, passphrase_fd: int | None, register: StoredRegister | None = None) -> Issuer:
+    """The city of a home, with its key at hand."""
+    from zoneinfo import ZoneInfo
+
+    from cityid.did.document import read_document
+    from cityid.edge import clock, files
+    from cityid.edge.software_keys import Use
+    from cityid.errors import CityIdError, Misuse
+    from cityid.issuing import Issuer
+
+    from . import keys, kinds, registers
+
+    issuer, signed_by = keys.signs_as(here)
+    types, _ = kinds.known(here)
+    document = None
+    published = here.path("did.json")
+    if published.exists() and here.config.get("mechanism", "did") == "did":
+        try:
+            document = read_document(files.read_home_file(published), issuer)
+        except CityIdError as error:
+            raise Misuse("issue.document", file=str(published), reason=error.code) from None
+    ring = keys.opened(here, passphrase_fd)
+    signer = ring.signer_for(ring.find(here.text("issuer_key")).key, Use.ISSUER, clock.now())
+    facts = here.config.get("facts", {})
+    return Issuer(
+        issuer,
+        here.text("name"),
+        signed_by,
+        signer,
+        registers.register_of(here) if register is None else register,
+        registers.sessions_of(here),
+        types,
+        city={name: str(value) for name, value in facts.items()},
+        timezone=ZoneInfo(here.text("timezone")),
+        document=document,
+        publishes_status=bool(registers.status_base(here)),
+        four_eyes=registers.names(here, "four_eyes"),
+        waiting=registers.secret_of(here).waiting,
+        keeps_claims=registers.flag(here, "keep_claims"),
+    )

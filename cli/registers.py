@@ -1,0 +1,172 @@
+"""What a city's home remembers: its register, its open offers, and the secret beside them; and who acts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from . import talk
+from .options import plain
+from .state import STATE
+
+if TYPE_CHECKING:
+    from cityid.clerks import Clerk, Right
+    from cityid.edge.city_secret import CitySecret
+    from cityid.edge.database import StoredRegister, StoredSessions
+
+    from .home import Home
+
+T = TypeVar("T")
+
+By = Annotated[
+    str | None,
+    typer.Option("--by", metavar="NAME", callback=plain, help="The clerk who acts; by default who is logged in."),
+]
+ClerkFd = Annotated[
+    int | None,
+    typer.Option("--clerk-fd", metavar="N", help="Read the clerk's passphrase from file descriptor N."),
+]
+
+
+def home_of() -> Home:
+    """The city's home to work in."""
+    from . import home
+
+    return home.find(STATE.home, "city")
+
+
+def where(home: Home) -> str:
+    """The name of the register's database, or "" for the file in the home.
+
+    Raises:
+        Misuse: `home.member`.
+    """
+    return home.text("register") if "register" in home.config else ""
+
+
+def status_base(home: Home) -> str:
+    return home.text("status") if "status" in home.config else ""
+
+
+def flag(home: Home, name: str) -> bool:
+    """Raises Misuse `home.member`."""
+    from cityid.errors import Misuse
+
+    value = home.config.get(name, False)
+    if not isinstance(value, bool):
+        raise Misuse("home.member", name=name, file=str(home.file))
+    return value
+
+
+def names(home: Home, member: str) -> frozenset[str]:
+    """Raises Misuse `home.member`."""
+    from cityid.errors import Misuse
+
+    value = home.config.get(member, [])
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise Misuse("home.member", name=member, file=str(home.file))
+    return frozenset(value)
+
+
+def secret_of(home: Home) -> CitySecret:
+    from cityid.edge.city_secret import CitySecret
+
+    return CitySecret(home.path("register.key"))
+
+
+def password(name: str) -> str:
+    return str(_once("password", lambda: talk.secret(f"Password for {talk.clean(name)}", None)))
+
+
+def register_of(home: Home) -> StoredRegister:
+    """The register of a city's home, open until the command ends."""
+    from cityid.edge.database import PostgresRegister, SqliteRegister
+
+    def opened() -> StoredRegister:
+        settings: dict[str, Any] = {"status_base": status_base(home)}
+        if flag(home, "keep_claims"):
+            settings["claims_key"] = secret_of(home).claims_key
+        if name := where(home):
+            return STATE.opened.enter_context(PostgresRegister(name, password=lambda: password(name), **settings))
+        return STATE.opened.enter_context(SqliteRegister(home.path("register.sqlite"), **settings))
+
+    return _once("register", opened)
+
+
+def sessions_of(home: Home) -> StoredSessions:
+    """The open offers of a city's home, open until the command ends."""
+    from cityid.edge.database import PostgresSessions, SqliteSessions
+
+    if name := where(home):
+        return STATE.opened.enter_context(PostgresSessions(name, password=lambda: password(name)))
+    return STATE.opened.enter_context(SqliteSessions(home.path("offers.sqlite")))
+
+
+def _once(name: str, make: Callable[[], T]) -> T:
+    if name not in STATE.known:
+        STATE.opened.callback(STATE.known.clear)
+        STATE.known[name] = make()
+    return STATE.known[name]  # type: ignore[no-any-return]
+
+
+def login() -> str:
+    """Who is logged in."""
+    import os
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"user {os.getuid()}"
+
+
+def acting(
+    register: StoredRegister, right: Right, by: str | None, fd: int | None, *, type_: str | None = None
+) -> Clerk:
+    """Who acts. Where the register has clerks, they sign in and must have the right; what is refused is recorded. Where
+    it has none yet, whoever can open the home may do everything, under the name given or that of the login.
+
+    Raises:
+        Refused: `clerk.*`, `passphrase.wrong`.
+    """
+    from cityid import clerks
+    from cityid.edge import sealed
+    from cityid.errors import Refused
+
+    known = register.clerks()
+    name = by or login()
+    if not known:
+        return clerks.Clerk(name, frozenset(clerks.Right))
+    if name not in known:
+        raise Refused("clerk.unknown", clerk=name)
+    clerk, kept = known[name]
+    header = sealed.read_header(kept.encode("utf-8"), "clerk")
+    sealed.unlock(header, talk.secret(f"Passphrase of clerk {talk.clean(name)}", fd))
+    allowed(register, clerk, right, type_=type_)
+    return clerk
+
+
+def allowed(
+    register: StoredRegister, clerk: Clerk, right: Right, *, type_: str | None = None, department: str | None = None
+) -> None:
+    """Raises Refused `clerk.*`, which is recorded."""
+    from cityid import clerks
+    from cityid.edge import clock
+    from cityid.errors import Refused
+
+    at = clock.now()
+    try:
+        clerks.check(clerk, right, at, type=type_, department=department)
+    except Refused as error:
+        with register.batch(clerk.name, key(), at) as batch:
+            batch.event("refused", {"right": right.value, "code": error.code, "type": type_ or ""})
+        raise
+
+
+def key() -> str:
+    """A key for a batch that is not to be repeated."""
+    from cityid.sessions import new_key
+
+    return new_key()

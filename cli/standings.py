@@ -1,0 +1,152 @@
+"""What `revoke`, `suspend` and `restore` share: which cards are meant, showing them, doing it, and saying when services
+see it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from . import talk
+from .options import plain
+from .state import STATE
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from cityid.edge.database import StoredRegister
+    from cityid.register import Issued, Status
+
+    from .home import Home
+
+Numbers = Annotated[
+    list[str] | None, typer.Argument(metavar="[NUMBER]...", help="Numbers in the register, such as R-2026-004711.")
+]
+Holder = Annotated[
+    str | None,
+    typer.Option("--holder", metavar="KEY", callback=plain, help="All cards of the person who has this key."),
+]
+Person = Annotated[
+    str | None,
+    typer.Option("--person", metavar="ID", callback=plain, help="All cards of this person, as the city knows them."),
+]
+Device = Annotated[
+    str | None, typer.Option("--device", metavar="KEY", callback=plain, help="All cards on the device with this key.")
+]
+From = Annotated[
+    Path | None, typer.Option("--from", metavar="FILE", help="A file of numbers, one a line; - reads standard input.")
+]
+Why = Annotated[str, typer.Option("--why", metavar="TEXT", callback=plain, help="The reason, for the register.")]
+
+DONE = {"INVALID": "revoked", "SUSPENDED": "suspended", "VALID": "restored"}
+SHOWN = 10
+
+
+def change(
+    value: Status,
+    numbers: Sequence[str] | None,
+    holder: str | None,
+    person: str | None,
+    device: str | None,
+    from_: Path | None,
+    why: str,
+    by: str | None,
+    clerk_fd: int | None,
+    *,
+    yes: bool,
+    json_: bool,
+) -> None:
+    from cityid.clerks import Right
+    from cityid.edge import clock
+    from cityid.errors import Misuse
+    from cityid.register import in_batch, standing
+
+    from . import home, registers
+
+    if sum(map(bool, (numbers, holder, person, device, from_))) != 1:
+        raise Misuse("standing.which")
+    if not why:
+        raise Misuse("standing.why")
+    here = home.find(STATE.home, "city")
+    register = registers.register_of(here)
+    clerk = registers.acting(register, Right.REVOKE, by, clerk_fd)
+    rows = _meant(here, register, numbers, holder, person, device, from_)
+    for row in rows:
+        registers.allowed(register, clerk, Right.REVOKE, type_=row.type, department=row.department)
+        standing.check(row, value)
+    _show(rows)
+    done = DONE[value.name]
+    if not yes:
+        if done == "revoked":
+            talk.say("Revoking cannot be undone; to pause instead, use `cityid suspend`.")
+        talk.agree({"revoked": "Revoke?", "suspended": "Suspend?", "restored": "Restore?"}[done], flag="--yes")
+    at = clock.now()
+    changed, had = in_batch(
+        register, clerk.name, registers.key(), at,
+        lambda batch: ((), ()) if batch.repeats else standing.set_standing(batch, rows, value, why, clerk.name),
+    )  # fmt: skip
+    if json_:
+        talk.give({"status": done, "changed": list(changed), "unchanged": list(had)})
+    _said(register, rows, done, len(changed), len(had), at)
+
+
+def _meant(
+    here: Home,
+    register: StoredRegister,
+    numbers: Sequence[str] | None,
+    holder: str | None,
+    person: str | None,
+    device: str | None,
+    from_: Path | None,
+) -> tuple[Issued, ...]:
+    from cityid.errors import Refused
+    from cityid.register import Filter, State, standing
+
+    from . import registers
+
+    if holder:
+        found = standing.of_holder(register, holder)
+    elif device:
+        found = standing.of_device(register, device)
+    elif person:
+        found = tuple(register.rows(where=Filter(subject=registers.secret_of(here).pseudonym(person))))
+        if not found:
+            raise Refused("register.unknown_person")
+    else:
+        return tuple(register.find(number) for number in dict.fromkeys(numbers or _listed(from_)))
+    # Of a person, only what can still change is meant: cards that were withdrawn or have no status end by themselves.
+    return tuple(
+        row for row in found if row.state is not State.WITHDRAWN and (row.status or row.state is not State.ISSUED)
+    )
+
+
+def _listed(path: Path | None) -> list[str]:
+    from cityid.edge import files
+    from cityid.errors import Malformed
+
+    text = files.read(str(path), 64 << 20).decode("utf-8-sig", "replace")
+    found = [line.split(",")[0].strip().strip('"') for line in text.splitlines()]
+    found = [number for number in found if number and number != "number"]
+    if not found:
+        raise Malformed("standing.nothing_listed", file=str(path))
+    return found
+
+
+def _show(rows: Sequence[Issued]) -> None:
+    for row in rows[:SHOWN]:
+        talk.say(f"{talk.clean(row.type)} {row.number}, {row.state.value} {row.at:%d %b %Y}")
+    if len(rows) > SHOWN:
+        talk.say(f"and {len(rows) - SHOWN} more")
+
+
+def _said(register: StoredRegister, rows: Sequence[Issued], done: str, changed: int, had: int, at: datetime) -> None:
+    if len(rows) == 1:
+        talk.say(done.capitalize() + "." if changed else f"It was {done} already.")
+    else:
+        already = f", {had} were so already" if had else ""
+        talk.say(f"{changed} {done}{already}.")
+    uris: list[Any] = sorted({ref.uri for row in rows for ref in row.status})
+    if uris and changed:
+        talk.say("Services see it when the lists are published: cityid register publish DIR")
