@@ -33,22 +33,21 @@ KEY = bytes(32)
 @given(size=st.integers(1, 12).map(lambda n: n * 8), batches=st.lists(st.integers(0, 40), max_size=12))
 def test_p8_allocation_is_a_bijection(size: int, batches: list[int]) -> None:
     """Over any batches, some of which fail: as many distinct entries as were asked for, all within their lists."""
-    register = SqliteRegister(status_base="https://x.example", list_size=size)
-    given_out: list[StatusRef] = []
-    for number, count in enumerate(batches):
-        fails = count % 5 == 4
-        with suppress(ZeroDivisionError), register.batch("clerk", str(number), AT) as batch:
-            refs = batch.allot(TYPE, count)
-            assert len(refs) == count
-            if fails:
-                raise ZeroDivisionError
-            given_out += refs
-    assert len({(ref.uri, ref.index) for ref in given_out}) == len(given_out)
-    assert all(0 <= ref.index < size for ref in given_out)
-    used = Counter(ref.uri for ref in given_out)
-    assert all(count <= size - size // 8 for count in used.values())
-    assert len(register.lists()) <= len(given_out) // (size - size // 8) + 1
-    register.close()
+    with SqliteRegister(status_base="https://x.example", list_size=size) as register:
+        given_out: list[StatusRef] = []
+        for number, count in enumerate(batches):
+            fails = count % 5 == 4
+            with suppress(ZeroDivisionError), register.batch("clerk", str(number), AT) as batch:
+                refs = batch.allot(TYPE, count)
+                assert len(refs) == count
+                if fails:
+                    raise ZeroDivisionError
+                given_out += refs
+        assert len({(ref.uri, ref.index) for ref in given_out}) == len(given_out)
+        assert all(0 <= ref.index < size for ref in given_out)
+        used = Counter(ref.uri for ref in given_out)
+        assert all(count <= size - size // 8 for count in used.values())
+        assert len(register.lists()) <= len(given_out) // (size - size // 8) + 1
 
 
 @given(data=st.binary(max_size=2000), where=st.integers(0), bit=st.integers(0, 7))
@@ -101,89 +100,88 @@ STEPS = st.lists(
 
 @given(STEPS)
 def test_p13_sessions_do_what_their_model_does(steps: list[tuple[str, str, Kind]]) -> None:
-    sessions, model, until = SqliteSessions(), Model(), AT + timedelta(minutes=5)
-    used = set()
-    for step, key, kind in steps:
-        at = (key, kind)
-        if step == "put" and at not in used:
-            used.add(at)
-            value = secrets.token_bytes(20)
-            sessions.put(key, value, until, kind=kind)
-            model.open[at] = value
-        elif step == "take":
-            if at in model.open:
-                model.taken[at] = model.open.pop(at)
-                assert sessions.take(key, AT, kind=kind) == model.taken[at]
-            else:
-                with pytest.raises(Refused) as error:
-                    sessions.take(key, AT, kind=kind)
-                assert error.value.code == ("session.spent" if at in used else "session.unknown")
-        elif step == "give_back":
-            assert sessions.give_back(key, kind=kind) is (at in model.taken)
-            if at in model.taken:
-                model.open[at] = model.taken.pop(at)
-        elif step == "spend":
-            sessions.spend(key, kind=kind)
-            model.open.pop(at, None)
-            model.taken.pop(at, None)
-    sessions.close()
+    model, until = Model(), AT + timedelta(minutes=5)
+    with SqliteSessions() as sessions:
+        used = set()
+        for step, key, kind in steps:
+            at = (key, kind)
+            if step == "put" and at not in used:
+                used.add(at)
+                value = secrets.token_bytes(20)
+                sessions.put(key, value, until, kind=kind)
+                model.open[at] = value
+            elif step == "take":
+                if at in model.open:
+                    model.taken[at] = model.open.pop(at)
+                    assert sessions.take(key, AT, kind=kind) == model.taken[at]
+                else:
+                    with pytest.raises(Refused) as error:
+                        sessions.take(key, AT, kind=kind)
+                    assert error.value.code == ("session.spent" if at in used else "session.unknown")
+            elif step == "give_back":
+                assert sessions.give_back(key, kind=kind) is (at in model.taken)
+                if at in model.taken:
+                    model.open[at] = model.taken.pop(at)
+            elif step == "spend":
+                sessions.spend(key, kind=kind)
+                model.open.pop(at, None)
+                model.taken.pop(at, None)
 
 
 @given(threads=st.integers(2, 8), takers=st.integers(2, 16), returned=st.integers(0, 2))
 @settings(max_examples=10)
 def test_p13_taken_once_under_any_interleaving(threads: int, takers: int, returned: int) -> None:
     """`returned` takers give it back: then one more may take it, for each."""
-    sessions, key = SqliteSessions(), new_key()
-    sessions.put(key, b"value", AT + timedelta(minutes=5))
-    gifts = list(range(returned))
+    key = new_key()
+    with SqliteSessions() as sessions:
+        sessions.put(key, b"value", AT + timedelta(minutes=5))
+        gifts = list(range(returned))
 
-    def take(_: int) -> str:
-        try:
-            sessions.take(key, AT)
-        except Refused as error:
-            return error.code
-        try:
-            gifts.pop()
-        except IndexError:
-            return "kept"
-        assert sessions.give_back(key)
-        return "given back"
+        def take(_: int) -> str:
+            try:
+                sessions.take(key, AT)
+            except Refused as error:
+                return error.code
+            try:
+                gifts.pop()
+            except IndexError:
+                return "kept"
+            assert sessions.give_back(key)
+            return "given back"
 
-    with ThreadPoolExecutor(threads) as pool:
-        found = Counter(pool.map(take, range(takers)))
-    assert set(found) <= {"kept", "given back", "session.spent"}
-    assert found["kept"] <= 1
-    assert found["kept"] + found["given back"] <= returned + 1
-    assert found["kept"] == 1 or found["given back"] <= returned
-    sessions.close()
+        with ThreadPoolExecutor(threads) as pool:
+            found = Counter(pool.map(take, range(takers)))
+        assert set(found) <= {"kept", "given back", "session.spent"}
+        assert found["kept"] <= 1
+        assert found["kept"] + found["given back"] <= returned + 1
+        assert found["kept"] == 1 or found["given back"] <= returned
 
 
 @given(st.lists(st.sampled_from(["unknown", "state", "holders", "status"]), max_size=6))
 def test_p15_an_error_changes_nothing(faults: list[str]) -> None:
     from tests.jobs.test_register import entry
 
-    register = SqliteRegister(status_base="https://x.example", list_size=64)
-    with register.batch("clerk", "first", AT) as batch:
-        (row,) = batch.record([entry(batch.allot(TYPE, 2))])
-        batch.set_status(row.status, 1, "why", "clerk")
+    with SqliteRegister(status_base="https://x.example", list_size=64) as register:
+        with register.batch("clerk", "first", AT) as batch:
+            (row,) = batch.record([entry(batch.allot(TYPE, 2))])
+            batch.set_status(row.status, 1, "why", "clerk")
 
-    def state() -> object:
-        uri = register.lists()[0]
-        return list(register.rows()), list(register.events()), register.bits(uri), register.history(row.status[0])
+        def state() -> object:
+            uri = register.lists()[0]
+            return list(register.rows()), list(register.events()), register.bits(uri), register.history(row.status[0])
 
-    before = state()
-    for number, fault in enumerate(faults):
-        with pytest.raises(Exception) as error, register.batch("clerk", str(number), AT) as batch:  # noqa: PT011, PT012
-            batch.record([entry(batch.allot(TYPE, 2))])
-            if fault == "unknown":
-                batch.issue("R-2026-000777", ["t"])
-            elif fault == "state":
-                batch.issue(row.number, ["t"])
-                batch.issue(row.number, ["t"])
-            elif fault == "holders":
-                batch.issue(row.number, ["t"] * 3)
-            else:
-                batch.set_status(row.status, 0, "why", "clerk")
-        assert type(error.value).__module__ == "cityid.errors"
-        assert state() == before
-    register.close()
+        before = state()
+        for number, fault in enumerate(faults):
+            with pytest.raises(Exception) as error, register.batch("clerk", str(number), AT) as batch:  # noqa: PT011, PT012
+                batch.record([entry(batch.allot(TYPE, 2))])
+                if fault == "unknown":
+                    batch.issue("R-2026-000777", ["t"])
+                elif fault == "state":
+                    batch.issue(row.number, ["t"])
+                    batch.issue(row.number, ["t"])
+                elif fault == "holders":
+                    batch.issue(row.number, ["t"] * 3)
+                else:
+                    batch.set_status(row.status, 0, "why", "clerk")
+            assert type(error.value).__module__ == "cityid.errors"
+            assert state() == before
