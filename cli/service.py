@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -120,17 +120,35 @@ class Taken:
         return 0
 
 
-def network() -> Callable[[Request], Response]:
-    """The guarded client, made when the first request is: most judgements need none."""
-    client: list[Any] = []
+def kept(home: Home) -> Path:
+    """Where a home keeps what was fetched."""
+    return home.path("kept")
+
+
+def network(
+    home: Home | None = None, offline: timedelta = timedelta(0), *, away: bool = False
+) -> Callable[[Request], Response]:
+    """The guarded client, made when the first request is: most judgements need none. With a home, what was fetched is
+    kept there; documents fetched ahead will do for `offline` where the network does not answer, and `away` sends
+    nothing at all."""
+    client: list[Callable[[Request], Response]] = []
+
+    def made() -> Callable[[Request], Response]:
+        from cityid.edge import clock, http_kept
+
+        cache = None if home is None else http_kept.KeptFolder(kept(home))
+        if away and cache is not None:
+            return http_kept.with_kept_documents(http_kept.only_kept(cache, clock.now), cache, offline, clock.now)
+        from cityid.edge.http import Http
+
+        if cache is None:
+            return Http()
+        return http_kept.with_kept_documents(Http(cache=cache), cache, offline, clock.now)
 
     def exchange(request: Request) -> Response:
         if not client:
-            from cityid.edge.http import Http
-
-            client.append(Http())
-        answer: Response = client[0](request)
-        return answer
+            client.append(made())
+        return client[0](request)
 
     return exchange
 

@@ -27,6 +27,9 @@ def register(app: typer.Typer) -> None:
     group.command("list")(list_)
     group.command("add")(add)
     group.command("remove")(remove)
+    from .sync import sync
+
+    group.command("sync")(sync)
     app.add_typer(group, name="trust")
 
 
@@ -110,6 +113,24 @@ def add(
     ] = None,
     name: Annotated[str | None, typer.Option("--name", callback=plain, help="How people call it.")] = None,
     status: Annotated[str, typer.Option("--status", help="required, or none for types that live a day.")] = "required",
+    status_list: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--status-list",
+            metavar="URL",
+            callback=one_line,
+            help="A status list of its cards, or a document that names its lists, to fetch ahead; may be repeated.",
+        ),
+    ] = None,
+    status_issuer: Annotated[
+        str | None,
+        typer.Option(
+            "--status-issuer",
+            metavar="NAME",
+            callback=one_line,
+            help="Who else may sign its status lists: a DID or URL.",
+        ),
+    ] = None,
     since: Annotated[str | None, typer.Option("--since", metavar="DATE", help="Trusted from this day.")] = None,
     until: Annotated[str | None, typer.Option("--until", metavar="DATE", help="Trusted until this day.")] = None,
     file: ListFile = None,
@@ -128,7 +149,10 @@ def add(
     entry: dict[str, Any] = {
         "mechanism": "did" if did else "web" if web else "x5c", "types": types, "status": status,
     }  # fmt: skip
-    for member, value in (("did", did), ("web", web), ("issuer", issuer), ("name", name)):
+    for member, value in (
+        ("did", did), ("web", web), ("issuer", issuer), ("name", name), ("status_issuer", status_issuer),
+        ("status_lists", status_list),
+    ):  # fmt: skip
         if value is not None:
             entry[member] = value
     for member, day in (("since", since), ("until", until)):

@@ -20,6 +20,8 @@ _NAMES = {
     Step.ISSUER_SIGNATURE: "issuer signature",
     Step.HOLDER_BINDING: "holder binding",
 }
+JUST_NOW = 15
+"""Seconds that one judgement may take."""
 _MARKS = {
     Outcome.PASSED: "ok",
     Outcome.FAILED: "NO",
@@ -234,8 +236,29 @@ def _passed(
         told_of = [_condition(condition.claim, claims) for condition in asked.policy.conditions.get(name, ())]
         return "; ".join(text for text in told_of if text)
     if step is Step.STATUS:
-        return "none needed" if check.facts.get("status") == "none" else ""
+        return _status(check, at)
     return ""
+
+
+def _status(check: Check, at: datetime) -> str:
+    """Which entry of which list, and how fresh that is: fetched now, as of when, or until when it is known where the
+    list cannot be had."""
+    facts = check.facts
+    if facts.get("status") != "valid":
+        return "none needed"
+    name = "/".join(str(facts["list"]).rstrip("/").split("/")[-2:])
+    as_of, until = (datetime.fromisoformat(str(facts[each])) for each in ("status_as_of", "known_until"))
+    if facts["freshness"] == "stale":
+        when = f"known until {_clock(until, at)}"
+    elif abs((at - as_of).total_seconds()) <= JUST_NOW:
+        when = "fetched now"
+    else:
+        when = f"as of {_clock(as_of, at)}"
+    return f"valid, entry {facts['index']} of {talk.clean(name, 80)}, {when}"
+
+
+def _clock(moment: datetime, at: datetime) -> str:
+    return f"{moment:%H:%M} UTC" if moment.date() == at.date() else f"{moment:%d %b %Y %H:%M} UTC"
 
 
 def _count(number: int, what: str) -> str:

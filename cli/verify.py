@@ -35,6 +35,12 @@ def verify(
     given: Annotated[
         list[str] | None, typer.Option("--given", metavar="NAME=VALUE", help="A value that the policy compares with.")
     ] = None,
+    offline: Annotated[
+        bool,
+        typer.Option(
+            "--offline", help="Ask nobody: use what `cityid trust sync` fetched, for as long as the policy says."
+        ),
+    ] = False,
     record: Record = None,
     replay: Replay = None,
     force: Force = False,
@@ -49,7 +55,7 @@ def verify(
     if policy is not None:
         raise Misuse("verify.policy_beside_session")
     if replay is not None:
-        if answer or session or given or record:
+        if answer or session or given or record or offline:
             raise Misuse("verify.replay_alone")
         status, result = _replay(replay, json_=json_)
         if json_:
@@ -70,7 +76,8 @@ def verify(
         files.check_free(record, force=force)
     values = _given(given or [])
     results = [
-        _one(path, named, values, record, force=force, json_=json_) for path, named in zip(answer, session, strict=True)
+        _one(path, named, values, record, offline=offline, force=force, json_=json_)
+        for path, named in zip(answer, session, strict=True)
     ]
     if json_:
         shown = [result for _, result in results]
@@ -92,7 +99,14 @@ def _given(pairs: list[str]) -> dict[str, str]:
 
 
 def _one(
-    path: Path, session: str, given: dict[str, str], record: Path | None, *, force: bool, json_: bool
+    path: Path,
+    session: str,
+    given: dict[str, str],
+    record: Path | None,
+    *,
+    offline: bool,
+    force: bool,
+    json_: bool,
 ) -> tuple[int, dict[str, Any]]:
     """Judge one answer and tell the verdict, but for JSON: exit status and result."""
     from cityid.edge import clock, files
@@ -119,12 +133,12 @@ def _one(
         question = service.Question.read(json.read_object(store.take(name, at), limit=16 << 20))
     except Refused as error:
         return show(not_open(error.problem), None, token, at, json_=json_)
-    exchange = Recorder(service.network())
     try:
         asked = question.asked(name, given)
     except BaseException:
         store.give_back(name)
         raise
+    exchange = Recorder(service.network(here, asked.policy.freshness.offline, away=offline))
     verdict = verify_answer(token, asked, at, sessions=service.Taken(store)).run(exchange)
     if record is not None:
         context = {"session": name, "question": question.write(), "answer": sent, "given": given}

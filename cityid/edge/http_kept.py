@@ -84,6 +84,18 @@ class KeptFolder(Cache):
             old.unlink()
 
 
+def only_kept(cache: Cache, clock: Callable[[], datetime] = now) -> Exchange:
+    """An exchange without a network: what `cache` has for a request, or Unavailable `net.offline`."""
+
+    def ask(request: Request) -> Response:
+        found = cache.get(request, clock())
+        if found is None:
+            raise Unavailable("net.offline", url=request.url)
+        return found
+
+    return ask
+
+
 def with_kept_documents(
     exchange: Exchange, cache: Cache, offline: timedelta, clock: Callable[[], datetime] = now
 ) -> Exchange:

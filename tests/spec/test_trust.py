@@ -779,7 +779,7 @@ class TestSchema:
             validator.validate(example)
         assert set(schema["$defs"]["issuer"]["properties"]) == {
             "did", "root", "web", "mechanism", "types", "since", "until", "status", "name", "document", "keys",
-            "issuer",
+            "issuer", "status_issuer", "status_lists",
         }  # fmt: skip
 
     @pytest.mark.parametrize(
