@@ -23,8 +23,8 @@ from cityid.encoding.times import numeric
 from cityid.errors import Fact, Misuse, Refused, Unavailable
 from cityid.register import Entry, Issued, Key, State, check_change, check_step, check_text
 
-_DRAWS: Final = 40
-"""Rounds of drawing: in each, at least one index in eight is free."""
+_DRAWS: Final = 400
+"""Rounds of drawing: one index in eight is free at least, so this many fail together once in 10^23."""
 _GAP: Final = 1_000_000
 """Numbers that are left out after a restore: more than a lost register can have given out since its backup."""
 
