@@ -11,8 +11,15 @@ if TYPE_CHECKING:
     from .home import Home
 
 
-def issuer_of(here: Home, passphrase_fd: int | None, register: StoredRegister | None = None) -> Issuer:
-    """The city of a home, with its key at hand."""
+def issuer_of(
+    here: Home, passphrase_fd: int | None, register: StoredRegister | None = None, *, current: bool = True
+) -> Issuer:
+    """The city of a home, with its key at hand. Its register must be `current`: not older than what was published.
+
+    Raises:
+        Unavailable: `register.behind`, `store.*`.
+        Misuse: `home.member`, `issue.document`, `keys.*`, `file.*`.
+    """
     from zoneinfo import ZoneInfo
 
     from cityid.did.document import read_document
@@ -23,6 +30,10 @@ def issuer_of(here: Home, passphrase_fd: int | None, register: StoredRegister | 
 
     from . import keys, kinds, registers
 
+    if register is None:
+        register = registers.register_of(here)
+    if current:
+        registers.check_current(here, register)
     issuer, signed_by = keys.signs_as(here)
     types, _ = kinds.known(here)
     document = None
@@ -40,7 +51,7 @@ def issuer_of(here: Home, passphrase_fd: int | None, register: StoredRegister | 
         here.text("name"),
         signed_by,
         signer,
-        registers.register_of(here) if register is None else register,
+        register,
         registers.sessions_of(here),
         types,
         city={name: str(value) for name, value in facts.items()},

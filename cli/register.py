@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import talk
+from . import register_files, talk
 from .options import Force, Json, named, plain
 from .registers import By, ClerkFd
 
@@ -52,6 +52,8 @@ def register(app: typer.Typer) -> None:
     group.command("search")(search)
     group.command("export")(export)
     group.command("statistics")(statistics)
+    group.command("publish")(register_files.publish)
+    group.command("reconcile")(register_files.reconcile)
     app.add_typer(group, name="register")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -109,6 +110,36 @@ def _once(name: str, make: Callable[[], T]) -> T:
         STATE.opened.callback(STATE.known.clear)
         STATE.known[name] = make()
     return STATE.known[name]  # type: ignore[no-any-return]
+
+
+def remember(home: Home, folder: Path, number: int) -> None:
+    """Where was published last, so that every command can see whether the register was restored since."""
+    from cityid.edge import files
+    from cityid.encoding import json
+
+    text = json.write({"folder": str(folder.resolve()), "publication": number})
+    files.write(home.path("published.json"), text + b"\n", force=True)
+
+
+def check_current(home: Home, register: StoredRegister) -> None:
+    """The register is not older than what was published.
+
+    Raises:
+        Unavailable: `register.behind`.
+    """
+    from cityid.edge import files, status_files
+    from cityid.encoding import json
+    from cityid.errors import Malformed, Unavailable
+
+    path = home.path("published.json")
+    if not path.exists():
+        return
+    try:
+        last = json.Fields(json.read_object(files.read_home_file(path)))
+        folder, number = Path(last.text("folder")), last.integer("publication")
+    except Malformed:
+        raise Unavailable("store.damaged", kind="publication") from None
+    status_files.check_current(register, max(number, status_files.publication(folder)))
 
 
 def login() -> str:

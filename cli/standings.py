@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,8 +14,6 @@ from .options import plain
 from .state import STATE
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from cityid.edge.database import StoredRegister
     from cityid.register import Issued, Status
 
@@ -89,7 +87,7 @@ def change(
     )  # fmt: skip
     if json_:
         talk.give({"status": done, "changed": list(changed), "unchanged": list(had)})
-    _said(register, rows, done, len(changed), len(had), at)
+    _said(register, rows, done, len(changed), len(had))
 
 
 def _meant(
@@ -141,12 +139,17 @@ def _show(rows: Sequence[Issued]) -> None:
         talk.say(f"and {len(rows) - SHOWN} more")
 
 
-def _said(register: StoredRegister, rows: Sequence[Issued], done: str, changed: int, had: int, at: datetime) -> None:
+def _said(register: StoredRegister, rows: Sequence[Issued], done: str, changed: int, had: int) -> None:
+    from cityid.edge import status_files
+
     if len(rows) == 1:
         talk.say(done.capitalize() + "." if changed else f"It was {done} already.")
     else:
         already = f", {had} were so already" if had else ""
         talk.say(f"{changed} {done}{already}.")
-    uris: list[Any] = sorted({ref.uri for row in rows for ref in row.status})
-    if uris and changed:
-        talk.say("Services see it when the lists are published: cityid register publish DIR")
+    uris = sorted({ref.uri for row in rows for ref in row.status})
+    if not uris or not changed:
+        return
+    out = max((found for uri in uris if (found := register.bits(uri).published_at)), default=None)
+    fresh = f"; what they have now is fresh until {out + status_files.TTL:%H:%M} UTC" if out else ""
+    talk.say(f"Services see it when the lists are published: cityid register publish DIR{fresh}")

@@ -10,7 +10,7 @@ Digital identity for a city.
 City hall      issue      prepare a credential for a resident, then sign it for the wallet's keys
                approve    say yes to what another clerk prepared (four eyes)
                revoke     take a credential back (or: suspend, restore)
-               register   list, show, search, export       what was issued
+               register   list, show, search, export, publish   what was issued
                clerk      add, list, remove                who may do what
 
 Resident       accept     take an offered credential into the wallet
@@ -50,6 +50,8 @@ EXAMPLES = {
     "register search": "register search 4711",
     "register export": "register export --since 2026-01-01 -o issued.csv",
     "register statistics": "register statistics",
+    "register publish": "register publish /srv/www/status",
+    "register reconcile": "register reconcile /srv/www/status",
     "clerk add": "clerk add maria --may issue --may revoke --type residency --department registry",
     "clerk list": "clerk list",
     "clerk remove": "clerk remove maria",

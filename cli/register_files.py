@@ -1,0 +1,85 @@
+"""`cityid register publish` and `reconcile`: status lists as files, and a register that was restored from a backup."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import talk
+from .options import Json, PassphraseFd, Yes
+from .registers import By, ClerkFd
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder that is served under the home's status URL.")]
+
+
+def publish(
+    folder: Folder,
+    passphrase_fd: PassphraseFd = None,
+    by: By = None,
+    clerk_fd: ClerkFd = None,
+    json_: Json = False,
+) -> None:
+    """Sign all status lists and put them into a folder that a web server serves. Run it every few minutes."""
+    from cityid.clerks import Right
+    from cityid.edge import clock, status_files
+    from cityid.errors import Misuse
+
+    from . import registers
+    from .office import issuer_of
+
+    here = registers.home_of()
+    base = registers.status_base(here)
+    if not base:
+        raise Misuse("register.no_status_base")
+    opened = registers.register_of(here)
+    clerk = registers.acting(opened, Right.PUBLISH, by, clerk_fd)
+    registers.check_current(here, opened)
+    issuer = issuer_of(here, passphrase_fd, opened)
+    done = status_files.publish(
+        opened, issuer.signer, issuer.signed_by.at, folder, base=base, by=clerk.name, at=clock.now()
+    )
+    registers.remember(here, folder, done.number)
+    count = len(done.uris)
+    talk.say(
+        f"{count} {'list' if count == 1 else 'lists'} published in {talk.clean(folder)}, "
+        f"fresh until {done.fresh_until:%H:%M} UTC (publication {done.number})."
+    )
+    if json_:
+        talk.give({
+            "publication": done.number, "lists": list(done.uris), "fresh_until": done.fresh_until.isoformat(),
+        })  # fmt: skip
+
+
+def reconcile(
+    folder: Folder,
+    passphrase_fd: PassphraseFd = None,
+    by: By = None,
+    clerk_fd: ClerkFd = None,
+    yes: Yes = False,
+    json_: Json = False,
+) -> None:
+    """After a restore from a backup: take over what was published since, and begin new lists."""
+    from cityid.clerks import Right
+    from cityid.edge import clock, status_files
+
+    from . import registers
+    from .office import issuer_of
+
+    here = registers.home_of()
+    opened = registers.register_of(here)
+    clerk = registers.acting(opened, Right.ADMINISTER, by, clerk_fd)
+    issuer = issuer_of(here, passphrase_fd, opened, current=False)
+    published = status_files.publication(folder)
+    talk.say(f"The register knows of publication {opened.publication()}, and {talk.clean(folder)} holds {published}.")
+    if not yes:
+        talk.agree("Take over what was published, and begin new lists?", flag="--yes")
+    done = status_files.reconcile(opened, issuer.signer.public_key, folder, by=clerk.name, at=clock.now())
+    registers.remember(here, folder, opened.publication())
+    talk.say(
+        f"Taken over: {done.entries} entries, {done.lists} unknown lists; {done.closed} lists closed. "
+        "Publish now: cityid register publish DIR"
+    )
+    if json_:
+        talk.give({"entries": done.entries, "lists": done.lists, "closed": done.closed})
