@@ -20,7 +20,7 @@ Resident       accept     take an offered credential into the wallet
 Service        request    ask for a presentation
                verify     judge an answer, and say why
                policy     new, show, check                 what to ask and what to accept
-               trust      list, add, remove                whose word counts
+               trust      list, add, remove, sync          whose word counts
 
 Everyone       inspect    read any credential, request or key, believing nothing
                init       make a home: city, wallet or service
