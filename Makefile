@@ -103,6 +103,7 @@ fuzz: $(VENV)/.test
 	$(BIN)/python -P -m pytest -n $(JOBS) -m property --hypothesis-profile=fuzz $(ARGS)
 
 soak: $(VENV)/.test
+	CITYID_LONG=1 $(BIN)/python -P -m pytest -q tests/edge/test_wallet_crash.py
 	@end=$$(( $$(date +%s) + 60 * $(MINUTES) )); n=0; while [ $$(date +%s) -lt $$end ]; do \
 	  $(BIN)/python -P -m pytest -n $(JOBS) -q tests/jobs tests/attacks $(ARGS) || exit 1; n=$$((n + 1)); done; echo "$$n rounds, no failure"
 
