@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -198,3 +199,12 @@ class TestSettings:
             database.close()
             rows.execute("INSERT INTO one VALUES (1)")
         assert [entry.name for entry in tmp_path.iterdir()] == ["d.db"]
+
+
+def test_stores_are_loaded_when_they_are_used() -> None:
+    from cityid.edge import database
+
+    assert database.SqliteSessions.__name__ in database.__all__
+    assert not hasattr(database, "MysqlSessions")
+    code = "import sys; from cityid.edge.database import SqliteSessions; sys.exit('cityid.register' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
