@@ -207,6 +207,9 @@ class MemoryRegister:
     def sequence(self) -> int:
         raise NotImplementedError
 
+    def log_size(self) -> int:
+        raise NotImplementedError
+
     def tile(self, tile: Tile) -> bytes:
         raise NotImplementedError
 

@@ -13,7 +13,7 @@ from cityid.log import Frontier, Tile, leaf_hash
 from cityid.log.tiles import nodes_of
 from cityid.register.leaves import commitment
 
-__all__ = ["BLANK", "entries_of", "erase", "lose", "sequence", "tile_of"]
+__all__ = ["BLANK", "entries_of", "erase", "log_size", "lose", "sequence", "tile_of"]
 
 SLICE: Final = 2_000
 """Actions that get their positions in one transaction."""
@@ -21,14 +21,15 @@ BLANK: Final = "clerk = '', at = 0, facts = '{}', salt = NULL, card = NULL"
 """What an action is of which only its leaf is left."""
 
 
-def _size(link: Link) -> int:
+def log_size(link: Link) -> int:
+    """How many actions have a position."""
     (last,) = link.execute("SELECT coalesce(max(position), -1) FROM events").fetchone()
     return int(last) + 1
 
 
 def sequence(link: Link) -> tuple[int, bool]:
     """Give positions to a slice of the actions that have none. The log's size, and whether there may be more."""
-    size = _size(link)
+    size = log_size(link)
     waiting = link.execute(
         f"SELECT {EVENT} FROM events WHERE position IS NULL ORDER BY id LIMIT {SLICE}"  # noqa: S608  # our own words
     ).fetchall()
@@ -89,7 +90,7 @@ def erase(link: Link, before: int) -> int:
 
 def lose(link: Link, start: int, entries: Sequence[bytes]) -> None:
     """Raises Refused `register.checkpoint_conflict`."""
-    size = _size(link)
+    size = log_size(link)
     if size != start:
         raise Refused("register.checkpoint_conflict", size=start, last=size)
     (last,) = link.execute("SELECT coalesce(max(id), 0) FROM events").fetchone()

@@ -16,7 +16,7 @@ from cityid.clerks import Clerk, Right
 from cityid.credential import StatusRef
 from cityid.edge.postgres import PostgresSql
 from cityid.edge.register_batch import Entropy, Settings, StoredBatch, key_of, place_of
-from cityid.edge.register_log import entries_of, sequence, tile_of
+from cityid.edge.register_log import entries_of, log_size, sequence, tile_of
 from cityid.edge.register_rows import (
     EPOCH,
     EVENT,
@@ -212,6 +212,10 @@ class StoredRegister(Store):
                 size, more = sequence(link)
             if not more:
                 return size
+
+    def log_size(self) -> int:
+        with self.sql.read() as link:
+            return log_size(link)
 
     def tile(self, tile: Tile) -> bytes:
         with self.sql.read() as link:

@@ -225,6 +225,10 @@ class Register(Protocol):
         """Give each action that has none its position in the log, in their order. How many the log has."""
         ...
 
+    def log_size(self) -> int:
+        """How many actions have a position."""
+        ...
+
     def tile(self, tile: Tile) -> bytes:
         """A tile of the log's tree. Unavailable `store.damaged`, where it is not whole."""
         ...
