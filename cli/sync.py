@@ -12,7 +12,10 @@ from .state import STATE
 from .trust import ListFile, load
 
 if TYPE_CHECKING:
+    from cityid.plan import Request, Response
     from cityid.status.ahead import Fetched
+
+_AGAIN = timedelta(minutes=5)
 
 
 def sync(file: ListFile = None, json_: Json = False) -> None:
@@ -30,7 +33,15 @@ def sync(file: ListFile = None, json_: Json = False) -> None:
     here = home.find(STATE.home)
     trusted = load(here, file)
     http = Http(cache=KeptFolder(service.kept(here), ahead=True))
-    found = fetch_ahead(trusted, clock.now()).run(lambda request: http(replace(request, max_age=timedelta(0))))
+    asked: set[str] = set()
+
+    def exchange(request: Request) -> Response:
+        # Everything anew, and nothing twice: an issuer's keys are needed for each of its lists.
+        max_age = _AGAIN if request.url in asked else timedelta(0)
+        asked.add(request.url)
+        return http(replace(request, max_age=max_age))
+
+    found = fetch_ahead(trusted, clock.now()).run(exchange)
     if json_:
         talk.give([_as_json(one) for one in found])
     else:

@@ -606,6 +606,19 @@ class TestFile:
     def test_empty(self) -> None:
         assert read("").entries == ()
 
+    def test_where_lists_are_and_who_signs_them(self) -> None:
+        url = "https://x.example/status"
+        for owner in ("did:web:status.example", "https://status.example"):
+            text = one(status_issuer=f'"{owner}"', status_lists=f'["{url}", "{url}/1", "{url}"]')
+            (entry,) = read(text).entries
+            assert (entry.status_issuer, entry.status_lists) == (owner, (url, f"{url}/1"))
+            assert trust.write_entry({
+                "did": DID, "mechanism": "did", "types": ["residency"], "status_issuer": owner,
+                "status_lists": [url, f"{url}/1", url],
+            }) == text  # fmt: skip
+        (plain,) = read(one()).entries
+        assert (plain.status_issuer, plain.status_lists) == ("", ())
+
     def test_der(self) -> None:
         assert read(one(did="", root='"ca.der"', mechanism='"x5c"')).roots == (ROOT,)
 
@@ -637,6 +650,14 @@ class TestFile:
             (one(types='[""]'), "trust_file.no_types", "issuer[0]"),
             (one(types='["a", "a"]'), "trust_file.repeated_type", "issuer[0].types"),
             (one(status='"maybe"'), "trust_file.choice", "issuer[0].status"),
+            (one(status_issuer="1"), "trust_file.wrong_type", "issuer[0].status_issuer"),
+            (one(status_issuer='"did:web"'), "trust_file.did", "issuer[0].status_issuer"),
+            (one(status_issuer='"status.example"'), "trust_file.web", "issuer[0].status_issuer"),
+            (one(status_issuer='"http://status.example"'), "trust_file.web", "issuer[0].status_issuer"),
+            (one(status_lists='"https://x.example"'), "trust_file.wrong_type", "issuer[0].status_lists"),
+            (one(status_lists="[1]"), "trust_file.wrong_type", "issuer[0].status_lists"),
+            (one(status_lists='["http://x.example"]'), "trust_file.wrong_type", "issuer[0].status_lists"),
+            (one(status_lists='["https://x.example/ 1"]'), "trust_file.wrong_type", "issuer[0].status_lists"),
             (one(since='"2026-01-01"'), "trust_file.wrong_type", "issuer[0].since"),
             (one(since="2026-01-01T00:00:00"), "trust_file.wrong_type", "issuer[0].since"),
             (one(since="2026-01-01", until="2026-01-01"), "trust_file.period", "issuer[0]"),
