@@ -28,7 +28,7 @@ def create(
     algorithm: Annotated[
         str, typer.Option("--algorithm", help="ES256, ES384, EdDSA, ES256K, ML-DSA-44, ML-DSA-65.")
     ] = "ES256",
-    use: Annotated[str, typer.Option("--use", help="issuer, status, root, service: one key, one use.")] = "issuer",
+    use: Annotated[str, typer.Option("--use", help="issuer, status, root, service, log: one key, one use.")] = "issuer",
     passphrase_fd: PassphraseFd = None,
     json_: Json = False,
 ) -> None:

@@ -9,6 +9,7 @@ from cityid.errors import Malformed, Misuse
 
 from . import talk
 from .home import Home
+from .state import STATE
 
 if TYPE_CHECKING:
     from cityid.credential import KeyRef
@@ -46,7 +47,13 @@ def opened(home: Home, passphrase_fd: int | None) -> FileKeyring:
     from cityid.edge.software_keys import FileKeyring
 
     file = file_of(home.folder, home.text("keys"))
-    return FileKeyring.open(file, talk.secret(f"Passphrase for {home.text('keys')}", passphrase_fd))
+    # Kept until the command ends: a passphrase is asked once, and a descriptor is read once.
+    if str(file) not in STATE.known:
+        STATE.opened.callback(STATE.known.clear)
+        STATE.known[str(file)] = FileKeyring.open(
+            file, talk.secret(f"Passphrase for {home.text('keys')}", passphrase_fd)
+        )
+    return STATE.known[str(file)]  # type: ignore[no-any-return]
 
 
 def signs_as(home: Home) -> tuple[str, KeyRef]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from . import talk
+from . import register_log, talk
 from .options import Json, PassphraseFd, Yes
 from .registers import By, ClerkFd
 
@@ -46,9 +46,11 @@ def publish(
         f"{count} {'list' if count == 1 else 'lists'} published in {talk.clean(folder)}, "
         f"fresh until {done.fresh_until:%H:%M} UTC (publication {done.number})."
     )
+    log = register_log.publish_log(here, opened, folder, clerk.name, passphrase_fd, clock.now())
     if json_:
         talk.give({
             "publication": done.number, "lists": list(done.uris), "fresh_until": done.fresh_until.isoformat(),
+            "log": log,
         })  # fmt: skip
 
 
@@ -76,10 +78,11 @@ def reconcile(
     if not yes:
         talk.agree("Take over what was published, and begin new lists?", flag="--yes")
     done = status_files.reconcile(opened, issuer.signer.public_key, folder, by=clerk.name, at=clock.now())
+    lost = register_log.take_over_log(here, opened, folder, clerk.name, passphrase_fd, clock.now())
     registers.remember(here, folder, opened.publication())
     talk.say(
-        f"Taken over: {done.entries} entries, {done.lists} unknown lists; {done.closed} lists closed. "
-        "Publish now: cityid register publish DIR"
+        f"Taken over: {done.entries} entries, {done.lists} unknown lists, {lost} actions of the log; "
+        f"{done.closed} lists closed. Publish now: cityid register publish DIR"
     )
     if json_:
-        talk.give({"entries": done.entries, "lists": done.lists, "closed": done.closed})
+        talk.give({"entries": done.entries, "lists": done.lists, "closed": done.closed, "actions": lost})

@@ -204,6 +204,9 @@ class MemoryRegister:
     def claims(self, number: str) -> bytes:
         return b""
 
+    def actions(self, number: str) -> tuple[Event, ...]:
+        raise NotImplementedError
+
     def sequence(self) -> int:
         raise NotImplementedError
 

@@ -205,6 +205,14 @@ class StoredRegister(Store):
             yield from map(event_of, page)
             after = page[-1][0 if order == "id" else 7]
 
+    def actions(self, number: str) -> tuple[Event, ...]:
+        with self.sql.read() as link:
+            found = link.execute(
+                f"SELECT {EVENT} FROM events WHERE card = ? ORDER BY id",  # noqa: S608
+                (card_of(link, number),),
+            ).fetchall()
+        return tuple(map(event_of, found))
+
     def sequence(self) -> int:
         while True:
             # In slices: nobody who issues waits long.

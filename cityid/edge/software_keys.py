@@ -101,6 +101,7 @@ class Use(StrEnum):
     HOLDER = "holder"
     DID_UPDATE = "did-update"
     SERVICE = "service"
+    LOG = "log"
 
 
 @dataclass(frozen=True, slots=True)

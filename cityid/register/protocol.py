@@ -221,6 +221,10 @@ class Register(Protocol):
         """Actions in their order, read a page at a time."""
         ...
 
+    def actions(self, number: str) -> tuple[Event, ...]:
+        """What was done about one row, oldest first. Refused `register.unknown_number`."""
+        ...
+
     def sequence(self) -> int:
         """Give each action that has none its position in the log, in their order. How many the log has."""
         ...
