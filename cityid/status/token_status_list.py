@@ -105,28 +105,39 @@ def build(values: Mapping[int, int], *, bits: int, size: int, smallest: bool = F
         raise Misuse("status_list.size", size=size, limit=limits.STATUS_LIST * 8 // bits)
     data = bytearray((size * bits + 7) // 8)
     if values:
-        for index in (min(values), max(values)):
-            if not 0 <= index < size:
-                raise Misuse("status_list.entry", index=index, value=values[index])
-        for value in (min(values.values()), max(values.values())):
-            if not 0 <= value < 1 << bits:
-                index = next(index for index, found in values.items() if found == value)
-                raise Misuse("status_list.entry", index=index, value=value)
-        _fill(data, values, bits)
+        _fill(data, values, bits, size)
     # Runs only (RFC 1951 has no other name for it): `level` then changes nothing.
     level, strategy = (9, zlib.Z_DEFAULT_STRATEGY) if smallest else (6, zlib.Z_RLE)
     packer = zlib.compressobj(level, zlib.DEFLATED, zlib.MAX_WBITS, 9, strategy)
     return Packed(bits, packer.compress(data) + packer.flush())
 
 
-def _fill(data: bytearray, values: Mapping[int, int], bits: int) -> None:
-    if bits == 1:
-        for index, value in values.items():
-            data[index >> 3] |= value << (index & 7)
-        return
-    for index, value in values.items():
-        place = index * bits
-        data[place >> 3] |= value << (place & 7)
+def _fill(data: bytearray, values: Mapping[int, int], bits: int, size: int) -> None:
+    found = set(values.values())
+    for value in found:
+        if not 0 <= value < 1 << bits:
+            index = next(index for index, each in values.items() if each == value)
+            raise Misuse("status_list.entry", index=index, value=value)
+    # That no index is too great is ordinarily seen by there being no such byte, which costs nothing.
+    lowest = min(values)
+    try:
+        if bits == 1 and found == {1}:
+            # the common list, where most of the time goes: entries that are revoked, and nothing else
+            for index in values:
+                data[index >> 3] |= _MASKS[index & 7]
+        else:
+            for index, value in values.items():
+                place = index * bits
+                data[place >> 3] |= value << (place & 7)
+        outside = bool(size * bits & 7) and max(values) >= size
+    except IndexError:
+        outside = True
+    if lowest < 0 or outside:
+        index = lowest if lowest < 0 else max(values)
+        raise Misuse("status_list.entry", index=index, value=values[index])
+
+
+_MASKS: Final = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
 def issue(

@@ -161,8 +161,14 @@ class TestCompressedByteArray:
 
     def test_what_does_not_fit(self) -> None:
         assert build({9: 3}, bits=2, size=10).unpack()[9] == 3
-        for index in (10, -1):
-            assert raised(build, {index: 1, 5: 1}, bits=2, size=10) == "status_list.entry"
+        for bits, size in ((2, 10), (2, 12), (1, 10), (1, 16), (8, 4)):
+            assert build({size - 1: 1, 0: 1}, bits=bits, size=size).unpack()[size - 1] == 1
+            for value in (0, 1):
+                for index in (size, size + 1, 10**9, -1, -size, -(10**9)):
+                    with pytest.raises(CityIdError) as caught:
+                        build({index: value, 2: 1}, bits=bits, size=size)
+                    assert caught.value.code == "status_list.entry"
+                    assert caught.value.problem.facts == {"index": index, "value": value}
         for value in (4, -1):
             with pytest.raises(CityIdError) as caught:
                 build({1: 0, 9: value, 2: 3}, bits=2, size=10)
