@@ -7,6 +7,7 @@ member, `cityid`.
 from __future__ import annotations
 
 import hashlib
+import hmac
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -238,7 +239,7 @@ def _check_proof(
     payload = json.Fields(json.read(token.payload, where=f"{where}.payload"), f"{where}.payload")
     if payload.text("aud") != issuer:
         raise Refused("proof.audience", where=payload.at("aud"), spec=spec, found=payload.text("aud"), expected=issuer)
-    if payload.text("nonce") != nonce:
+    if not hmac.compare_digest(payload.text("nonce").encode("utf-8"), nonce.encode("utf-8")):
         raise Refused("proof.nonce", where=payload.at("nonce"), spec=spec)
     if "iss" in payload:  # a client identifier, and whoever holds a pre-authorized code has none
         raise Refused("proof.client", where=payload.at("iss"), spec=spec)

@@ -382,6 +382,12 @@ class TestD17Sizes:
 
 
 class TestD18TwoKeys:
+    def test_d18_twin_either(self) -> None:
+        assert served(city()).key("k", Purpose.ASSERTION) == multikey.read(P256)
+        entry = city()["verificationMethod"][0] | {"type": "JsonWebKey", "publicKeyJwk": jwk.write(multikey.read(P256))}
+        del entry["publicKeyMultibase"]
+        assert served(city(verificationMethod=[entry])).key("k", Purpose.ASSERTION) == multikey.read(P256)
+
     @pytest.mark.parametrize("body", [P256, SECP256K1])
     def test_d18_both(self, body: str) -> None:
         entry = city()["verificationMethod"][0] | {"publicKeyJwk": jwk.write(multikey.read(body))}
@@ -396,6 +402,10 @@ class TestD19DidUrls:
         with pytest.raises(Malformed) as error:
             dereference(CITY + rest).run(no_network)
         assert error.value.code == "did.url_not_plain"
+
+    def test_d19_twin(self) -> None:
+        answer = Response(200, {"content-type": "application/json"}, json.write(city()), AT)
+        assert dereference(f"{CITY}#k").run(lambda _: answer).key() == multikey.read(P256)
 
     def test_d19_two_fragments(self) -> None:
         with pytest.raises(Malformed) as error:

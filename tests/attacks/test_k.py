@@ -9,6 +9,8 @@ import hashlib
 import json
 import logging
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -139,7 +141,13 @@ def test_k09_rsa() -> None:
     assert code(jwk.read, {"kty": "RSA", "n": "AQAB", "e": "AQ"}) == "key.unsupported"
 
 
-@pytest.mark.parametrize("number", [0, 1, FIELD, FIELD + 1, FIELD - 1])
+U_OF_ORDER_EIGHT = (
+    0x00B8495F16056286FDB1329CEB8D09DA6AC49FF1FAE35616AEB8413B7C7AEBE0,
+    0x57119FD0DD4E22D8868E1C58C45C44045BEF839C55B1D0B1248C50A3BC959C5F,
+)
+
+
+@pytest.mark.parametrize("number", [0, 1, FIELD, FIELD + 1, FIELD - 1, *U_OF_ORDER_EIGHT])
 def test_k10_zero_secret(number: int) -> None:
     keyring = MemoryKeyring()
     mine = keyring.agreement(keyring.create(Algorithm.X25519))
@@ -156,6 +164,38 @@ def test_k11_chance() -> None:
             assert not {"random", "uuid", "numpy"} & {name.split(".")[0] for name in names}, path
     keyring = MemoryKeyring()
     assert len({keyring.create(Algorithm.EDDSA) for _ in range(1000)}) == 1000
+
+
+FORKED = """
+import os, sys
+sys.path[:0] = {path!r}
+from cityid.edge.software_keys import MemoryKeyring
+from cityid.jose import sd_jwt_issue
+from cityid.keys import Algorithm
+from tests.sd_jwts import ISSUER, issue
+frame = sd_jwt_issue.frame([("a",), ("b",)], decoys=2)
+def drawn():
+    made = issue({{"a": 1, "b": 2}}, frame, ISSUER, header={{"typ": "x"}})
+    return [*made.disclosures, MemoryKeyring().create(Algorithm.ES256).thumbprint.encode()]
+for text in drawn():  # before the fork, so that a state would be shared
+    os.write(1, text + b"\\n")
+children = []
+for _ in range(4):
+    child = os.fork()
+    if child == 0:
+        os.write(1, b"".join(text + b"\\n" for _ in range(50) for text in drawn()))
+        os._exit(0)
+    children.append(child)
+sys.exit(max(os.waitpid(child, 0)[1] for child in children))
+"""
+
+
+def test_k11_workers_that_were_forked_draw_nothing_twice() -> None:
+    done = subprocess.run([sys.executable, "-W", "error", "-c", FORKED.format(path=sys.path)], capture_output=True,
+                          timeout=60, check=False)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert len(lines) == len(set(lines)) == 3 + 4 * 50 * 3
 
 
 class TestK12Import:

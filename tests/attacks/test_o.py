@@ -8,11 +8,12 @@ import hashlib
 import hmac
 import inspect
 import json
+import re
 import socket
 import time
+import zlib
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
@@ -20,11 +21,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from cityid import limits
+from cityid.cards import check_proofs
 from cityid.edge.software_keys import MemoryKeyring
 from cityid.errors import CityIdError, Misuse
+from cityid.formats.sd_jwt_vc import SD_JWT_VC
 from cityid.jose import jws, key_binding, sd_jwt
 from cityid.keys import Algorithm, PublicKey, jwk
 from cityid.keys.algorithms import ORDERS, der_signature
+from cityid.status import token_status_list
+from tests.paths import TREE
 from tests.sd_jwts import (
     AUDIENCE,
     CNF,
@@ -199,6 +204,17 @@ def test_o14_another_serialisation() -> None:
     assert jws.read_json(jws.general(found), typ=None) == found
 
 
+def test_o14_never_any_signature() -> None:
+    """RFC 9901 §8.1 lets an SD-JWT carry several signatures: the first is judged, whatever the others are."""
+    ours, theirs = (jws.general(jws.read_compact(signed({}, by, TYP), typ=TYP)) for by in (ISSUER, OTHER))
+    for first, second, expected in ((theirs, ours, "signature.invalid"), (ours, theirs, "")):
+        read = sd_jwt.read_json({**first, "signatures": first["signatures"] + second["signatures"]}, typ=TYP)
+        if expected:
+            assert code(jws.check, read.jws, ISSUER.public_key) == expected
+        else:
+            jws.check(read.jws, ISSUER.public_key)
+
+
 def test_o16_a_polyglot() -> None:
     found = jws.read_compact(signed({}), typ=None)
     document = json.dumps(jws.flattened(found))
@@ -232,20 +248,32 @@ ENTRY_POINTS: dict[str, tuple[str, Callable[[str], object]]] = {
     "sd_jwt dc+sd-jwt": ("dc+sd-jwt", _issued("dc+sd-jwt")),
     f"sd_jwt {TYP}": (TYP, _issued(TYP)),
     "key binding": ("kb+jwt", lambda text: check(WHOLE + text)),
+    "card": ("dc+sd-jwt", lambda text: SD_JWT_VC.read(f"{text}~".encode())),
+    "shown card": ("dc+sd-jwt", lambda text: SD_JWT_VC.read_presentation(f"{text}~".encode())),
+    "key proof": (
+        "openid4vci-proof+jwt",
+        lambda text: check_proofs([text], issuer=AUDIENCE, nonce=NONCE, copies=1, algorithms=tuple(Algorithm), at=NOW),
+    ),
+    "status list": ("statuslist+jwt", lambda text: token_status_list.read(text.encode(), "jwt")),
 }
 """Everything that takes a signed token, with the one `typ` it takes; later kinds are added here."""
 
 
-def _token_of(typ: str | None) -> str:
+def _token_of(typ: str | None, entry: str) -> str:
     """A token that every entry point would take, were it not for its `typ`."""
-    return bound(WHOLE, header={} if typ is None else {"typ": typ})[len(WHOLE) :]
+    header: dict[str, Any] = {"jwk": jwk.write(HOLDER.public_key), **({} if typ is None else {"typ": typ})}
+    packed = {"bits": 1, "lst": b64(zlib.compress(bytes(8)))}
+    claims: dict[str, Any] = {"vct": "urn:x", "sub": "https://id.lindau.example/1", "status_list": packed}
+    if entry != "key proof":  # which says who the client is by `iss`, and here is none
+        claims["iss"] = "https://id.lindau.example"
+    return bound(WHOLE, header=header, **claims)[len(WHOLE) :]
 
 
 @pytest.mark.parametrize("entry", sorted(ENTRY_POINTS))
 @pytest.mark.parametrize("typ", [*TYPES, None])
 def test_o21_only_the_diagonal_accepts(entry: str, typ: str | None) -> None:
     wanted, take = ENTRY_POINTS[entry]
-    text = _token_of(typ)
+    text = _token_of(typ, entry)
     if typ == wanted:
         assert take(text)
     else:
@@ -339,6 +367,9 @@ def test_o29_there_is_no_list_of_algorithms_to_forget() -> None:
     accept(signed({}), ISSUER.public_key)
 
 
+SECRET = re.compile(r"\b(nonce|passphrase|pre.authorized_code)\b")
+
+
 def test_o30_secrets_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
     compared: list[bytes] = []
     real = hmac.compare_digest
@@ -350,11 +381,15 @@ def test_o30_secrets_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(hmac, "compare_digest", spy)
     assert check(bound(WHOLE))
     assert NONCE.encode() in compared
-    # and never with == as well
-    source = Path(inspect.getfile(key_binding)).read_text("utf-8")
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Compare) and any(isinstance(op, ast.Eq | ast.NotEq) for op in node.ops):
-            assert "nonce" not in ast.unparse(node)
+    proof = _token_of("openid4vci-proof+jwt", "key proof")
+    compared.clear()
+    assert ENTRY_POINTS["key proof"][1](proof)
+    assert NONCE.encode() in compared
+    # and never with == as well, here or anywhere
+    for path in [*(TREE / "cityid").rglob("*.py"), *(TREE / "cli").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Compare) and any(isinstance(op, ast.Eq | ast.NotEq) for op in node.ops):
+                assert not SECRET.search(ast.unparse(node)), (path, ast.unparse(node))
     assert code(check, bound(WHOLE, nonce="x" + NONCE[1:])) == "binding.nonce"
 
 
