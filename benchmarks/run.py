@@ -40,6 +40,10 @@ CASES: dict[str, tuple[float, float]] = {
     "dcql.match-indexed": (0, 8_000),
     "did.key": (0, 0),
     "did.web": (0, 0),
+    "tsl.build": (2.5, 0),
+    "tsl.verify": (0.45, 0),
+    "tsl.lookup": (0, 1_000_000),
+    "tsl.check": (0, 0),
 }
 
 

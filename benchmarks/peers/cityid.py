@@ -16,17 +16,18 @@ from typing import Any
 from benchlib import Fixtures, damage_b64, must_fail, rotate
 
 import cityid
-from cityid import credential_type, did
+from cityid import credential_type, did, status
 from cityid import policy as policies
 from cityid import query as dcql
 from cityid.checks import Accepted, Outcome, Step
-from cityid.credential import Challenge, Credential, Draft, KeyRef, WebIssuer, Window
+from cityid.credential import Challenge, Credential, Draft, KeyRef, StatusRef, WebIssuer, Window
 from cityid.edge.signers import load
 from cityid.encoding import base64url
 from cityid.formats import FORMATS
 from cityid.formats.sd_jwt_vc import SD_JWT_VC
 from cityid.keys import Algorithm, Signer, jwk
 from cityid.plan import Request, Response
+from cityid.status import token_status_list
 
 KINDS = {"p256": Algorithm.ES256, "ed25519": Algorithm.EDDSA}
 STRANGERS = 1_500
@@ -310,6 +311,88 @@ def did_web(fx: Fixtures) -> Callable[[], Any]:
     return lambda: did.resolve(name).run(answer)
 
 
+# -- Token Status Lists --
+
+
+def _place(fx: Fixtures) -> WebIssuer:
+    return WebIssuer(fx.cred["issuer"], "issuer-1")
+
+
+def tsl_build(fx: Fixtures) -> Made:
+    """From the register's sparse entries to a signed token: set one by one, checked, compressed as runs."""
+    issuer, at, place = signer(fx, "issuer", "p256"), now(fx), _place(fx)
+    revoked = dict.fromkeys(fx.json("statuslist.json")["revoked"], 1)
+
+    def op() -> bytes:
+        packed = token_status_list.build(revoked, bits=1, size=1_000_000)
+        return token_status_list.issue(
+            packed, "https://status.city.example/1", issuer, signed_by=place, at=at, lifetime=timedelta(days=1),
+            ttl=timedelta(hours=1),
+        )  # fmt: skip
+
+    made = token_status_list.read(op(), "jwt")
+    made.check(issuer.public_key)
+    entries = made.entries()
+    assert sum(entries[index] for index in revoked) == len(revoked)
+    assert sum(byte.bit_count() for byte in entries.data) == len(revoked)
+    note = "run-length strategy, where the floor compresses at level 6"
+    return op, {"bytes": len(op()), "note": note}
+
+
+def tsl_verify(fx: Fixtures) -> Made:
+    """One fetched list, cold: read strictly, signature, subject, times, inflated, one entry."""
+    token, uri = fx.json("tsl_token.json")["token"].encode(), fx.json("tsl_token.json")["uri"]
+    key, at = signer(fx, "issuer", "p256").public_key, now(fx)
+    statuses = fx.json("statuslist.json")
+    following = rotate(statuses["probe"])
+
+    def check(raw: bytes, index: int) -> int:
+        read = token_status_list.read(raw, "jwt")
+        if read.uri != uri or read.exp is None or not read.iat <= at < read.exp:
+            raise AssertionError("another list, or of another time")
+        read.check(key)
+        return read.entries()[index]
+
+    revoked = set(statuses["revoked"])
+    assert all(check(token, index) == (index in revoked) for index in statuses["probe"][:3] + statuses["probe"][-3:])
+    must_fail(check, damage_b64(token.decode()).encode(), 0)
+    must_fail(check, damage_b64(token.decode(), 1).encode(), 0)
+    must_fail(check, token, 1_000_001)
+    return lambda: check(token, following()), {"note": "nothing remembered"}
+
+
+def tsl_lookup(fx: Fixtures) -> Made:
+    probe = fx.json("statuslist.json")["probe"]
+    entries = token_status_list.read(fx.json("tsl_token.json")["token"].encode(), "jwt").entries()
+    assert sum(entries[index] for index in probe) == 512
+
+    def op() -> None:
+        for index in probe:
+            entries[index]
+
+    return op, {"batch": len(probe)}
+
+
+def tsl_check(fx: Fixtures) -> Made:
+    """The whole STATUS step against a list that is known: asked for (from memory), hashed, judged, with its facts."""
+    uri, at = fx.json("tsl_token.json")["uri"], now(fx)
+    kept = Response(
+        200, {"content-type": token_status_list.JWT}, fx.json("tsl_token.json")["token"].encode(), at
+    )  # fmt: skip
+    trusted, place = policy(fx, "p256").trust, KeyRef(_place(fx))
+    revoked, probe = set(fx.json("statuslist.json")["revoked"]), fx.json("statuslist.json")["probe"]
+    following = rotate(probe)
+
+    def check(index: int) -> Any:
+        refs = (StatusRef("status_list", uri, index),)
+        return status.check(refs, place, trusted, status.Freshness(), at, required=True).run(lambda request: kept)
+
+    for index in probe[:4] + probe[-4:]:
+        found = check(index)
+        assert (found.outcome is Outcome.PASSED) == (index not in revoked), found
+    return lambda: check(following()), {"note": "a list that is known; its 19 kB are hashed each time"}
+
+
 CASES = {
     "sdjwt.issue.es256": issue("p256"),
     "sdjwt.issue.eddsa": issue("ed25519"),
@@ -322,4 +405,8 @@ CASES = {
     "dcql.match-indexed": match(indexed=True),
     "did.key": did_key,
     "did.web": did_web,
+    "tsl.build": tsl_build,
+    "tsl.verify": tsl_verify,
+    "tsl.lookup": tsl_lookup,
+    "tsl.check": tsl_check,
 }
