@@ -34,11 +34,12 @@ class _Pending:
     format: str
     wire_type: str
     keys: tuple[PublicKey, ...]
+    person: str = ME
 
     def write(self) -> bytes:
         return json.write({
             "issuer": self.issuer, "type": self.type, "format": self.format, "wire_type": self.wire_type,
-            "keys": [jwk.write(key) for key in self.keys],
+            "keys": [jwk.write(key) for key in self.keys], "person": self.person,
         })  # fmt: skip
 
     @classmethod
@@ -46,27 +47,33 @@ class _Pending:
         fields = json.Fields(json.read(data))
         keys = tuple(jwk.read(item, f"$.keys[{index}]") for index, item in enumerate(fields.array("keys")))
         names = [fields.text(name) for name in ("issuer", "type", "format", "wire_type")]
-        return cls(names[0], names[1], names[2], names[3], keys)
+        return cls(names[0], names[1], names[2], names[3], keys, fields.optional_text("person") or ME)
 
 
-def begin(offer: Offer, wallet: Wallet, at: datetime, *, formats: Mapping[str, Format] = FORMATS) -> CardRequest:
+def begin(
+    offer: Offer, wallet: Wallet, at: datetime, *, person: str = ME, formats: Mapping[str, Format] = FORMATS
+) -> CardRequest:
     """Answer an offer: a fresh key for each copy, proved for this issuer and this offer. Beginning the same offer again
-    proves the same keys again, because the first request may have been lost.
+    proves the same keys again, because the first request may have been lost. The cards will be `person`'s.
 
     Raises:
-        Refused: `offer.expired`, `accept.format`, `accept.algorithm`.
+        Refused: `offer.expired`, `accept.format`, `accept.algorithm`, `accept.other_person`, `wallet.unknown_person`.
         Unavailable: `store.*`.
     """
     if at >= offer.expires:
         raise Refused("offer.expired")
     if offer.format not in formats:
         raise Refused("accept.format", format=offer.format)
+    if person not in wallet.persons():
+        raise Refused("wallet.unknown_person", person=person)
     pending = _find(wallet, offer.id)
+    if pending is not None and pending.person != person:
+        raise Refused("accept.other_person", person=pending.person)
     if pending is None:
         if not offer.algorithms:
             raise Refused("accept.algorithm")
         keys = tuple(wallet.keyring.create(offer.algorithms[0]) for _ in range(offer.copies))
-        pending = _Pending(offer.issuer, offer.type, offer.format, offer.wire_type, keys)
+        pending = _Pending(offer.issuer, offer.type, offer.format, offer.wire_type, keys, person)
         wallet.remember_offer(offer.id, pending.write(), at)
     proofs = (prove(wallet.keyring.signer(key), issuer=offer.issuer, nonce=offer.nonce, at=at) for key in pending.keys)
     return CardRequest(offer.issuer, configuration(offer.type, offer.format), offer.code, tuple(proofs))
@@ -83,14 +90,13 @@ def accept(
     trusted: TrustList,
     at: datetime,
     *,
-    person: str = ME,
     formats: Mapping[str, Format] = FORMATS,
 ) -> Steps[Card]:
     """Judge every copy, then store them as one card: believed issuer, its key, its signature, of the type and issuer
     asked, each bound to another of the keys that were proved for this offer, valid now or later, equal to each other.
 
-    An issuer that is not trusted causes no traffic. Where anything is wrong nothing is stored, and the offer stays
-    pending.
+    They are the person's for whom the offer was begun. An issuer that is not trusted causes no traffic. Where
+    anything is wrong nothing is stored, and the offer stays pending.
 
     Raises (when run):
         Refused: `accept.*`; `trust.*`, `did.*`, `jws.alg`, `signature.invalid`.
@@ -114,7 +120,7 @@ def accept(
         _check_asked(copy, pending, at, where)
         issuer_name = yield from _believed(copy, form, trusted, at)
     _check_batch(copies)
-    return wallet.add(copies, at, issuer_name=issuer_name or pending.issuer, person=person, offer=cards.offer)
+    return wallet.add(copies, at, issuer_name=issuer_name or pending.issuer, person=pending.person, offer=cards.offer)
 
 
 def _check_asked(copy: Credential, pending: _Pending, at: datetime, where: str) -> None:

@@ -22,7 +22,7 @@ from cityid.errors import Malformed, Misuse, Problem, Refused
 from cityid.formats import FORMATS, Format
 from cityid.query import Match, Query, Unanswerable, lint
 from cityid.query import read as read_query
-from cityid.wallet import Card, Copy, Wallet
+from cityid.wallet import ME, Card, Copy, Wallet
 
 __all__ = [
     "AskedFor", "Consent", "Nothing", "Option", "Options", "Shown", "leaves", "options", "present",
@@ -153,11 +153,12 @@ class Shown:
 
 
 def options(
-    wallet: Wallet, query: Query, at: datetime, *, formats: Mapping[str, Format] = FORMATS
+    wallet: Wallet, query: Query, at: datetime, *, person: str = ME, formats: Mapping[str, Format] = FORMATS
 ) -> Options | Nothing:
-    """What the wallet can answer a query with, and what each answer would show. Signs nothing, uses nothing up."""
+    """What the wallet can answer a query with, and what each answer would show, from the cards of one person: those of
+    several are never mixed. Signs nothing, uses nothing up."""
     held: dict[int, tuple[Card, Credential]] = {}
-    for card in wallet.held():
+    for card in wallet.held(person=person):
         credential = card.credential
         held[id(credential)] = (card, credential)
 
@@ -246,7 +247,8 @@ def _reserve(option: Option, consent: Consent, wallet: Wallet, at: datetime) -> 
     return copy
 
 
-def sent(shown: Shown, to: str, wallet: Wallet, at: datetime) -> None:
-    """Write into the wallet's history what was shown to whom: the paths of the claims, never their values."""
+def sent(shown: Shown, to: str, wallet: Wallet, at: datetime, *, name: str = "", purpose: str = "") -> None:
+    """Write into the wallet's history what was shown to whom: the paths of the claims, never their values; and what the
+    service said of itself."""
     for option, copy in shown.copies:
-        wallet.shown(copy, to, tuple(path for path, _ in option.shows), at)
+        wallet.shown(copy, to, tuple(path for path, _ in option.shows), at, name=name, purpose=purpose)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import talk
-from .options import Force, Json, Out, PassphraseFd, Yes
+from .options import For, Force, Json, Out, PassphraseFd, Yes
 from .state import STATE
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def accept(
         str, typer.Argument(metavar="OFFER", help="An offer (file or link), or the cards that came back.")
     ],
     output: Out = None,
+    for_: For = "me",
     yes: Yes = False,
     passphrase_fd: PassphraseFd = None,
     force: Force = False,
@@ -46,11 +47,19 @@ def accept(
     if data.lstrip().startswith(b"{") and b'"credentials"' in data:
         _take(here, data, passphrase_fd, json_=json_)
     else:
-        _begin(here, data, output, passphrase_fd, yes=yes, force=force, json_=json_)
+        _begin(here, data, output, passphrase_fd, for_, yes=yes, force=force, json_=json_)
 
 
 def _begin(
-    here: Home, data: bytes, output: Path | None, passphrase_fd: int | None, *, yes: bool, force: bool, json_: bool
+    here: Home,
+    data: bytes,
+    output: Path | None,
+    passphrase_fd: int | None,
+    for_: str,
+    *,
+    yes: bool,
+    force: bool,
+    json_: bool,
 ) -> None:
     from cityid.accepting import begin
     from cityid.cards import Offer
@@ -71,10 +80,12 @@ def _begin(
         files.check_free(output, force=force)
     # The offer's own words for its issuer are nobody's proof: only the trust list names people.
     talk.say(f"{talk.named(names.get(offer.issuer, ''), offer.issuer)} offers: {talk.clean(offer.type)}")
+    if for_ != "me":
+        talk.say(f"  for {talk.clean(for_)}")
     if not yes:
         talk.agree("Answer with keys of this wallet?", flag="--yes")
     wallet = purse.opened(here, passphrase_fd)
-    request = begin(offer, wallet, clock.now()).write() + b"\n"
+    request = begin(offer, wallet, clock.now(), person=for_).write() + b"\n"
     if output is None or json_:
         talk.out(request.decode("utf-8").rstrip("\n"))
     if output is not None:
@@ -99,8 +110,10 @@ def _take(here: Home, data: bytes, passphrase_fd: int | None, *, json_: bool) ->
     if json_:
         talk.give({
             "card": card.id, "type": name, "wire_type": card.type, "issuer": card.issuer, "copies": card.copies_total,
+            "person": card.person,
             "valid_until": card.window.end.isoformat() if card.window.end else None,
         })  # fmt: skip
         return
     end = f", valid until {card.window.end:%d %b %Y %H:%M} UTC" if card.window.end else ""
-    talk.out(f"Added {talk.clean(name)} ({card.copies_total} single-use copies){end}.")
+    whose = "" if card.person == "me" else f" for {talk.clean(card.person)}"
+    talk.out(f"Added {talk.clean(name)}{whose} ({card.copies_total} single-use copies){end}.")

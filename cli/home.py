@@ -101,3 +101,19 @@ def _open(folder: Path, found: str, role: str | None) -> Home:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
         raise Misuse("home.syntax", file=str(file)) from None
     return Home(folder, found, config)
+
+
+def set_member(home: Home, name: str, value: str | None) -> None:
+    """Write one member of the home's file anew, before its tables, and leave every other line as it is; None removes
+    it."""
+    import re
+
+    from cityid.edge import files
+    from cityid.encoding import json
+
+    text = files.read_home_file(home.file).decode("utf-8")
+    head, bracket, rest = text.partition("\n[")
+    lines = [line for line in head.splitlines() if not re.match(rf"{name}\s*=", line)]
+    if value is not None:
+        lines.append(f"{name} = {json.write(value).decode('utf-8')}")
+    files.write(home.file, ("\n".join(lines) + "\n" + (bracket + rest if bracket else "")).encode("utf-8"), force=True)

@@ -49,6 +49,7 @@ Out = Annotated[
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite FILE.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Agree beforehand.")]
+For = Annotated[str, typer.Option("--for", metavar="NAME", callback=plain, help="For whom: a person of this wallet.")]
 PassphraseFd = Annotated[
     int | None,
     typer.Option("--passphrase-fd", metavar="N", help="Read the passphrase from file descriptor N instead of asking."),

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import talk
-from .options import Force, Json, Out, PassphraseFd, Yes
+from .options import For, Force, Json, Out, PassphraseFd, Yes
 from .state import STATE
 
 if TYPE_CHECKING:
     from cityid.presenting import AskedFor, Nothing, Option, Options
+    from cityid.query.purposes import Purpose
+
+    from .home import Home
 
 
 def register(app: typer.Typer) -> None:
@@ -29,6 +32,7 @@ def present(
     card: Annotated[
         list[str] | None, typer.Option("--card", metavar="CARD", help="Answer with this card, where several fit.")
     ] = None,
+    for_: For = "me",
     yes: Yes = False,
     again: Annotated[
         bool,
@@ -41,10 +45,12 @@ def present(
     """Show a service what it asks for, and no more. Lists exactly what would leave, then asks; the default is no."""
     from cityid import limits
     from cityid.edge import clock, files
+    from cityid.edge.messages import explain
     from cityid.encoding import json
-    from cityid.errors import Misuse
+    from cityid.errors import Misuse, Refused
     from cityid.presenting import Consent, Nothing, options, read_request, sent
     from cityid.presenting import present as sign
+    from cityid.wallet import hints
 
     from . import home, kinds, papers, purse
 
@@ -58,22 +64,31 @@ def present(
     here = home.find(STATE.home, "wallet")
     wallet = purse.opened(here, passphrase_fd)
     at = clock.now()
-    found = options(wallet, asked.query, at)
+    if for_ not in wallet.persons():
+        raise Refused("wallet.unknown_person", person=for_)
+    found = options(wallet, asked.query, at, person=for_)
     if isinstance(found, Nothing):
         raise talk.Stop(_nothing(found, json_=json_))
     chosen = _chosen(found, card or [])
     types, _ = kinds.known(here)
-    _tell(asked, found, chosen, {option.card.type: kinds.label(types, option.card.type) for option in chosen})
+    names = {option.card.type: kinds.label(types, option.card.type) for option in chosen}
+    purpose = _purpose(here, asked.purpose)
+    if for_ != "me":
+        talk.say(f"On behalf of {talk.clean(for_)}:")
+    over = _tell(asked, found, chosen, names, purpose)
     if yes:
         _covered(chosen, show or [])
     else:
-        talk.agree("Show this?", flag="--yes and --show CLAIM for each claim that may be shown")
+        question = "Show this, although it is more than is needed?" if over else "Show this?"
+        talk.agree(question, flag="--yes and --show CLAIM for each claim that may be shown")
     shown = sign(Consent(chosen, at, reuse=again), asked.challenge, wallet, at)
     message = asked.answer(shown) + b"\n"
     if output is not None:
         files.write(output, message, force=force, private=True)
         talk.say(f"Answer written to {talk.clean(output)}. It holds personal data.")
-    sent(shown, asked.audience, wallet, at)
+    sent(shown, asked.audience, wallet, at, name=asked.name, purpose=asked.purpose)
+    for problem in (hint for option in chosen for hint in hints(wallet.card(option.card.id), at)):
+        talk.say(f"note: {talk.clean(explain(problem).text)}")
     if output is None or json_:
         talk.out(json.write(json.read(message)).decode("utf-8"))
 
@@ -113,7 +128,23 @@ def _chosen(found: Options, cards: list[str]) -> tuple[Option, ...]:
     return tuple(chosen)
 
 
-def _tell(asked: AskedFor, found: Options, chosen: tuple[Option, ...], names: Mapping[str, str]) -> None:
+def _purpose(here: Home, words: str) -> Purpose | None:
+    """What the catalogue knows of the purpose that a service names."""
+    from cityid.edge import files
+    from cityid.edge.resources import schemas
+    from cityid.query import purposes
+
+    known = purposes.read((schemas() / "purposes.toml").read_bytes())
+    own = here.path("purposes.toml")
+    if own.is_file():
+        known = purposes.read(files.read_home_file(own), known)
+    return known.find(words)
+
+
+def _tell(
+    asked: AskedFor, found: Options, chosen: tuple[Option, ...], names: Mapping[str, str], purpose: Purpose | None
+) -> bool:
+    """Say who asks and what would leave; whether it is more than is needed."""
     from cityid.edge.messages import explain
     from cityid.encoding import paths
 
@@ -121,11 +152,16 @@ def _tell(asked: AskedFor, found: Options, chosen: tuple[Option, ...], names: Ma
     talk.say("  who asks is not proved: the request came as a file; only they can use the answer")
     for problem in found.warnings:
         talk.say(talk.bad(f"  TOO MUCH   {talk.clean(explain(problem).text)}"))
-    count = 0
+    count, over = 0, bool(found.warnings)
     for option in chosen:
         card = option.card
         left = f"{card.copies_left} of {card.copies_total} copies left"
         talk.say(f"  from {talk.clean(names[card.type])} by {talk.named(card.issuer_name, card.issuer)}, {left}")
+        wanted = [path for path, _ in option.shows if _chosen_by_asker(option, path)]
+        excess = purpose.excess(names[card.type], wanted) if purpose is not None else ()
+        for problem in excess:
+            talk.say(talk.bad(f"    TOO MUCH   {talk.clean(explain(problem).text)}"))
+        over = over or bool(excess)
         rows = [
             (talk.clean(paths.write(path)), talk.value(value)) for path, value in sorted(option.shows, key=_by_path)
         ]
@@ -143,6 +179,12 @@ def _tell(asked: AskedFor, found: Options, chosen: tuple[Option, ...], names: Ma
                 talk.bad("    LINKABLE   no unused copy is left: services could tell that it is you again (--again)")
             )
     talk.say(f"  {count} {'claim leaves' if count == 1 else 'claims leave'} this wallet.")
+    return over
+
+
+def _chosen_by_asker(option: Option, path: Any) -> bool:
+    """Could the claim have stayed hidden? What a card always shows, nobody asked for."""
+    return any(path[:length] in option.match.credential.hidden for length in range(1, len(path) + 1))
 
 
 def _by_path(shown: tuple[Any, Any]) -> str:

@@ -162,6 +162,14 @@ def agree(question: str, *, flag: str) -> None:
         raise PersonSaidNo
 
 
+def on_terminal_only(flag: str) -> None:
+    """Raises Misuse `talk.not_a_terminal`: `flag` says how to do without one."""
+    from cityid.errors import Misuse
+
+    if not on_terminal():
+        raise Misuse("talk.not_a_terminal", flag=flag)
+
+
 def secret(prompt: str, fd: int | None, *, again: bool = False) -> str:
     """A passphrase, from file descriptor `fd` where one is given (its first line), else asked on the terminal without
     echo; `again` is for a new one, which is asked twice and judged before anything is made for it.

@@ -15,7 +15,7 @@ City hall      issue      prepare a credential for a resident, then sign it for 
 
 Resident       accept     take an offered credential into the wallet
                present    show a service what it asks for, and no more
-               wallet     list, show                       what you hold
+               wallet     list, show, history, forget, person, passphrase, backup, restore
 
 Service        request    ask for a presentation
                verify     judge an answer, and say why
@@ -50,6 +50,8 @@ EXAMPLES = {
     "register search": "register search 4711",
     "register export": "register export --since 2026-01-01 -o issued.csv",
     "register statistics": "register statistics",
+    "register changed": "register changed people.csv --type residency --person id",
+    "register copy": "register copy postgresql://localhost/city",
     "register publish": "register publish /srv/www/status",
     "register reconcile": "register reconcile /srv/www/status",
     "register audit": "register audit --tiles /srv/www/status/log",
@@ -62,6 +64,13 @@ EXAMPLES = {
     "present": "present request.json -o answer.json",
     "wallet list": "wallet list",
     "wallet show": "wallet show 3f2a",
+    "wallet history": "wallet history",
+    "wallet forget": "wallet forget --before 2026-01-31",
+    "wallet person": "wallet person add Tom",
+    "wallet passphrase": "wallet passphrase",
+    "wallet code": "wallet code",
+    "wallet backup": "wallet backup /media/stick/wallet.age",
+    "wallet restore": "wallet restore /media/stick/wallet.age",
     "request": "request --policy policies/library.toml -o request.json",
     "verify": "verify answer.json --session request.json",
     "policy new": "policy new residency --claim age_over_18 --purpose 'library card' -o policies/library.toml",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -293,6 +293,19 @@ class WalletFile(Store):
     def _check_person(self, change: Change, name: str) -> None:
         if name != ME and not change.select("id = ?", (self._records.name(Sort.PERSON, name),)):
             raise Refused("wallet.unknown_person", person=name)
+
+    def everything(self) -> Iterator[tuple[Record, bytes]]:
+        """All records with their contents, as they are at one moment: what a backup is made of."""
+        for record in self._records.select("1 = 1", ()):
+            yield record, self._records.content(record)
+
+    def bound_elsewhere(self) -> tuple[Card, ...]:
+        """The cards that no key of this file signs for: theirs lie in a token."""
+        return tuple(card for card in self.held() if self._elsewhere(card))
+
+    def _elsewhere(self, card: Card) -> bool:
+        holder = card.credential.holder
+        return holder is not None and not self._keyring.is_here(holder)
 
     def remember_offer(self, id: str, value: bytes, at: datetime) -> None:
         about = {"id": id, "value": base64url.encode(value), "at": numeric(at)}

@@ -56,6 +56,11 @@ class WalletKeyring:
         """Whether the private half of `key` is here, or in the token."""
         return bool(change.select("id = ?", (self._records.name(Sort.KEY, key.thumbprint),)))
 
+    def is_here(self, key: PublicKey) -> bool:
+        """Whether the private half of `key` is in the file."""
+        record = self._records.find(self._records.name(Sort.KEY, key.thumbprint))
+        return record is not None and "secret" in json.read_object(self._records.content(record))
+
     def remove(self, key: PublicKey, change: Change) -> None:
         """Erase a key that no card needs any more. What lies in a token stays there."""
         for record in change.select("id = ?", (self._records.name(Sort.KEY, key.thumbprint),)):

@@ -287,9 +287,12 @@ class Change:
     def select(self, where: str, values: tuple[object, ...]) -> list[Record]:
         return self._records.select(where, values, self._rows)
 
-    def add(self, sort: Sort, content: bytes, *, id: bytes = b"", parent: bytes = NOBODY) -> Record:
-        """Raises sqlite3.IntegrityError for an id that is there already: look first."""
-        new = Record(0, id or self._records.entropy(ID), sort, parent, 0, 1, b"")
+    def add(
+        self, sort: Sort, content: bytes, *, id: bytes | str = b"", parent: bytes = NOBODY, state: int = 0
+    ) -> Record:
+        """Raises sqlite3.IntegrityError for an id that is there already: look first. A text is the record's name."""
+        place = self._records.name(sort, id) if isinstance(id, str) else id or self._records.entropy(ID)
+        new = Record(0, place, sort, parent, state, 1, b"")
         new = self._records.seal(new, content)
         done = self._rows.execute(
             "INSERT INTO records (id, sort, parent, state, version, sealed) VALUES (?, ?, ?, ?, ?, ?)",

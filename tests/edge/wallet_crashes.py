@@ -86,8 +86,12 @@ def steps(path: Path, key: bytes) -> list[Callable[[], object]]:
     def first() -> str:
         return next(iter(wallet().held())).id
 
+    def begin() -> None:
+        held.append(opened(path, key))
+        cards.append(first())
+
     return [
-        lambda: (held.append(opened(path, key)), cards.append(first())),
+        begin,
         lambda: wallet().keyring.create(Algorithm.EDDSA),
         lambda: wallet().add(FIXED, AT),
         lambda: wallet().reserve(cards[0], AT),
