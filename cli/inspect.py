@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
+from unicodedata import category, normalize
 
 import typer
 
@@ -178,8 +179,11 @@ def _tell(name: str, value: Any, depth: int) -> None:
     pad = "  " * depth
     if isinstance(value, Mapping):
         talk.out(f"{pad}{talk.clean(name, 80)}")
+        alike = _alike(value)
         for inner, below in value.items():
             _tell(str(inner), below, depth + 1)
+            if inner in alike:
+                talk.out(f"{pad}    this name looks like another one beside it")
     elif isinstance(value, list) and any(isinstance(one, Mapping | list) for one in value):
         for index, one in enumerate(value):
             _tell(f"{name} {index + 1}", one, depth)
@@ -187,6 +191,17 @@ def _tell(name: str, value: Any, depth: int) -> None:
         talk.out(f"{pad}{talk.clean(name, 80)}  {', '.join(_text(one) for one in value) or 'none'}")
     elif value is not None:
         talk.out(f"{pad}{talk.clean(name, 80)}  {_text(value)}")
+
+
+def _alike(names: Iterable[str]) -> set[str]:
+    """Those of `names` that a reader cannot tell from another of them. They stay distinct: nothing is normalised."""
+    if all(name.isascii() and name.isprintable() for name in names):
+        return set()
+    seen: dict[str, list[str]] = {}
+    for name in names:
+        plain = "".join(char for char in normalize("NFKC", name) if category(char) not in ("Cc", "Cf"))
+        seen.setdefault(plain, []).append(name)
+    return {name for group in seen.values() if len(group) > 1 for name in group}
 
 
 def _text(value: Any) -> str:

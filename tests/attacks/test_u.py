@@ -177,6 +177,15 @@ class TestU01U02WhatATerminalObeys:
         town.write("fine.json", json.dumps({fine: fine}))
         assert town.must("inspect fine.json").splitlines()[1] == f"  {fine}  {fine}"
 
+    @pytest.mark.parametrize("other", ["cafe\u0301", "caf\u00e9\u200d", "caf\u00e9\x00"])
+    def test_j09_names_that_look_alike_are_marked(self, town: Town, other: str) -> None:
+        town.write("alike.json", json.dumps({"a": {"caf\u00e9": 1, other: 2, "b": 3}}))
+        said = town.must("inspect alike.json").splitlines()
+        assert said.count("      this name looks like another one beside it") == 2
+        assert [line[:5] for line in said[2:]] == ["    c", "     ", "    c", "     ", "    b"]
+        town.write("alike.json", json.dumps({"a": {"caf\u00e9": 1, "b": {other: 2}}}))
+        assert "looks like" not in town.must("inspect alike.json")
+
     def test_u02_towers_of_marks_are_cut(self, town: Town) -> None:
         town.write("tower.json", json.dumps({"a": "x" + "\u0301" * 1000}))
         said = town.must("inspect tower.json")
