@@ -271,10 +271,8 @@ def verify_subtree_consistency(
     while fn != sn and (sn & 1 or sn == tn):
         fn, sn, tn = fn >> 1, sn >> 1, tn >> 1
     rest = iter(proof)
-    seed = subtree_root if fn == sn else next(rest, None)
-    if seed is None:
-        raise Refused("merkle.proof_length", spec="RFC 9162 §2.1.4.2", count=0)
-    old = new = seed
+    # Without a proof there is nothing to begin with, and too little to come to an end.
+    old = new = subtree_root if fn == sn else next(rest, EMPTY_ROOT)
     for sibling in rest:
         if tn == 0:
             raise Refused("merkle.proof_length", spec="RFC 9162 §2.1.4.2", count=len(proof))

@@ -352,6 +352,7 @@ class TestSignedNote:
             (lambda data: b"", "note.shape"),
             (lambda data: data.replace(b"\xe2\x80\x94", b"\xe2\x80\x93"), "note.signature_line"),
             (lambda data: data.replace(b"\xe2\x80\x94", b"-"), "note.signature_line"),
+            (lambda data: data.replace(b"\xe2\x80\x94 ", b""), "note.signature_line"),
             (lambda data: data.replace(b"\xe2\x80\x94 id", b"\xe2\x80\x94  id"), "note.name"),
             (lambda data: data.replace(b"/log ", b"/log"), "note.signature_line"),
             (lambda data: data.replace(b"/log ", b"/l+g "), "note.name"),

@@ -28,6 +28,7 @@ from cityid.register import Event
 from cityid.register.leaves import commitment, opening, pseudonym, read_opening
 from cityid.register.sequencer import root_at
 from tests.logs import AT, LATER, LOG, ORIGIN, SIGNER, lived, opened, sign
+from tests.registers import OpenRegister
 
 EVENT = Event(7, "issue", "maria", AT, {"number": "R-2026-000001", "by": "jo", "copies": 2}, b"s" * 32)
 
@@ -337,6 +338,7 @@ class TestOutsiders:
         problems = audit_files(folder, LOG).findings
         told = {"tile/entries/001": "audit.entry", "tile/0/000": "audit.entry", "tile/0/002.p": "audit.entry"}
         assert problems[0].code == told.get(name, "audit.file")
+        assert "audit.other_tree" not in {problem.code for problem in problems}  # what follows from it is not told
         path.write_bytes(good[:-1])
         assert audit_files(folder, LOG).findings[0].code == "audit.file"
         path.unlink()
@@ -495,7 +497,8 @@ class TestAfterARestore:
             publish(register, SIGNER, ORIGIN, folder, "maria", AT)
             with register.sql.write() as link:
                 link.execute("UPDATE events SET leaf = ? WHERE position = 260", (b"x" * 32,))
-            assert [dict(problem.facts) for problem in differences(register, folder, LOG)] == [{"position": 260}]
+            (problem,) = differences(register, folder, LOG)
+            assert (problem.code, dict(problem.facts)) == ("audit.other_entry", {"position": 260})
             assert list(differences(register, folder / "none", LOG)) == []
 
 
@@ -505,3 +508,48 @@ def test_e5_the_folder_cannot_be_written(tmp_path: Path) -> None:
         many(register, 1, "a")
         assert code(publish, register, SIGNER, ORIGIN, tmp_path / "file" / "below", "maria", AT) == "file.not_found"
         assert publish(register, SIGNER, ORIGIN, tmp_path / "below", "maria", AT).size == 1
+
+
+class TestOnEveryDatabase:
+    @pytest.mark.parametrize(
+        ("statement", "told"),
+        [
+            ("UPDATE cards SET type = 'x' WHERE id = 3", ("cards", "R-2026-000003")),
+            ("UPDATE copies SET holder = 'x' WHERE card = 10 AND position = 0", ("copies", "R-2026-000010 copy 1")),
+            ("UPDATE entries SET value = 0 WHERE value = 1", ("entries", None)),
+            ("UPDATE changes SET why = 'x' WHERE id = 1", ("changes", "1")),
+            ("UPDATE lists SET used = 0 WHERE id = 1", ("lists", "1")),
+            ("UPDATE batches SET clerk = 'x' WHERE id = 4", ("batches", "4")),
+            ("UPDATE events SET clerk = 'jo' WHERE id = 4", ("events", "4")),
+            ("UPDATE keys SET label = 'x'", ("keys", "thumbprint-0")),
+            ("UPDATE clerks SET rights = 'administer' WHERE name = 'maria'", ("clerks", "maria")),
+            ("UPDATE counters SET last = 3 WHERE name = '2026'", ("counters", "2026")),
+            ("UPDATE checkpoints SET at = 3", ("checkpoints", None)),
+            ("DELETE FROM clerks WHERE name = 'maria'", ("clerks", "maria")),
+            ("DELETE FROM events WHERE id = 4", ("events", "4")),
+        ],
+    )
+    def test_r14(self, open_register: OpenRegister, statement: str, told: tuple[str, str | None]) -> None:
+        register = open_register(list_size=64, claims_key=bytes(32))
+        lived(register)
+        sign(register)
+        assert audit(register, LOG).findings == ()
+        with register.sql.write() as link:
+            assert link.execute(statement).rowcount == 1
+        problem, *more = audit(register, LOG).findings
+        assert problem.facts["table"] == told[0]
+        assert told[1] in (None, problem.facts["row"])
+        assert not more or told[0] == "events"  # then also what it remembered
+
+    def test_published_and_erased(self, open_register: OpenRegister, tmp_path: Path) -> None:
+        register = open_register(list_size=64, claims_key=bytes(32))
+        lived(register)
+        many(register, 300, "many")
+        publish(register, SIGNER, ORIGIN, tmp_path / "log", "maria", AT)
+        assert audit_files(tmp_path / "log", LOG).content
+        with register.batch("jo", "erase", LATER) as batch:
+            assert batch.erase_salts(LATER) > 300
+        publish(register, SIGNER, ORIGIN, tmp_path / "log", "maria", LATER)
+        assert audit(register, LOG).findings == ()
+        assert audit_files(tmp_path / "log", LOG).content
+        assert [event.kind for event in register.actions("R-2026-000001")] == []
