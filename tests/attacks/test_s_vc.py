@@ -180,6 +180,21 @@ class TestMetadata:
         assert web_key(net, "https://user:pw@id.lindau.example") == "trust.web_issuer"
         assert net.asked == []
 
+    def test_o04_a_key_in_the_header_under_an_unknown_kid(self) -> None:
+        """The key is the issuer's own by name, or there is none; what the header brings is not looked at."""
+        net = Net({URL: json.dumps({"issuer": WEB, "jwks": json.loads(jwks(ISSUER))}).encode()})
+        for kid, code in (
+            ("issuer-2", "trust.no_such_key"),
+            ("../issuer-1", "trust.no_such_key"),
+            ("issuer-1", "passed"),
+        ):
+            text = jws.sign({"typ": "dc+sd-jwt", "kid": kid, "jwk": jwk.write(OTHER.public_key)},
+                            json.dumps(payload()).encode(), OTHER)  # fmt: skip
+            credential = SD_JWT_VC.read(f"{text}~".encode())
+            assert code_of(functools.partial(trust.key(credential.signed_by[0]).run, net)) == code
+            (check,) = SD_JWT_VC.check_issued(credential, {credential.signed_by[0]: ISSUER.public_key}, NOW)
+            assert outcome(check) == "signature.invalid"
+
     def test_s31_path_with_trailing_slash(self) -> None:
         issuer = f"{WEB}/tenant/"
         net = Net(
