@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import register_files, register_log, talk
+from . import register_files, register_log, register_move, talk
 from .options import Force, Json, named, plain
 from .registers import By, ClerkFd
 
@@ -54,6 +54,8 @@ def register(app: typer.Typer) -> None:
     group.command("statistics")(statistics)
     group.command("publish")(register_files.publish)
     group.command("reconcile")(register_files.reconcile)
+    group.command("changed")(register_move.changed)
+    group.command("copy")(register_move.copy)
     group.command("audit")(register_log.audit)
     group.command("prove")(register_log.prove)
     group.command("erase-salts")(register_log.erase_salts)

@@ -285,10 +285,14 @@ class TestStatus:
         check_change(Status.SUSPENDED, Status.VALID)
 
     def test_what_cannot_be_set(self, register: StoredRegister) -> None:
-        one, _ = offered(register).status
+        one, two = offered(register).status
         with register.batch("jo", "1", AT) as batch:
             with pytest.raises(Refused) as error:
                 batch.set_status([replace(one, index=(one.index + 1) % 64, uri="https://x")], 1, "x", "jo")
+            assert code(error) == "register.unknown_entry"
+            taken = {one.index, two.index}
+            with pytest.raises(Refused) as error:
+                batch.set_status([replace(one, index=min(set(range(64)) - taken))], 1, "x", "jo")
             assert code(error) == "register.unknown_entry"
             for value in (4, -1):
                 with pytest.raises(Misuse) as misuse:

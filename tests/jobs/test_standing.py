@@ -9,7 +9,7 @@ import pytest
 from cityid.edge.database import StoredRegister
 from cityid.errors import Refused
 from cityid.register import Issued, State, Status
-from cityid.register.standing import of_device, of_holder, set_standing
+from cityid.register.standing import check, of_device, of_holder, set_standing
 from tests.jobs.test_register import AT, TYPE, code, entry, offered
 from tests.jobs.test_register_keeps import does
 
@@ -77,6 +77,8 @@ class TestWhat:
         row = register.find(row.number)
         assert (row.state, row.why, row.values) == (State.WITHDRAWN, "why", (0, 0))
         assert refused(register, [row], Status.INVALID) == "register.wrong_state"
+        with pytest.raises(Refused, match=r"register\.wrong_state"):
+            check(row, Status.INVALID)  # before anybody is asked
 
     def test_what_has_no_status(self, register: StoredRegister) -> None:
         def work(batch: Any) -> Any:
