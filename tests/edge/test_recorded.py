@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -50,6 +51,15 @@ def test_failures_are_replayed() -> None:
     with pytest.raises(Unavailable) as error:
         resolve("did:web:nobody.example").run(Replay(record))
     assert (error.value.code, error.value.problem.facts) == ("net.name", {"host": "nobody.example"})
+
+
+def test_what_was_fetched_ahead_stays_so() -> None:
+    for ahead in (False, True):
+        recorder = Recorder(lambda request, ahead=ahead: replace(DOCUMENT, ahead=ahead))  # type: ignore[misc]
+        first = recorder(Request("GET", URL))
+        data = recorder.record(AT).write()
+        assert (b'"ahead"' in data) is ahead
+        assert Replay(read_record(data))(Request("GET", URL)) == first
 
 
 def test_any_bytes_survive() -> None:

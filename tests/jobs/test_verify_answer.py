@@ -105,10 +105,10 @@ class TestSessions:
             verdict = desk.judge(token, asked)
             assert isinstance(verdict, AnswerRejected)
             assert verdict.undecided
-            assert verdict.reason.code == "status.kind_not_built"
+            assert verdict.reason.code == "net.offline"
             with pytest.raises(Refused) as refused:
                 verdict.require()
-            assert refused.value.code == "status.kind_not_built"
+            assert refused.value.code == "net.offline"
 
     def test_a_fault_gives_it_back(self, town: Town) -> None:
         desk = town.desk(
