@@ -1,0 +1,211 @@
+"""Keys in a PKCS#11 token, tried with SoftHSM (PKCS#11 2.40, RFC 7512)."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from cityid.edge import pkcs11
+from cityid.edge.pkcs11 import Pkcs11Keyring, Uri, read_uri
+from cityid.edge.software_keys import Use
+from cityid.errors import CityIdError, Misuse, Refused, Unavailable
+from cityid.keys import Algorithm, Keyring, Signer
+from tests import hsm
+
+AT = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
+
+
+def code(error: pytest.ExceptionInfo[CityIdError]) -> str:
+    return error.value.code
+
+
+class TestUri:
+    def test_rfc_7512(self) -> None:
+        assert read_uri("pkcs11:token=city-hall") == Uri(token="city-hall")
+        assert read_uri("pkcs11:token=City%20Hall;serial=01;slot-id=7?module-path=/a/b.so") == Uri(
+            token="City Hall", serial="01", slot=7, module="/a/b.so"
+        )
+        assert read_uri("pkcs11:model=m;manufacturer=x") == Uri(model="m", manufacturer="x")
+        assert str(read_uri("pkcs11:token=a;serial=1")) == "pkcs11:token=a;serial=1"
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "pkcs11:", "pkcs11:token", "pkcs11:token=", "pkcs11:token=a;token=b", "pkcs11:colour=a", "file:token=a",
+            "pkcs11:token=a?colour=b", "pkcs11:token=a;slot-id=x", "pkcs11:token=a?module-path=", "",
+            "pkcs11:slot-id=\u0661",
+        ],
+    )  # fmt: skip
+    def test_what_names_no_token(self, text: str) -> None:
+        with pytest.raises(Misuse) as error:
+            read_uri(text)
+        assert code(error) == "keys.token_uri"
+
+    @pytest.mark.parametrize("text", ["pkcs11:token=a?pin-value=1234", "pkcs11:token=a?pin-source=/etc/pin"])
+    def test_w14_no_pin_in_a_uri(self, text: str) -> None:
+        read_uri(text.partition("?")[0])
+        with pytest.raises(Misuse) as error:
+            read_uri(text)
+        assert code(error) == "keys.pin_in_uri"
+        assert "1234" not in str(error.value.problem)
+
+
+@pytest.fixture(scope="module")
+def tokens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """SoftHSM sees the tokens that are there when it is loaded, so all of them are made first."""
+    hsm.configure(tmp_path_factory.mktemp("softhsm"))
+    return iter([hsm.new_token(f"token-{number}") for number in range(12)])
+
+
+@pytest.fixture
+def uri(tokens: Iterator[str]) -> str:
+    return next(tokens)
+
+
+@pytest.fixture
+def ring(uri: str) -> Iterator[Pkcs11Keyring]:
+    opened = Pkcs11Keyring(uri, hsm.PIN)
+    yield opened
+    opened.close()
+
+
+@hsm.needs_softhsm
+class TestToken:
+    @pytest.mark.parametrize("algorithm", [Algorithm.ES256, Algorithm.ES384, Algorithm.EDDSA])
+    def test_signs_and_stays_inside(self, ring: Pkcs11Keyring, uri: str, algorithm: Algorithm) -> None:
+        assert isinstance(ring, Keyring)
+        key = ring.create(algorithm, label="issuer-1", uses=(Use.ISSUER,), created=AT)
+        signer = ring.signer(key)
+        assert isinstance(signer, Signer)
+        assert signer.public_key == key
+        for message in (b"", b"message", b"m" * 5000):
+            key.verify(signer.sign(message), message)
+        import pkcs11 as p11
+
+        private = ring._keys[key]
+        assert private[p11.Attribute.SENSITIVE] is True
+        assert private[p11.Attribute.EXTRACTABLE] is False
+        with pytest.raises(p11.exceptions.PKCS11Error):
+            _ = private[p11.Attribute.VALUE]
+        records = ring.records()
+        ring.close()  # a process logs into a token once
+        again = Pkcs11Keyring(uri, hsm.PIN)
+        assert again.keys() == (key,)
+        assert again.records() == records
+        assert again.find("issuer-1").uses == {Use.ISSUER}
+        key.verify(again.signer_for(key, Use.ISSUER, AT).sign(b"m"), b"m")
+        again.close()
+
+    def test_one_use_and_an_end(self, ring: Pkcs11Keyring, uri: str) -> None:
+        key = ring.create(Algorithm.ES256, label="a", uses=(Use.ISSUER,))
+        with pytest.raises(Refused) as other:
+            ring.signer_for(key, Use.STATUS, AT)
+        assert code(other) == "key.other_use"
+        ring.end(key, AT)
+        ring.signer_for(key, Use.ISSUER, AT)
+        with pytest.raises(Refused) as ended:
+            ring.signer_for(key, Use.ISSUER, AT + timedelta(seconds=1))
+        assert code(ended) == "key.ended"
+        with pytest.raises(Refused) as several:
+            ring.create(Algorithm.ES256, uses=(Use.ISSUER, Use.STATUS))
+        assert code(several) == "key.several_uses"
+        ring.create(Algorithm.ES256, uses=(Use.ISSUER, Use.STATUS), shared=True)
+        ring.close()
+        again = Pkcs11Keyring(uri, hsm.PIN)
+        assert again.find("a").not_after == AT
+        again.close()
+
+    def test_what_it_has_not(self, ring: Pkcs11Keyring) -> None:
+        key = ring.create(Algorithm.ES256, label="a")
+        with pytest.raises(Misuse) as taken:
+            ring.create(Algorithm.ES256, label="a")
+        assert code(taken) == "keys.label_taken"
+        with pytest.raises(Misuse) as kind:
+            ring.create(Algorithm.ML_DSA_44)
+        assert code(kind) == "keys.token_algorithm"
+        with pytest.raises(Misuse) as label:
+            ring.find("b")
+        assert code(label) == "keys.unknown_label"
+        from tests import sd_jwts
+
+        stranger = sd_jwts.HOLDER.public_key
+        for use in (lambda: ring.signer(stranger), lambda: ring.end(stranger, AT)):
+            with pytest.raises(Misuse) as unknown:
+                use()
+            assert code(unknown) == "keys.unknown"
+        assert ring.signer(key).public_key == key
+        assert f"'{hsm.PIN}'" not in repr(ring) + repr(ring.signer(key)) + str(vars(ring))
+
+    def test_a_wrong_pin_and_a_token_that_is_not_there(self, ring: Pkcs11Keyring, uri: str) -> None:
+        ring.close()
+        with pytest.raises(Refused) as wrong:
+            Pkcs11Keyring(uri, "9999")
+        assert code(wrong) == "keys.pin_wrong"
+        with pytest.raises(Unavailable) as gone:
+            Pkcs11Keyring(uri.replace("token=", "token=not-"), hsm.PIN)
+        assert code(gone) == "keys.unavailable"
+        for other in (";serial=77", ";model=other", ";manufacturer=other", ";slot-id=99"):
+            with pytest.raises(Unavailable) as differs:
+                Pkcs11Keyring(uri.replace("?", other + "?"), hsm.PIN)
+            assert code(differs) == "keys.unavailable"
+        Pkcs11Keyring(uri.replace("?", ";model=SoftHSM%20v2?"), hsm.PIN).close()
+
+    def test_a_token_that_goes_away(self, ring: Pkcs11Keyring) -> None:
+        key = ring.create(Algorithm.ES256)
+        signer = ring.signer(key)
+        signer.sign(b"m")
+        ring._session.close()
+        with pytest.raises(Unavailable) as error:
+            signer.sign(b"m")
+        assert code(error) == "keys.unavailable"
+        ring.close()
+        ring.close()
+
+    def test_not_across_a_fork_or_by_copy(self, ring: Pkcs11Keyring, monkeypatch: pytest.MonkeyPatch) -> None:
+        key = ring.create(Algorithm.ES256)
+        with pytest.raises(Misuse) as copied:
+            pickle.dumps(ring)
+        assert code(copied) == "keys.not_copied"
+        process = os.getpid()
+        monkeypatch.setattr(os, "getpid", lambda: process + 1)
+        with pytest.raises(Unavailable):
+            ring.signer(key).sign(b"m")
+        monkeypatch.undo()
+        ring.signer(key).sign(b"m")
+
+    def test_what_others_keep_in_the_token(self, ring: Pkcs11Keyring, uri: str) -> None:
+        import pkcs11 as p11
+
+        key = ring.create(Algorithm.ES256, label="ours")
+        ring._session.generate_keypair(p11.KeyType.RSA, 2048, store=True, label="theirs", id=b"1")
+        data = {
+            p11.Attribute.CLASS: p11.ObjectClass.DATA,
+            p11.Attribute.APPLICATION: "cityid",
+            p11.Attribute.TOKEN: True,
+        }
+        ring._session.create_object({**data, p11.Attribute.VALUE: b"not JSON", p11.Attribute.LABEL: "x"})
+        ring.close()
+        again = Pkcs11Keyring(uri, hsm.PIN)
+        assert again.keys() == (key,)
+        again.close()
+
+
+def test_without_the_extra_or_a_module(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with monkeypatch.context() as patch:
+        patch.setitem(__import__("sys").modules, "pkcs11", None)
+        with pytest.raises(Unavailable) as error:
+            Pkcs11Keyring("pkcs11:token=a", "1")
+        assert (code(error), error.value.problem.facts["extra"]) == ("install.extra", "hsm")
+    pytest.importorskip("pkcs11")
+    with pytest.raises(Unavailable) as none:
+        Pkcs11Keyring(f"pkcs11:token=a?module-path={tmp_path}/none.so", "1")
+    assert code(none) == "keys.unavailable"
+    monkeypatch.setattr(pkcs11, "MODULES", ())
+    with pytest.raises(Unavailable) as module:
+        Pkcs11Keyring("pkcs11:token=a", "1")
+    assert code(module) == "keys.no_module"
