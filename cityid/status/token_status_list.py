@@ -113,18 +113,19 @@ def build(values: Mapping[int, int], *, bits: int, size: int, smallest: bool = F
 
 
 def _fill(data: bytearray, values: Mapping[int, int], bits: int, size: int) -> None:
-    found = set(values.values())
-    for value in found:
-        if not 0 <= value < 1 << bits:
-            index = next(index for index, each in values.items() if each == value)
-            raise Misuse("status_list.entry", index=index, value=value)
+    # The common list, where most of the time goes: entries that are revoked, and nothing else.
+    plain = bits == 1 and list(values.values()).count(1) == len(values)
+    if not plain:
+        for value in set(values.values()):
+            if not 0 <= value < 1 << bits:
+                index = next(index for index, each in values.items() if each == value)
+                raise Misuse("status_list.entry", index=index, value=value)
     # That no index is too great is ordinarily seen by there being no such byte, which costs nothing.
-    lowest = min(values)
+    lowest, masks = min(values), _MASKS
     try:
-        if bits == 1 and found == {1}:
-            # the common list, where most of the time goes: entries that are revoked, and nothing else
+        if plain:
             for index in values:
-                data[index >> 3] |= _MASKS[index & 7]
+                data[index >> 3] |= masks[index & 7]
         else:
             for index, value in values.items():
                 place = index * bits
