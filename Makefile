@@ -27,7 +27,7 @@ help:
 	@echo "make coverage  the tests, with branch coverage and its floors"
 	@echo "make mutants   remove checks one at a time; a test must notice   make mutants ARGS=--all"
 	@echo "make interop   talk to other people's software (needs node)"
-	@echo "make bench     speed, as ratios to the bare cryptography"
+	@echo "make bench     speed, as ratios to the bare cryptography; make bench-register  the register as it grows"
 	@echo "make fuzz      the properties with many examples; make soak  the walks, over and over (MINUTES=10)"
 
 # --- environments: a stamp file each, so that the second run is quick -------------------------------------------------
@@ -91,6 +91,10 @@ docs: $(VENV)/.check
 
 bench: $(VENV)/.test
 	$(BIN)/python benchmarks/run.py $(ARGS)
+
+.PHONY: bench-register
+bench-register: $(VENV)/.test
+	$(BIN)/python benchmarks/register.py $(ARGS)
 
 mutants: $(VENV)/.test
 	$(BIN)/python -P tests/mutants.py $(ARGS)
