@@ -72,6 +72,7 @@ def list_(file: ListFile = None, json_: Json = False) -> None:
             {
                 "issuer": entry.subject, "mechanism": entry.mechanism, "types": list(entry.types), "name": entry.name,
                 "since": entry.since, "until": entry.until, "status": entry.status,
+                "status_issuer": entry.status_issuer, "status_lists": list(entry.status_lists),
             }
             for entry in found.entries
         ])  # fmt: skip
