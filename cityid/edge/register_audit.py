@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from cityid.edge.register_actions import SALT
-from cityid.edge.register_marks import COLUMNS, LETTERS, Row, facts_of, marks_of, rows_about
+from cityid.edge.register_marks import COLUMNS, LETTERS, NAMED, Row, facts_of, named, rows_about
 from cityid.edge.register_rows import EPOCH, marks, pages
 from cityid.edge.register_store import StoredRegister
 from cityid.edge.sql import Link
@@ -24,7 +24,7 @@ from cityid.errors import CityIdError, Fact, Problem
 from cityid.log import Checkpoint, Frontier, Verifier, leaf_hash, merkle, note
 from cityid.log.checkpoint import open_signed
 from cityid.register import Event
-from cityid.register.leaves import MARK, commitment
+from cityid.register.leaves import commitment
 
 __all__ = ["Audited", "audit"]
 
@@ -336,8 +336,8 @@ class _Audit:
         found; one that is new while another is lost from its table was changed."""
         if facts_of(last.salt, rows)["row"] == last.row:
             return
-        then = [last.marks[at : at + MARK] for at in range(0, len(last.marks), MARK)]
-        now = marks_of(last.salt, rows)
+        then = [last.marks[at : at + NAMED] for at in range(0, len(last.marks), NAMED)]
+        now = named(last.salt, rows)
         lost = Counter(one[0] for one in (Counter(then) - Counter(now)).elements())
         new = [row for one, row in zip(now, rows, strict=True) if one not in then] if then else []
         for row in new:

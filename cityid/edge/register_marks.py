@@ -14,9 +14,10 @@ from typing import Any, Final
 from cityid.edge.register_rows import marks, pages
 from cityid.edge.sql import Link
 from cityid.encoding import base64url, json
-from cityid.register.leaves import MARK, mark, row_of
+from cityid.errors import Malformed
+from cityid.register.leaves import MARK, marks_of, row_of
 
-__all__ = ["COLUMNS", "LETTERS", "Row", "facts_of", "marks_of", "rows_about", "single"]
+__all__ = ["COLUMNS", "LETTERS", "NAMED", "Row", "facts_of", "named", "rows_about", "single"]
 
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "lists": ("id", "uri", "bits", "size", "used", "version", "open", "published", "published_at"),
@@ -35,12 +36,16 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "clerks": ("name", "department", "rights", "types", "secret", "since", "until"),
 }  # fmt: skip
 """What is marked of each table: all of it."""
+_BLOBS: Final = {"batches": (2,), "cards": (13, 19), "checkpoints": (2,)}
+"""Where bytes are, behind the name of the table."""
 _KEY: Final = {"lists": "id", "batches": "id", "checkpoints": "size", "keys": "thumbprint", "clerks": "name"}
 LETTERS: Final = {
     "batches": "b", "cards": "c", "changes": "h", "checkpoints": "t", "clerks": "k", "copies": "p", "entries": "e",
     "keys": "y", "lists": "l", "moved": "m",
 }  # fmt: skip
-_NAMED: Final = 64
+NAMED: Final = 1 + MARK * 4 // 3
+"""Characters of a mark in the fact `marks`."""
+_MOST: Final = 64
 """Rows about one thing whose marks are kept one by one: the changes of a card that is suspended daily are not."""
 
 
@@ -54,7 +59,13 @@ class Row:
 
     @classmethod
     def of(cls, table: str, values: Sequence[Any], name: object) -> Row:
-        return cls(table, str(name), json.write([table, *map(_plain, values)]))
+        cells = [table, *values]
+        for at in _BLOBS.get(table, ()):
+            cells[at] = _plain(cells[at])
+        try:
+            return cls(table, str(name), json.write(cells))
+        except Malformed:  # somebody put bytes where there were none
+            return cls(table, str(name), json.write([*map(_plain, cells)]))
 
 
 def _plain(value: Any) -> Any:
@@ -138,13 +149,21 @@ def _list(link: Link, list_id: int) -> list[Row]:
 
 def facts_of(salt: bytes, rows: Sequence[Row], prefix: str = "") -> dict[str, str]:
     """What an action remembers of rows: `row` over all of them, and `marks` to tell them apart."""
-    found = [mark(salt, row.data) for row in rows]
+    found = marks_of(salt, [row.data for row in rows])
     facts = {f"{prefix}row": row_of(found)}
-    if len(found) <= _NAMED:
-        facts[f"{prefix}marks"] = "".join(marks_of(salt, rows))
+    if len(found) <= _MOST:
+        facts[f"{prefix}marks"] = "".join(_named(rows, found))
     return facts
 
 
-def marks_of(salt: bytes, rows: Iterable[Row]) -> list[str]:
-    """The marks one by one, each behind a letter for its table."""
-    return [LETTERS[row.table] + base64url.encode(mark(salt, row.data))[: MARK - 1] for row in rows]
+def named(salt: bytes, rows: Sequence[Row]) -> list[str]:
+    """The marks as the fact `marks` has them: each NAMED characters, the first a letter for its table."""
+    return _named(rows, marks_of(salt, [row.data for row in rows]))
+
+
+def _named(rows: Sequence[Row], found: Sequence[bytes]) -> list[str]:
+    text = base64url.encode(b"".join(one[:MARK] for one in found))
+    return [
+        LETTERS[row.table] + text[at : at + NAMED - 1]
+        for at, row in zip(range(0, len(text), NAMED - 1), rows, strict=True)
+    ]

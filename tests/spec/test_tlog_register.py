@@ -71,6 +71,14 @@ class TestLeaves:
         }  # fmt: skip
         assert commitment(EVENT) == hashlib.sha256(key + jcs.canonical(event)).digest()
 
+    @pytest.mark.parametrize("name", ["plain", "umlaut ü", "astral \U0001f600", "private \ue000"])
+    def test_canonical_whatever_facts_are_called(self, name: str) -> None:
+        """RFC 8785 §3.2.3 sorts names by UTF-16 code units."""
+        event = replace(EVENT, facts={name: 'a"\\\x7f\u2028\n', "\ufb33": 2, "z": -1})
+        entry, shown = read_opening(opening(event))
+        assert entry == commitment(event)
+        assert shown["facts"] == event.facts
+
     def test_two_equal_actions_are_different_entries(self) -> None:
         with opened() as register:
             many(register, 2, "two")
@@ -96,6 +104,7 @@ class TestLeaves:
             (b'{"event":{},"key":7}', "log.opening"),
             (b'{"event":7,"key":"AAAA"}', "log.opening"),
             (b'{"event":{},"key":"AAAA"}', "log.opening"),
+            (b'{"event":7,"key":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}', "log.opening"),
             (b'{"event":{},"key":"*"}', "base64url.length"),
             (opening(EVENT)[:-1] + b',"more":1}', "log.opening"),
         ],
