@@ -656,6 +656,8 @@ class TestFile:
             (one(status_issuer='"http://status.example"'), "trust_file.web", "issuer[0].status_issuer"),
             (one(status_lists='"https://x.example"'), "trust_file.wrong_type", "issuer[0].status_lists"),
             (one(status_lists="[1]"), "trust_file.wrong_type", "issuer[0].status_lists"),
+            (one(status_lists="1"), "trust_file.wrong_type", "issuer[0].status_lists"),
+            (one(status_lists='{"https://x.example" = 1}'), "trust_file.wrong_type", "issuer[0].status_lists"),
             (one(status_lists='["http://x.example"]'), "trust_file.wrong_type", "issuer[0].status_lists"),
             (one(status_lists='["https://x.example/ 1"]'), "trust_file.wrong_type", "issuer[0].status_lists"),
             (one(since='"2026-01-01"'), "trust_file.wrong_type", "issuer[0].since"),
