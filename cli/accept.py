@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import talk
-from .options import For, Force, Json, Out, PassphraseFd, Yes
+from .options import For, Force, Json, Out, PassphraseFd, PinFd, Yes
 from .state import STATE
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def accept(
     for_: For = "me",
     yes: Yes = False,
     passphrase_fd: PassphraseFd = None,
+    pin_fd: PinFd = None,
     force: Force = False,
     json_: Json = False,
 ) -> None:
@@ -47,7 +48,7 @@ def accept(
     if data.lstrip().startswith(b"{") and b'"credentials"' in data:
         _take(here, data, passphrase_fd, json_=json_)
     else:
-        _begin(here, data, output, passphrase_fd, for_, yes=yes, force=force, json_=json_)
+        _begin(here, data, output, passphrase_fd, pin_fd, for_, yes=yes, force=force, json_=json_)
 
 
 def _begin(
@@ -55,6 +56,7 @@ def _begin(
     data: bytes,
     output: Path | None,
     passphrase_fd: int | None,
+    pin_fd: int | None,
     for_: str,
     *,
     yes: bool,
@@ -84,7 +86,7 @@ def _begin(
         talk.say(f"  for {talk.clean(for_)}")
     if not yes:
         talk.agree("Answer with keys of this wallet?", flag="--yes")
-    wallet = purse.opened(here, passphrase_fd)
+    wallet = purse.opened(here, passphrase_fd, pin_fd=pin_fd)
     request = begin(offer, wallet, clock.now(), person=for_).write() + b"\n"
     if output is None or json_:
         talk.out(request.decode("utf-8").rstrip("\n"))

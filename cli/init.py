@@ -64,7 +64,7 @@ def city(
         str, typer.Option("--algorithm", help="Of the issuer's key: ES256, ES384, EdDSA, ML-DSA-44, ...")
     ] = "ES256",
     keys: Annotated[
-        str, typer.Option("--keys", callback=plain, help="Where keys are kept: file:NAME.")
+        str, typer.Option("--keys", callback=plain, help="Where keys are kept: file:NAME, or pkcs11:token=LABEL.")
     ] = "file:keys.sealed",
     register_: Annotated[
         str,
@@ -86,14 +86,14 @@ def city(
     from cityid.edge import clock, files
     from cityid.edge.city_secret import CitySecret
     from cityid.edge.postgres import is_postgres
-    from cityid.edge.software_keys import FileKeyring, Use
+    from cityid.edge.software_keys import Use
     from cityid.encoding import json
     from cityid.errors import Malformed, Misuse
     from cityid.register import Key
 
     from . import registers
     from .home import Home
-    from .keys import FIRST, algorithm_named, file_of
+    from .keys import FIRST, algorithm_named, make
 
     place = _place(folder)
     kind = algorithm_named(algorithm)
@@ -115,10 +115,7 @@ def city(
     }
     # Opened first: a database that does not answer should leave no half of a home behind.
     opened = registers.register_of(Home(place, "city", config)) if register_ else None
-    ring_file = file_of(place, keys)
-    passphrase = talk.secret("Passphrase for the city's keys", passphrase_fd, again=True)
-    place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    ring = FileKeyring.new(ring_file, passphrase)
+    ring = make(place, keys, passphrase_fd)
     at = clock.now()
     key = ring.create(kind, label=FIRST, uses=(Use.ISSUER,), created=at)
     made = jwk.create(key) if did == "jwk" else did
@@ -165,17 +162,24 @@ def _zone(name: str) -> None:
 
 def wallet(
     folder: Folder = None,
+    keys: Annotated[
+        str, typer.Option("--keys", callback=plain, help="Where keys are made: in the wallet, or pkcs11:token=LABEL.")
+    ] = "",
     passphrase_fd: PassphraseFd = None,
     json_: Json = False,
 ) -> None:
     """Make a wallet: one encrypted file for cards and keys."""
+    from cityid.edge.pkcs11 import read_uri
     from cityid.edge.wallet_file import WalletFile
 
     place = _place(folder)
+    if keys:
+        read_uri(keys)
     passphrase = talk.secret("Passphrase for the wallet", passphrase_fd, again=True)
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     WalletFile.create(place / "wallet.sqlite", passphrase).close()
-    _keep(place, "wallet.toml", "# A wallet. Cards and keys lie encrypted in wallet.sqlite.\n")
+    where = f"keys = {_quoted(keys)}\n" if keys else ""
+    _keep(place, "wallet.toml", f"# A wallet. Cards and keys lie encrypted in wallet.sqlite.\n{where}")
     talk.say(
         f"Made {talk.clean(place / 'wallet.toml')}. Without its passphrase nobody can open it, and nobody can help."
     )

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from . import talk
+from .key_rotate import rotate
 from .options import Force, Json, PassphraseFd, named, one_line, plain
 from .state import STATE
 
@@ -20,6 +21,7 @@ def register(app: typer.Typer) -> None:
     group.command("list")(list_)
     group.command("show")(show)
     group.command("certify")(certify)
+    group.command("rotate")(rotate)
     app.add_typer(group, name="key")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from cityid.errors import Malformed, Misuse
 
@@ -13,8 +13,11 @@ from .state import STATE
 
 if TYPE_CHECKING:
     from cityid.credential import KeyRef
+    from cityid.edge.pkcs11 import Pkcs11Keyring
     from cityid.edge.software_keys import FileKeyring
     from cityid.keys import Algorithm
+
+    CityKeyring: TypeAlias = FileKeyring | Pkcs11Keyring
 
 FIRST = "issuer-1"
 
@@ -42,10 +45,46 @@ def file_of(place: Path, uri: str) -> Path:
     return place / name
 
 
-def opened(home: Home, passphrase_fd: int | None) -> FileKeyring:
-    """The keyring of a home, opened with its passphrase."""
+TOKEN = "pkcs11:"
+
+
+def token(uri: str, pin_fd: int | None) -> Pkcs11Keyring:
+    """The keyring in a token, opened with its PIN until the command ends.
+
+    Raises:
+        Misuse: `keys.token_uri`, `keys.pin_in_uri`, `talk.*`. Refused: `keys.pin_wrong`, `keys.pin_locked`.
+        Unavailable: `keys.unavailable`, `keys.no_module`, `install.extra`.
+    """
+    from cityid.edge.pkcs11 import Pkcs11Keyring, read_uri
+
+    place = read_uri(uri)
+    ring = Pkcs11Keyring(place, talk.secret(f"PIN for token {talk.clean(place.token or place)}", pin_fd))
+    STATE.opened.callback(ring.close)
+    return ring
+
+
+def make(place: Path, uri: str, passphrase_fd: int | None) -> CityKeyring:
+    """A new keyring file under a passphrase that is set now, or a token that is there."""
     from cityid.edge.software_keys import FileKeyring
 
+    if uri.startswith(TOKEN):
+        return token(uri, passphrase_fd)
+    file = file_of(place, uri)
+    passphrase = talk.secret("Passphrase for the city's keys", passphrase_fd, again=True)
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return FileKeyring.new(file, passphrase)
+
+
+def opened(home: Home, passphrase_fd: int | None) -> CityKeyring:
+    """The keyring of a home, opened with its passphrase, or its token's PIN."""
+    from cityid.edge.software_keys import FileKeyring
+
+    uri = home.text("keys")
+    if uri.startswith(TOKEN):
+        if uri not in STATE.known:
+            STATE.opened.callback(STATE.known.clear)
+            STATE.known[uri] = token(uri, passphrase_fd)
+        return STATE.known[uri]  # type: ignore[no-any-return]
     file = file_of(home.folder, home.text("keys"))
     # Kept until the command ends: a passphrase is asked once, and a descriptor is read once.
     if str(file) not in STATE.known:

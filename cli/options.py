@@ -54,6 +54,10 @@ PassphraseFd = Annotated[
     int | None,
     typer.Option("--passphrase-fd", metavar="N", help="Read the passphrase from file descriptor N instead of asking."),
 ]
+PinFd = Annotated[
+    int | None,
+    typer.Option("--pin-fd", metavar="N", help="Read the PIN of the token with the keys from file descriptor N."),
+]
 Record = Annotated[
     Path | None, typer.Option("--record", metavar="FILE", help="Keep what was judged, and what was fetched.")
 ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import talk
-from .options import For, Force, Json, Out, PassphraseFd, Yes
+from .options import For, Force, Json, Out, PassphraseFd, PinFd, Yes
 from .state import STATE
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def present(
         typer.Option("--again", help="Use a copy again where no unused one is left; services could compare notes."),
     ] = False,
     passphrase_fd: PassphraseFd = None,
+    pin_fd: PinFd = None,
     force: Force = False,
     json_: Json = False,
 ) -> None:
@@ -62,7 +63,7 @@ def present(
     with papers.expected(data, "request"):
         asked = read_request(data)
     here = home.find(STATE.home, "wallet")
-    wallet = purse.opened(here, passphrase_fd)
+    wallet = purse.opened(here, passphrase_fd, pin_fd=pin_fd)
     at = clock.now()
     if for_ not in wallet.persons():
         raise Refused("wallet.unknown_person", person=for_)

@@ -11,9 +11,35 @@ from .state import STATE
 
 if TYPE_CHECKING:
     from cityid.edge.wallet_file import WalletFile
+    from cityid.keys import Algorithm, Keyring, PublicKey, Signer
 
 
-def opened(home: Home, passphrase_fd: int | None, *, typed: bool = False) -> WalletFile:
+class _Token:
+    """A token that is opened when a key of it is needed: to look into a wallet, nobody has to insert it."""
+
+    def __init__(self, uri: str, pin_fd: int | None) -> None:
+        self._uri = uri
+        self._pin_fd = pin_fd
+        self._ring: Keyring | None = None
+
+    def _opened(self) -> Keyring:
+        from . import keys
+
+        if self._ring is None:
+            self._ring = keys.token(self._uri, self._pin_fd)
+        return self._ring
+
+    def create(self, algorithm: Algorithm) -> PublicKey:
+        return self._opened().create(algorithm)
+
+    def signer(self, key: PublicKey) -> Signer:
+        return self._opened().signer(key)
+
+    def keys(self) -> tuple[PublicKey, ...]:
+        return self._opened().keys()
+
+
+def opened(home: Home, passphrase_fd: int | None, *, pin_fd: int | None = None, typed: bool = False) -> WalletFile:
     """The wallet of a home, opened until the command ends: with its passphrase, or, where none is given and the home
     says so, by the operating system's keyring, unless it has to be `typed`.
 
@@ -23,12 +49,13 @@ def opened(home: Home, passphrase_fd: int | None, *, typed: bool = False) -> Wal
     from cityid.edge.wallet_file import WalletFile
 
     path = home.path("wallet.sqlite")
+    token = _Token(home.text("keys"), pin_fd) if "keys" in home.config else None
     if not typed and passphrase_fd is None and home.config.get("unlock") == "keyring":
-        wallet = _by_keyring(path)
+        wallet = _by_keyring(path, token)
         if wallet is not None:
             return STATE.opened.enter_context(wallet)
     passphrase = talk.secret("Passphrase of this wallet", passphrase_fd)
-    return STATE.opened.enter_context(WalletFile.open(path, passphrase))
+    return STATE.opened.enter_context(WalletFile.open(path, passphrase, token=token))
 
 
 def kept_as(path: Path) -> str:
@@ -36,7 +63,7 @@ def kept_as(path: Path) -> str:
     return f"wallet {path.resolve()}"
 
 
-def _by_keyring(path: Path) -> WalletFile | None:
+def _by_keyring(path: Path, token: Keyring | None) -> WalletFile | None:
     from cityid.edge import os_keyring
     from cityid.edge.wallet_file import WalletFile
     from cityid.errors import Refused, Unavailable
@@ -49,6 +76,6 @@ def _by_keyring(path: Path) -> WalletFile | None:
     if secret is None:
         return None
     try:
-        return WalletFile.open_with(path, secret)
+        return WalletFile.open_with(path, secret, token=token)
     except Refused:  # the passphrase was changed elsewhere, or this is another wallet
         return None

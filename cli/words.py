@@ -24,7 +24,7 @@ Service        request    ask for a presentation
 
 Everyone       inspect    read any credential, request or key, believing nothing
                init       make a home: city, wallet or service
-               key        create, list, show, certify
+               key        create, list, show, certify, rotate
                did        create, resolve
                type       new, check, show, template
                demo       a city, three residents and three services, in a folder
@@ -87,6 +87,7 @@ EXAMPLES = {
     "key create": "key create issuer-2 --algorithm ES256",
     "key list": "key list",
     "key show": "key show issuer-1 --as multikey",
+    "key rotate": "key rotate",
     "key certify": "key certify root root -o root.pem",
     "did create": "did create web --key issuer-1 --host id.lindau.example -o did.json",
     "did resolve": "did resolve did:web:id.lindau.example",

@@ -80,6 +80,12 @@ SCOPE = (
     "cityid/edge/sql",
     "cityid/edge/status_files",
     "cityid/edge/software_keys",
+    "cityid/edge/wallet_file",
+    "cityid/edge/wallet_records",
+    "cityid/edge/wallet_keyring",
+    "cityid/edge/wallet_backup",
+    "cityid/edge/recovery_code",
+    "cityid/edge/pkcs11",
 )  # folders, or files without their .py
 # Where another exception says no as well: what the guarded fetcher will not do and what a damaged or downgraded file
 # is, and what a service may not write into its own files.
