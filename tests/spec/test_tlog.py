@@ -624,7 +624,7 @@ class TestProofFile:
 
 
 def test_an_independent_program_agrees() -> None:
-    """aics-tlog reads what we sign, and makes the proofs that we make."""
+    """aics-tlog reads what we sign, and makes the proofs that we make: in `.ci/run`, on Python 3.12 and later."""
     tlog = pytest.importorskip("aics_tlog", reason="aics-tlog is not installed (it needs Python 3.12)")
     entries = [b"entry %d" % number for number in range(70)]
     tree = tlog.MerkleTree(entries)
