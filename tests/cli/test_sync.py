@@ -10,20 +10,17 @@ from typing import Any
 
 import pytest
 
-from cityid.credential import DidUrl
 from cityid.edge import clock, http
-from cityid.edge.database import SqliteRegister
-from cityid.edge.software_keys import FileKeyring
 from cityid.errors import Unavailable
-from cityid.keys import Signer
 from cityid.plan import Request, Response
-from cityid.status.token_status_list import JWT, build, issue, write_aggregation
-from tests.cli.towns import ALWAYS, PASSPHRASE, Town
+from cityid.status.token_status_list import JWT
+from tests.cli.towns import ALWAYS, Town
 from tests.paths import TREE
 
 pytestmark = pytest.mark.kdf
 SHOWN = "--yes " + " ".join(f"--show {claim}" for claim in ("age_over_18", *ALWAYS))
 BASE = "https://id.lindau.example/status"
+ALL = f"{BASE}/aggregation.json"
 POLICY = """purpose = "kerbside check"
 [ask]
 type = "permit"
@@ -72,7 +69,7 @@ class Street(Town):
             (self.here / home / "types").mkdir(exist_ok=True)
             self.write(f"{home}/types/permit.json", json.dumps(kind))
         self.must(f"--home ada trust add {entry}")
-        self.must(f"--home inspector trust add {entry} --status-list {BASE}")
+        self.must(f"--home inspector trust add {entry} --status-list {ALL}")
         self.write("inspector/policies/card.toml", POLICY)
         self.must("--home city issue permit --claims ada.json --yes -o p.offer", secret=True)
         self.must("--home ada accept p.offer --yes -o p.request", secret=True)
@@ -81,25 +78,14 @@ class Street(Town):
         self.publish()
 
     def publish(self) -> None:
-        """Every list of the register, as the city signs it now, and the document that names them."""
-        signer, fragment = self.signer()
-        with SqliteRegister(self.here / "city/register.sqlite") as register:
-            for uri in register.lists():
-                bits = register.bits(uri)
-                packed = build(bits.values, bits=bits.bits, size=bits.size)
-                place = DidUrl("did:web:id.lindau.example", fragment)
-                self.answers[uri] = issue(
-                    packed, uri, signer, signed_by=place, at=self.now, lifetime=timedelta(days=1),
-                    ttl=timedelta(minutes=15),
-                )  # fmt: skip
-            named = write_aggregation(register.lists())
-        self.answers[BASE] = Response(200, {"content-type": "application/json"}, named, self.now)
-
-    def signer(self) -> tuple[Signer, str]:
-        ring = FileKeyring.open(self.here / "city/keys.sealed", PASSPHRASE)
-        (record,) = ring.records()
-        document = json.loads((self.here / "city/did.json").read_text("utf-8"))
-        return ring.signer(record.key), document["verificationMethod"][0]["id"].partition("#")[2]
+        """What the city publishes is served under its status URL; the CWT forms beside it nobody asks for."""
+        self.must("--home city register publish www", secret=True)
+        for file in filter(Path.is_file, (self.here / "www").iterdir()):
+            body = file.read_bytes()
+            if file.name == "aggregation.json":
+                self.answers[ALL] = Response(200, {"content-type": "application/json"}, body, self.now)
+            elif "." not in file.name:
+                self.answers[f"{BASE}/{file.name}"] = body
 
     def check(self, more: str = "") -> tuple[str, int]:
         self.questions += 1
@@ -130,7 +116,7 @@ def street(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Street]:
 def test_suspended_at_the_counter(street: Street) -> None:
     """Refused by an inspector who synced before (the status was known until then) and after (suspended); accepted again
     after it was restored."""
-    (uri,) = [place for place in street.answers if place != BASE]
+    (uri,) = [place for place in street.answers if place != ALL]
     said, status = street.check()
     assert status == 0, said
     assert "fetched now" in said
@@ -144,7 +130,7 @@ def test_suspended_at_the_counter(street: Street) -> None:
     synced = street.later(minutes=20)
     said, status = street.sync()
     assert status == 0, said
-    assert [line.split()[:3] for line in said.splitlines()] == [["ok", "aggregation", BASE], ["ok", "list", uri]]
+    assert [line.split()[:3] for line in said.splitlines()] == [["ok", "aggregation", ALL], ["ok", "list", uri]]
     assert f"holds until {street.now - timedelta(minutes=25) + timedelta(days=1):%d %b %Y %H:%M} UTC" in said
 
     street.online = False
@@ -220,7 +206,7 @@ def test_nothing_to_fetch(street: Street) -> None:
 def test_documents_fetched_ahead(street: Street) -> None:
     """An issuer whose keys are not pinned: they are fetched ahead too, and serve for as long as the policy says."""
     street.must("--home inspector trust remove did:web:id.lindau.example")
-    street.must(f"--home inspector trust add --did did:web:id.lindau.example --type permit --status-list {BASE}")
+    street.must(f"--home inspector trust add --did did:web:id.lindau.example --type permit --status-list {ALL}")
     document = (street.here / "city/did.json").read_bytes()
     url = "https://id.lindau.example/.well-known/did.json"
     street.answers[url] = Response(200, {"content-type": "application/did+json"}, document, street.now)
