@@ -121,3 +121,33 @@ class TestToken:
             if file.is_file() and file.name not in ("pin", "pass"):
                 assert f'"{hsm.PIN}"' not in file.read_bytes().decode("latin-1")
                 assert PASSPHRASE.encode() not in file.read_bytes()
+
+
+class TestPaper:
+    """At a terminal the recovery code is shown, and asked back from the paper."""
+
+    def backup(self, town: Town, right: bool) -> tuple[int, str]:
+        from tests.cli.terminal import Terminal
+
+        passphrase = str(town.write("pass", PASSPHRASE + "\n"))
+        terminal = Terminal.start(["--home", "ada", "wallet", "backup", f"{right}.age"], town.here, town.shell.env)
+        try:
+            terminal.expect("Passphrase of this wallet")
+            terminal.wait_for_silence(echo=False)
+            terminal.type(Path(passphrase).read_text())
+            terminal.expect("The code, from the paper")
+            terminal.wait_for_silence(echo=False)
+            code = next(word for word in terminal.seen.split() if len(word) == 39)
+            terminal.type((code if right else "4ESB-SVBE-STPM-61GT-SEX5-3XCE-BYE3-7A5Z") + "\n")
+            return terminal.end(), terminal.seen
+        finally:
+            terminal.close()
+
+    def test_asked_back(self, tmp_path: Path) -> None:
+        town = Town(tmp_path / "town")
+        town.must("init wallet ada", secret=True)
+        status, seen = self.backup(town, right=False)
+        assert (status, "recovery.other" in seen) == (1, True)
+        assert not (town.here / "False.age").exists()
+        assert self.backup(town, right=True)[0] == 0
+        assert (town.here / "True.age").stat().st_mode & 0o777 == 0o600
