@@ -153,8 +153,8 @@ def read(data: bytes) -> Note:
 
 
 def _signature(line: str) -> Signature:
-    name, gap, encoded = line.removeprefix(_DASH).partition(" ")
-    if not line.startswith(_DASH) or not gap:
+    name, _, encoded = line.removeprefix(_DASH).partition(" ")
+    if not line.startswith(_DASH):
         raise Malformed("note.signature_line", spec=SPEC)
     check_name(name)
     try:
