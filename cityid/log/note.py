@@ -153,8 +153,8 @@ def read(data: bytes) -> Note:
 
 
 def _signature(line: str) -> Signature:
-    name, _, encoded = line.removeprefix(_DASH).partition(" ")
-    if not line.startswith(_DASH):
+    name, gap, encoded = line.removeprefix(_DASH).partition(" ")
+    if not line.startswith(_DASH) or not gap:
         raise Malformed("note.signature_line", spec=SPEC)
     check_name(name)
     try:

@@ -355,6 +355,7 @@ class TestSignedNote:
             (lambda data: data.replace(b"\xe2\x80\x94 ", b""), "note.signature_line"),
             (lambda data: data.replace(b"\xe2\x80\x94 id", b"\xe2\x80\x94  id"), "note.name"),
             (lambda data: data.replace(b"/log ", b"/log"), "note.signature_line"),
+            (lambda data: data.replace(b"/log ", b"/l+g"), "note.signature_line"),
             (lambda data: data.replace(b"/log ", b"/l+g "), "note.name"),
             (lambda data: data[:-2] + b"\n", "note.signature_line"),
             (lambda data: data.rstrip(b"\n").rstrip(b"=") + b"\n", "note.signature_line"),
