@@ -26,7 +26,7 @@ from cityid.keys import Algorithm, PublicKey, Signer, x509
 from cityid.register import Entry, Issued, Register, State, copies_of
 from cityid.sessions import TRIES, Kind, Sessions, new_key
 
-__all__ = ["HOLDER_ALGORITHMS", "Issuer"]
+__all__ = ["HOLDER_ALGORITHMS", "HeldCard", "Issuer"]
 
 HOLDER_ALGORITHMS: Final = (Algorithm.ES256, Algorithm.EDDSA, Algorithm.ES384)
 """What a holder's key may be; ES256 is what phones keep in hardware."""
@@ -41,8 +41,9 @@ Entropy = Callable[[int], bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class _Card:
-    """A prepared card, as it waits under its code."""
+class HeldCard:
+    """A prepared card, as it waits under its code. With `typed` (JSON) it is made when it is taken, from what the clerk
+    typed: a letter may wait for longer than an age stays true."""
 
     number: str
     by: str
@@ -52,24 +53,27 @@ class _Card:
     nonce: str
     prepared: Prepared
     status: tuple[StatusRef, ...]
+    typed: str = field(default="", repr=False)
 
     def write(self) -> bytes:
         return json.write({
             "number": self.number, "by": self.by, "type": self.type, "format": self.format, "copies": self.copies,
-            "nonce": self.nonce, "claims": self.prepared.claims,
+            "nonce": self.nonce, **({"typed": self.typed} if self.typed else {"claims": self.prepared.claims}),
             "start": times.numeric(self.prepared.start), "end": times.numeric(self.prepared.end),
             "status": [{"kind": r.kind, "uri": r.uri, "index": r.index, "facts": dict(r.facts)} for r in self.status],
         })  # fmt: skip
 
     @classmethod
-    def read(cls, data: bytes) -> _Card:
+    def read(cls, data: bytes) -> HeldCard:
         fields = json.Fields(json.read(data))
         window = [times.read_numeric(fields.integer(name)) for name in ("start", "end")]
         status = [json.Fields(item) for item in fields.array("status")]
         return cls(
             fields.text("number"), fields.text("by"), fields.text("type"), fields.text("format"),
-            fields.integer("copies"), fields.text("nonce"), Prepared(fields.object("claims"), window[0], window[1]),
+            fields.integer("copies"), fields.text("nonce"),
+            Prepared(fields.optional_object("claims") or {}, window[0], window[1]),
             tuple(StatusRef(s.text("kind"), s.text("uri"), s.integer("index"), s.object("facts")) for s in status),
+            fields.optional_text("typed") or "",
         )  # fmt: skip
 
 
@@ -205,23 +209,20 @@ class Issuer:
             raise Misuse("issue.nowhere_to_wait")
         return self.waiting(number)
 
-    def _waiting(self, number: str, at: datetime) -> _Card:
+    def _waiting(self, number: str, at: datetime) -> HeldCard:
         try:
-            return _Card.read(self.sessions.take(self._place(number), at, kind=Kind.WAITING))
+            return HeldCard.read(self.sessions.take(self._place(number), at, kind=Kind.WAITING))
         except Refused:
             raise Refused("approve.nothing_waits", number=number) from None
 
     def _record(
         self, entry: Entry, claims: Mapping[str, Any], by: str, at: datetime, key: str, entropy: Entropy
-    ) -> tuple[_Card, Issued]:
+    ) -> tuple[HeldCard, Issued]:
         """Check, allot and record: `entry` without its window and copies."""
         kind = self._type(entry.type)
-        if entry.format not in self.formats or entry.format not in kind.names:
-            raise Misuse("issue.unknown_format", type=entry.type, format=entry.format)
+        self._check_format(kind, entry.format)
         prepared = self.prepare(entry.type, claims, at=at)
-        self._check_key(at)
-        if kind.status == "required" and not self.publishes_status:
-            raise Unavailable("issue.status_not_published", type=entry.type)
+        self._check_able(kind, at)
         kept = json.write(prepared.claims) if self.keeps_claims else b""
         with self.register.batch(by, key or f"offer:{base64url.encode(entropy(18))}", at) as batch:
             if batch.repeats:
@@ -230,20 +231,15 @@ class Issuer:
             window = Window(prepared.start, prepared.end)
             (row,) = batch.record([replace(entry, window=window, copies=copies_of(refs, kind.copies), claims=kept)])
         nonce = new_key(entropy)
-        return _Card(row.number, by, entry.type, entry.format, kind.copies, nonce, prepared, tuple(refs)), row
+        return HeldCard(row.number, by, entry.type, entry.format, kind.copies, nonce, prepared, tuple(refs)), row
 
-    def _out(self, card: _Card, expires: datetime, at: datetime, entropy: Entropy) -> Offer:
+    def _out(self, card: HeldCard, expires: datetime, at: datetime, entropy: Entropy) -> Offer:
         """Keep the card under a new code and make the offer that names it."""
         code = new_key(entropy)
         self._keep(card.number, code, card, expires, at, Kind.OFFER, card.by)
-        names = self._type(card.type).names[card.format]
-        return Offer(
-            self.id, self.name, card.type, card.format,
-            str(names.get("vct") or names.get("doctype") or names["type"][-1]), card.copies, card.nonce, code, expires,
-            self.algorithms,
-        )  # fmt: skip
+        return self.offer_of(card, code, expires)
 
-    def _keep(self, number: str, name: str, card: _Card, until: datetime, at: datetime, kind: Kind, by: str) -> None:
+    def _keep(self, number: str, name: str, card: HeldCard, until: datetime, at: datetime, kind: Kind, by: str) -> None:
         try:
             self.sessions.put(name, card.write(), until, kind=kind, tries=TRIES - 1)
         except CityIdError:
@@ -271,7 +267,7 @@ class Issuer:
         except Refused as error:
             raise Refused(_TAKEN.get(error.code, error.code)) from None
         try:
-            card = _Card.read(value)
+            card = self._current(HeldCard.read(value), at)
             keys = self._check(request, card, at)
         except (Malformed, Refused):
             self.sessions.give_back(request.code, kind=Kind.OFFER, fault=True)
@@ -279,7 +275,8 @@ class Issuer:
         try:
             raw = self._sign(card, keys, at, entropy)
             with self.register.batch(by or card.by, f"issue:{offer_id(request.code)}", at) as batch:
-                batch.issue(card.number, [key.thumbprint for key in keys])
+                window = Window(card.prepared.start, card.prepared.end)
+                batch.issue(card.number, [key.thumbprint for key in keys], window)
         except BaseException:
             self.sessions.give_back(request.code, kind=Kind.OFFER)
             raise
@@ -287,12 +284,59 @@ class Issuer:
             self.sessions.spend(request.code, kind=Kind.OFFER)
         return Cards(self.id, request.configuration, offer_id(request.code), raw)
 
+    def check(self, type: str, format: str, at: datetime) -> CredentialType:
+        """The type, which can be issued in this format now, without a second clerk.
+
+        Raises:
+            Misuse: `issue.unknown_type`, `issue.unknown_format`, `issue.wrong_signer`.
+            Refused: `issue.needs_approval`, `issue.key_expired`, `issue.key_rotated`.
+            Unavailable: `issue.status_not_published`.
+        """
+        kind = self._type(type)
+        self._check_format(kind, format)
+        if type in self.four_eyes:
+            raise Refused("issue.needs_approval", type=type)
+        self._check_able(kind, at)
+        return kind
+
+    def offer_of(self, card: HeldCard, code: str, expires: datetime) -> Offer:
+        """The offer of a card that is kept under `code`."""
+        names = self._type(card.type).names[card.format]
+        return Offer(
+            self.id, self.name, card.type, card.format,
+            str(names.get("vct") or names.get("doctype") or names["type"][-1]), card.copies, card.nonce, code, expires,
+            self.algorithms,
+        )  # fmt: skip
+
+    def again(self, code: str, at: datetime) -> Offer:
+        """The offer that a code belongs to, for somebody who has only its letters. The code stays good.
+
+        Raises:
+            Refused: `offer.unknown`, `offer.spent`, `offer.expired`.
+            Unavailable: `store.*`.
+        """
+        try:
+            card = HeldCard.read(self.sessions.take(code, at, kind=Kind.OFFER))
+        except Refused as error:
+            raise Refused(_TAKEN.get(error.code, error.code)) from None
+        self.sessions.give_back(code, kind=Kind.OFFER)
+        return self.offer_of(card, code, self.register.find(card.number).deadline or at)
+
+    def _check_format(self, kind: CredentialType, format: str) -> None:
+        if format not in self.formats or format not in kind.names:
+            raise Misuse("issue.unknown_format", type=kind.id, format=format)
+
+    def _check_able(self, kind: CredentialType, at: datetime) -> None:
+        self._check_key(at)
+        if kind.status == "required" and not self.publishes_status:
+            raise Unavailable("issue.status_not_published", type=kind.id)
+
     def _type(self, type: str) -> CredentialType:
         if type not in self.types:
             raise Misuse("issue.unknown_type", type=type)
         return self.types[type]
 
-    def _check(self, request: CardRequest, card: _Card, at: datetime) -> tuple[PublicKey, ...]:
+    def _check(self, request: CardRequest, card: HeldCard, at: datetime) -> tuple[PublicKey, ...]:
         if request.configuration != configuration(card.type, card.format):
             raise Refused("request.other_card", spec="OpenID4VCI §8.2", asked=request.configuration)
         if card.prepared.end <= at:
@@ -304,7 +348,17 @@ class Issuer:
             raise Refused("proof.issuer_key")
         return keys
 
-    def _sign(self, card: _Card, keys: tuple[PublicKey, ...], at: datetime, entropy: Entropy) -> tuple[bytes, ...]:
+    def _current(self, card: HeldCard, at: datetime) -> HeldCard:
+        if not card.typed:
+            return card
+        try:
+            return replace(card, prepared=self.prepare(card.type, json.read_object(card.typed), at=at))
+        except Malformed as error:
+            if error.code != "claim.window_empty":
+                raise
+            raise Refused("offer.outdated") from None
+
+    def _sign(self, card: HeldCard, keys: tuple[PublicKey, ...], at: datetime, entropy: Entropy) -> tuple[bytes, ...]:
         self._check_key(at)
         window = Window(card.prepared.start, card.prepared.end)
         form = self.formats[card.format]

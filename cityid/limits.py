@@ -82,3 +82,9 @@ STATUS_LISTS: Final = 1_000
 NOTE: Final = 64 << 10
 """Bytes of a signed note, or of a proof with one in it."""
 NOTE_SIGNATURES: Final = 100
+TABLE_ROW: Final = 1 << 20
+"""Bytes of one row of a table."""
+TABLE_COLUMNS: Final = 500
+TABLE_ROWS: Final = 10_000_000
+BULK_DAYS: Final = 90
+"""Days that an offer may wait which is sent as a letter."""

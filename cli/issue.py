@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from cityid.cards import Offer
     from cityid.clerks import Clerk
     from cityid.credential_type import Prepared
-    from cityid.errors import Problem
     from cityid.issuing import Issuer
 
     from .home import Home
@@ -49,7 +48,55 @@ def issue(
     person: Annotated[
         str | None,
         typer.Option(
-            "--person", metavar="ID", callback=plain, help="Who it is for, as the city knows them; kept as a pseudonym."
+            "--person",
+            metavar="ID",
+            callback=plain,
+            help="Who it is for, as the city knows them; kept as a pseudonym. With --from: the column that says it.",
+        ),
+    ] = None,
+    signed: Annotated[
+        bool,
+        typer.Option(
+            "--signed", help="With --from: sign now, for the keys in the column holder_jwk, instead of offering."
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --from: check every row against the register, and do nothing.")
+    ] = False,
+    letters: Annotated[
+        bool, typer.Option("--letters", help="With --from: a letter to print for each offer, as PDF with a QR code.")
+    ] = False,
+    archive: Annotated[
+        bool, typer.Option("--archive", help="With --from: one zip file instead of many files.")
+    ] = False,
+    key: Annotated[
+        str,
+        typer.Option(
+            "--key",
+            metavar="COLUMN",
+            callback=plain,
+            help="With --from: the column that names a row; else all of it does.",
+        ),
+    ] = "",
+    round_: Annotated[
+        str,
+        typer.Option(
+            "--round",
+            metavar="NAME",
+            callback=plain,
+            help="With --from: rows are issued once in a round, such as 2027.",
+        ),
+    ] = "",
+    days: Annotated[
+        int, typer.Option("--days", min=1, max=90, help="With --from: how long offers wait to be taken.")
+    ] = 28,
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, max=64, help="With --from: how many processes do it.")
+    ] = 1,
+    code: Annotated[
+        str | None,
+        typer.Option(
+            "--code", metavar="CODE", callback=plain, help="Make the offer again that a letter's code belongs to."
         ),
     ] = None,
     by: By = None,
@@ -66,13 +113,18 @@ def issue(
     """
     from cityid.errors import Misuse
 
-    given = [
-        name for name, value in (("--claims", claims), ("--answer", answer), ("--from", table)) if value is not None
-    ]
+    ways = {"--claims": claims, "--answer": answer, "--from": table, "--code": code}
+    given = [name for name, value in ways.items() if value is not None]
     if len(given) != 1:
         raise Misuse("issue.one_way", given=", ".join(given) or "none")
-    if (type_ is None) is (answer is None):
+    if (type_ is None) is (answer is None and code is None):
         raise Misuse("issue.type_named", way=given[0])
+    bulk = {
+        "--signed": signed, "--dry-run": dry_run, "--letters": letters, "--archive": archive, "--key": key,
+        "--round": round_,
+    }  # fmt: skip
+    if table is None and any(bulk.values()):
+        raise Misuse("issue.only_tables", option=next(name for name, value in bulk.items() if value))
     from cityid.clerks import Right
 
     from . import home
@@ -85,11 +137,31 @@ def issue(
     elif claims is not None:
         clerk = acting(register_of(here), Right.ISSUE, by, clerk_fd, type_=type_)
         _one(here, str(type_), claims, output, clerk, person, passphrase_fd, yes=yes, force=force, json_=json_)
+    elif code is not None:
+        acting(register_of(here), Right.ISSUE, by, clerk_fd)
+        _again(here, code, output, passphrase_fd, force=force, json_=json_)
     elif table is not None:
-        if output is None:
+        from .bulk import Wanted, many
+
+        if output is None and not dry_run:
             raise Misuse("issue.no_folder")
         clerk = acting(register_of(here), Right.ISSUE, by, clerk_fd, type_=type_)
-        raise talk.Stop(_many(here, str(type_), table, output, clerk.name, passphrase_fd, json_=json_))
+        wanted = Wanted(
+            str(type_),
+            table,
+            output,
+            clerk,
+            signed,
+            letters,
+            archive,
+            dry_run,
+            key,
+            person or "",
+            round_,
+            days,
+            workers,
+        )
+        raise talk.Stop(many(here, wanted, passphrase_fd, json_=json_))
 
 
 def _free(path: Path | None, *, force: bool) -> None:
@@ -147,6 +219,18 @@ def _one(
     give(offer, output, force=force, json_=json_)
 
 
+def _again(here: Home, typed: str, output: Path | None, passphrase_fd: int | None, *, force: bool, json_: bool) -> None:
+    """The offer of a code that somebody typed from their letter."""
+    from cityid.bulk import read_code
+    from cityid.edge import clock
+
+    from .office import issuer_of
+
+    _free(output, force=force)
+    offer = issuer_of(here, passphrase_fd).again(read_code(typed), clock.now())
+    give(offer, output, force=force, json_=json_)
+
+
 def give(offer: Offer, output: Path | None, *, force: bool, json_: bool) -> None:
     """An offer, to a file or as a link."""
     from cityid.edge import files
@@ -155,13 +239,12 @@ def give(offer: Offer, output: Path | None, *, force: bool, json_: bool) -> None
     if output is not None:
         files.write(output, offer.write() + b"\n", force=force, private=True)
         talk.say(
-            f"Offer written to {talk.clean(output)}, good for 10 minutes and one wallet. "
-            "Whoever has it can take the card."
+            f"Offer written to {talk.clean(output)}, {_good(offer)} and one wallet. Whoever has it can take the card."
         )
     if json_:
         talk.give({"offer": json.read(offer.write()), "link": offer.link(), "expires": offer.expires})
     elif output is None:
-        talk.say("Offer for the resident (valid 10 minutes, usable once):")
+        talk.say(f"Offer for the resident ({_good(offer)}, usable once):")
         talk.out(offer.link())
 
 
@@ -214,129 +297,38 @@ def _answer(
     talk.say(f"{len(cards.credentials)} signed copies written to {talk.clean(output)}. They hold personal data.")
 
 
-# -- many, from a file --
-
-
-def _many(here: Home, kind: str, table: Path, folder: Path, by: str, passphrase_fd: int | None, *, json_: bool) -> int:
-    """Check every row, then offer the good ones; the others are listed in `refused.csv`, with row, column and rule."""
-    from cityid.credential_type import from_row
-    from cityid.edge import clock, files
-    from cityid.errors import Misuse
-
-    from .office import issuer_of
-
-    if folder.exists() and any(folder.iterdir()):
-        raise Misuse("issue.folder_not_empty", folder=str(folder))
-    issuer = issuer_of(here, passphrase_fd)
-    if kind not in issuer.types:
-        raise Misuse("issue.unknown_type", type=kind)
-    type_ = issuer.types[kind]
-    columns = _columns(issuer)
-    at = clock.now()
-    good: list[tuple[int, dict[str, Any]]] = []
-    bad: list[tuple[int, Problem]] = []
-    for number, row in _rows(table):
-        claims = from_row(type_, row, ignore=columns) if table.suffix != ".jsonl" else dict(row)
-        if not claims:
-            continue
-        problems = type_.problems(claims, at=at, timezone=issuer.timezone)
-        bad.extend((number, problem) for problem in problems)
-        if not problems:
-            good.append((number, claims))
-    folder.mkdir(mode=0o700, exist_ok=True)
-    for number, claims in good:
-        offer = issuer.offer(kind, claims, by=by, at=at)
-        files.write(folder / f"line-{number:06d}.offer", offer.write() + b"\n", private=True)
-    if bad:
-        files.write(folder / "refused.csv", _refused(bad), private=True)
-    if json_:
-        talk.give({"offers": len(good), "refused": [{"line": n, **talk.as_json(p)} for n, p in bad]})
-    talk.say(
-        f"{len(good)} {'offer' if len(good) == 1 else 'offers'} written to {talk.clean(folder)}/, "
-        "good for 10 minutes. They are as good as the cards."
-    )
-    if bad:
-        lines = len({number for number, _ in bad})
-        talk.say(f"{lines} refused, listed in {talk.clean(folder / 'refused.csv')}, which holds personal data")
-        _tell(bad)
-    return talk.NO if bad else talk.DONE
-
-
-def _columns(issuer: Issuer) -> frozenset[str]:
-    """Columns that belong to some type of this city: one table may serve several."""
-    from cityid.credential_type import columns
-
-    return frozenset(name for other in issuer.types.values() for name in columns(other))
-
-
-def _rows(table: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """The rows of a CSV file (its first line names the columns) or of JSON Lines, with the line each stands in."""
-    import csv
-    import io
-
-    from cityid.edge import files
-    from cityid.encoding import json
-    from cityid.errors import Malformed
-
-    from . import papers
-
-    data = files.read(table, 256 << 20)
-    # One line of JSON would pass for a table that has columns and no rows.
-    if (problem := papers.misplaced(data[: 1 << 20], "table")) is not None:
-        raise Malformed(problem)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise Malformed("json.not_utf8", where=str(table), offset=error.start) from None
-    if table.suffix == ".jsonl":
-        for number, line in enumerate(text.splitlines(), 1):
-            if line.strip():
-                yield number, json.read_object(line, where=f"line {number}")
-        return
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True, restkey="")
-    try:
-        names = reader.fieldnames or []
-    except csv.Error:
-        raise Malformed("table.row", where="line 1") from None
-    if len(set(names)) != len(names) or "" in names:
-        raise Malformed("table.columns", where=str(table))
-    try:
-        for row in reader:
-            if "" in row or None in row.values():
-                raise Malformed("table.row", where=f"line {reader.line_num}")
-            yield reader.line_num, row
-    except csv.Error:
-        raise Malformed("table.row", where=f"line {reader.line_num}") from None
-
-
-def _refused(bad: list[tuple[int, Problem]]) -> bytes:
-    import csv
-    import io
-
-    from cityid.edge.messages import explain
-
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(("line", "column", "rule", "what"))
-    for number, problem in bad:
-        told = explain(problem, private=True)
-        writer.writerow((number, safe(problem.where.removeprefix("$.")), problem.code, safe(told.text)))
-    return out.getvalue().encode("utf-8")
-
-
 def safe(cell: str) -> str:
     # A spreadsheet takes these for a formula.
     return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t") else cell
 
 
-def _tell(bad: list[tuple[int, Problem]]) -> None:
-    from cityid.edge.messages import explain
+def _rows(table: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """The rows of a table, with the line each ends in.
 
-    rows = [
-        (f"  line {number}", talk.clean(explain(problem, private=True).text), f"({talk.clean(problem.code)})")
-        for number, problem in bad[:20]
-    ]
-    for line in talk.columns(rows):
-        talk.say(line)
-    if len(bad) > 20:
-        talk.say(f"  and {len(bad) - 20} more")
+    Raises:
+        Malformed: `table.*`, `json.*`, `file.misplaced`.
+        Misuse: `file.*`.
+    """
+    from cityid.encoding.table import Table
+    from cityid.errors import Malformed
+
+    from .bulk_work import expected, opened
+
+    with opened(str(table)) as file:
+        expected(file)
+        read = Table(file, "jsonl" if table.suffix == ".jsonl" else "csv")
+        for row in read.rows():
+            if row.problem is not None:
+                raise Malformed(row.problem)
+            yield row.line, row.data if isinstance(row.data, dict) else dict(zip(read.columns, row.data, strict=True))
+
+
+def _good(offer: Offer) -> str:
+    from datetime import timedelta
+
+    from cityid import limits
+    from cityid.edge import clock
+
+    if offer.expires - clock.now() <= limits.OFFER_AGE + timedelta(seconds=1):
+        return "good for 10 minutes"
+    return f"good until {offer.expires:%d %b %Y %H:%M} UTC"

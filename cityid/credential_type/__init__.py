@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from cityid.credential_type.definition import check, new, read
 from cityid.credential_type.model import ClaimRule, CredentialType, Path, Prepared, text_in
-from cityid.credential_type.table import columns, from_row, template
+from cityid.credential_type.table import canonical, columns, from_row, template
 
 __all__ = [
     "ClaimRule",
     "CredentialType",
     "Path",
     "Prepared",
+    "canonical",
     "check",
     "columns",
     "from_row",

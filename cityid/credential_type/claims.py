@@ -169,6 +169,12 @@ def _normal(value: Any) -> Any:
     return [_normal(item) for item in value] if isinstance(value, list) else value
 
 
+def check_value(rule: ClaimRule, value: Any, today: date) -> tuple[Any, tuple[Problem, ...]]:
+    """One value as a card would say it, and what is wrong with it."""
+    value = _normal(value)
+    return value, tuple(_value_problems(rule, value, today))
+
+
 def _wrong_type(path: Path, expected: str, value: Any) -> Problem:
     facts = {"claim": _name(path) or "the whole", "expected": expected, "found": json.kind(value)}
     return Problem("claim.wrong_type", facts, _place(path) if path else "$")

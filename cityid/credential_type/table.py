@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final, Literal
 
 from cityid.credential_type.model import CredentialType
-from cityid.encoding import paths
+from cityid.encoding import json, paths
 
 SEPARATOR: Final = ";"
 """Between the elements of a list in one cell."""
@@ -40,7 +40,7 @@ def from_row(type: CredentialType, row: Mapping[str, str | None], *, ignore: Col
             continue
         rule = known.get(name)
         if rule is not None:
-            _put(claims, name, _convert(text, rule.schema))
+            _put(claims, name, convert(text, rule.schema))
         elif name not in ignore:
             others[name] = text
     # A column that is no claim is wrong in every row that fills it, but does not make a row out of nothing.
@@ -54,15 +54,26 @@ def _put(into: dict[str, Any], name: str, value: Any) -> None:
     into[last] = value
 
 
-def _convert(text: str, schema: Mapping[str, Any]) -> Any:
+def convert(text: str, schema: Mapping[str, Any]) -> Any:
     kind = schema["type"]
     if kind == "boolean":
         return _WORDS.get(text.lower(), text)
     if kind == "integer":
         return int(text) if _INTEGER.fullmatch(text) else text
     if kind == "array":
-        return [_convert(item.strip(), schema.get("items", {"type": "string"})) for item in text.split(SEPARATOR)]
+        return [convert(item.strip(), schema.get("items", {"type": "string"})) for item in text.split(SEPARATOR)]
     return text
+
+
+def canonical(claims: Mapping[str, Any]) -> bytes:
+    """Claims as JSON, the same in whatever order they came."""
+    return json.write(_sorted(claims))
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _sorted(value[name]) for name in sorted(value)}
+    return [_sorted(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def template(type: CredentialType, form: Literal["csv", "json"] = "csv") -> bytes:

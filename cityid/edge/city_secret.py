@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from cityid.credential_type import canonical
 from cityid.edge import files, private_file
-from cityid.encoding import base64url, json
+from cityid.encoding import base64url
 from cityid.errors import Malformed, Misuse, Unavailable
 
 __all__ = ["CitySecret"]
@@ -58,14 +59,16 @@ class CitySecret:
 
     def digest(self, claims: Mapping[str, Any]) -> str:
         """The same for the same claims, in whatever order they come."""
-        return base64url.encode(self._under("values", json.write(_sorted(claims)))[:18])
+        return self.digest_of(canonical(claims))
+
+    def digest_of(self, written: bytes) -> str:
+        """`digest` of claims in canonical JSON (`cityid.credential_type.canonical`)."""
+        return base64url.encode(self._under("values", written)[:18])
+
+    def row(self, name: str) -> str:
+        """The key of a row of a table that is issued from: what the register keeps of it tells nobody who it was."""
+        return base64url.encode(self._under("row", name.encode("utf-8", "surrogatepass"))[:24])
 
     def waiting(self, number: str) -> str:
         """The name under which a card waits for a second clerk."""
         return base64url.encode(self._under("waiting", number.encode("ascii", "replace")))
-
-
-def _sorted(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _sorted(value[name]) for name in sorted(value)}
-    return [_sorted(one) for one in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,377 @@
+"""One chunk of a table, in this process or in a worker: read its rows, offer or sign them, write what came of it.
+
+A chunk can be done any number of times, by anybody, at the same time: the register records its rows once, and its files
+are the same each time.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from . import talk
+from .home import Home
+
+if TYPE_CHECKING:
+    from cityid.bulk import Person
+    from cityid.cards import Offer
+    from cityid.edge.letters import Letters
+    from cityid.encoding.table import Row
+    from cityid.errors import Problem
+
+RUN = ".cityid-run"
+HOLDER = "holder_jwk"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run does, as it is kept in its folder until it is over. `seed` makes codes; times are in seconds."""
+
+    name: str
+    seed: str
+    table: str
+    digest: str
+    form: str
+    folder: str
+    type: str
+    signed: bool
+    letters: bool
+    archive: bool
+    key: str
+    person: str
+    round: str
+    at: int
+    until: int
+    by: str
+    department: str
+
+    def write(self) -> bytes:
+        from cityid.encoding import json
+
+        return json.write(asdict(self))
+
+    @classmethod
+    def read(cls, data: bytes) -> Run:
+        from cityid.encoding import json
+
+        return cls(**json.read_object(data))
+
+    def same(self, other: Run) -> bool:
+        """Does the other want the same? Names, times and clerks may differ."""
+        mine, theirs = asdict(self), asdict(other)
+        return all(
+            mine[name] == theirs[name] for name in mine if name not in ("name", "seed", "at", "until", "by", "table")
+        )
+
+    @property
+    def place(self) -> Path:
+        return Path(self.folder) / RUN
+
+    def part(self, chunk: int) -> Path:
+        suffix = "jsonl" if self.signed else "zip"
+        return self.place / f"part-{chunk:09d}.{suffix}"
+
+    def done(self, chunk: int) -> Path:
+        return self.place / f"done-{chunk:09d}.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """`rows` rows of the table from a place on: with those in lines `without` left out, `good` people."""
+
+    number: int
+    offset: int
+    line: int
+    rows: int
+    good: int
+    without: tuple[int, ...] = ()
+
+
+@contextmanager
+def opened(path: str) -> Iterator[BinaryIO]:
+    """A table: a regular file, however long.
+
+    Raises:
+        Misuse: `file.*`.
+    """
+    import stat
+
+    from cityid.edge.files import of_the_system
+    from cityid.errors import Misuse
+
+    try:
+        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    except OSError as error:
+        raise of_the_system(error, path) from None
+    with os.fdopen(number, "rb") as file:
+        if not stat.S_ISREG(os.fstat(number).st_mode):
+            raise Misuse("file.not_regular", file=path)
+        yield file
+
+
+def expected(file: BinaryIO) -> None:
+    """The file is a table: one line of JSON would pass for one that has columns and no rows.
+
+    Raises:
+        Malformed: `file.misplaced`.
+    """
+    from cityid.errors import Malformed
+
+    from . import papers
+
+    if (problem := papers.misplaced(file.read(1 << 20), "table")) is not None:
+        raise Malformed(problem)
+    file.seek(0)
+
+
+class Worker:
+    """Does chunks of one run, in a home whose key is at hand."""
+
+    def __init__(self, here: Home, run: Run, passphrase: str) -> None:
+        from cityid.bulk import Bulk
+        from cityid.credential_type import columns
+        from cityid.encoding import base64url, times
+
+        from . import registers
+        from .office import issuer_of
+
+        self.run = run
+        with given(passphrase) as number:
+            self.issuer = issuer_of(here, number)
+        self.secret = registers.secret_of(here)
+        self.at = times.read_numeric(run.at)
+        self.until = times.read_numeric(run.until)
+        self.bulk = Bulk(
+            self.issuer, registers.sessions_of(here), run.type, run.name, run.by, self.until,
+            base64url.decode(run.seed), run.department,
+        )  # fmt: skip
+        self.type = self.issuer.check(run.type, self.bulk.format, self.at)
+        others = {name for kind in self.issuer.types.values() for name in columns(kind)}
+        own = set(columns(self.type))
+        self.ours = {name for name in (run.key, run.person, HOLDER if run.signed else "") if name}
+        self.ignore = frozenset(others | self.ours) - own
+        self.extra = self.ours - own
+        self.letters = self._letters(here) if run.letters else None
+
+    def _letters(self, here: Home) -> Letters:
+        from cityid.edge.letters import Letters, text_of
+
+        font = here.path(here.text("letter_font")) if "letter_font" in here.config else None
+        return Letters(self.issuer.name, font=font, text=text_of(here.path("letter.txt")))
+
+    @contextmanager
+    def table(self) -> Iterator[Reading]:
+        from cityid.encoding.table import Table
+
+        with opened(self.run.table) as file:
+            yield Reading(self, Table(file, "jsonl" if self.run.form == "jsonl" else "csv"))
+
+    def do(self, chunk: Chunk) -> Mapping[str, int]:
+        """Do it, and say how many were made and how many were there before."""
+        from cityid.edge import clock, files
+        from cityid.encoding import json
+        from cityid.errors import Misuse
+
+        people, addresses = [], {}
+        with self.table() as reading:
+            for _row, found, address in reading.people(chunk):
+                if not isinstance(found, tuple) and found.line not in chunk.without:
+                    people.append(found)
+                    addresses[found.line] = address
+        if len(people) != chunk.good:
+            raise Misuse("bulk.table_changed", file=self.run.table)
+        if self.run.signed:
+            made = self._sign(chunk, people, clock.now())
+        else:
+            made = self._offer(chunk, people, addresses, clock.now())
+        counts = {"made": made, "known": len(people) - made}
+        files.write(self.run.done(chunk.number), json.write(counts), force=True, private=True)
+        return counts
+
+    def _sign(self, chunk: Chunk, people: Sequence[Person], at: datetime) -> int:
+        from cityid.edge import files
+        from cityid.encoding import json
+
+        signed = self.bulk.sign(people, chunk.number, at)
+        with files.writing(self.run.part(chunk.number), force=True, private=True) as file:
+            for one in signed:
+                holder = one.person.holder.thumbprint if one.person.holder else ""
+                card = {
+                    "line": one.person.line, "number": one.number, "holder": holder, "format": self.bulk.format,
+                    "credential": one.raw.decode("ascii"),
+                }  # fmt: skip
+                file.write(json.write(card) + b"\n")
+        return len(signed)
+
+    def _offer(
+        self, chunk: Chunk, people: Sequence[Person], addresses: Mapping[int, Sequence[str]], at: datetime
+    ) -> int:
+        from cityid.edge import outputs
+
+        offers = self.bulk.offer(people, chunk.number, at)
+        files = (
+            self._file(person.line, number, offer, addresses.get(person.line, ())) for person, number, offer in offers
+        )
+        if self.run.archive:
+            outputs.archive(self.run.part(chunk.number), files)
+        else:
+            outputs.write_all(Path(self.run.folder), files)
+        return len(offers)
+
+    def _file(self, line: int, number: str, offer: Offer, address: Sequence[str]) -> tuple[str, bytes]:
+        if self.letters is None:
+            return f"line-{line:06d}.offer", offer.write() + b"\n"
+        from cityid.bulk import show_code
+        from cityid.credential_type import text_in
+
+        facts = {
+            "type": text_in(self.type.title), "number": number, "until": f"{offer.expires:%d %b %Y %H:%M} UTC",
+        }  # fmt: skip
+        return f"line-{line:06d}.pdf", self.letters.pdf(address, offer.link(), show_code(offer.code), facts)
+
+
+class Reading:
+    """The rows of an open table, checked."""
+
+    def __init__(self, worker: Worker, table: Any) -> None:
+        from cityid.credential_type.reader import Reader
+
+        self.worker, self.table = worker, table
+        issuer = worker.issuer
+        self.reader = Reader(
+            worker.type, table.columns, at=worker.at, timezone=issuer.timezone, city=issuer.city, ignore=worker.ignore
+        )
+        self.columns = {name: place for place, name in enumerate(table.columns)}
+
+    def check_columns(self) -> None:
+        """Raises Malformed `table.no_column`."""
+        from cityid.errors import Malformed
+
+        for name in sorted(self.worker.ours) if self.table.form == "csv" else ():
+            if name not in self.columns:
+                raise Malformed("table.no_column", where="line 1", column=name)
+
+    def people(self, chunk: Chunk | None = None) -> Iterator[tuple[Row, Person | tuple[Problem, ...], Sequence[str]]]:
+        """Each row, what it is, and the address in it; the whole table, or a chunk of it."""
+        from cityid.encoding.table import Place
+
+        rows = self.table.rows(Place(chunk.offset, chunk.line) if chunk else None)
+        for count, row in enumerate(rows, 1):
+            yield row, (row.problem,) if row.problem else self.person(row), self._address(row)
+            if chunk and count == chunk.rows:
+                return
+
+    def _said(self, row: Row, name: str) -> Any:
+        if isinstance(row.data, dict):
+            return row.data.get(name, "")
+        return row.data[self.columns[name]].strip()
+
+    def person(self, row: Row) -> Person | tuple[Problem, ...]:
+        from cityid.bulk import Person, holder_of
+        from cityid.errors import Problem
+
+        run, secret = self.worker.run, self.worker.secret
+        if isinstance(row.data, dict):
+            taken = self.reader.claims({k: v for k, v in row.data.items() if k not in self.worker.extra})
+        else:
+            taken = self.reader.row(row.data)
+        if isinstance(taken, tuple):
+            return taken
+        holder = None
+        if run.signed:
+            found = holder_of(self._said(row, HOLDER), self.worker.issuer)
+            if isinstance(found, Problem):
+                return (found,)
+            holder = found
+        named = {name: self._said(row, name) for name in (run.key, run.person) if name}
+        for name, value in named.items():
+            if not isinstance(value, str) or not value:
+                return (Problem("table.no_name", {"column": name}, f"$.{name}"),)
+        digest = secret.digest_of(taken.typed)
+        what = f"key\0{named[run.key]}" if run.key else f"row\0{digest}\0{holder.thumbprint if holder else ''}"
+        return Person(
+            row.line, secret.row(f"{run.type}\0{run.round}\0{what}"), taken.prepared, taken.typed, digest,
+            secret.pseudonym(named[run.person]) if run.person else "", holder,
+        )  # fmt: skip
+
+    def _address(self, row: Row) -> Sequence[str]:
+        """Whom a letter is for: from the columns that usually say it, whatever the type takes of them."""
+        if not self.worker.run.letters:
+            return ()
+
+        def said(*names: str) -> str:
+            found = []
+            for name in names:
+                if isinstance(row.data, dict):
+                    value: Any = row.data
+                    for part in name.split("."):
+                        value = value.get(part, "") if isinstance(value, dict) else ""
+                else:
+                    place = self.columns.get(name)
+                    value = row.data[place].strip() if place is not None and row.data else ""
+                found.append(str(value))
+            return " ".join(filter(None, found))
+
+        lines = (
+            said("given_name", "family_name"),
+            said("address.street_address", "address.house_number") or said("address.formatted"),
+            said("address.postal_code", "address.locality"),
+            said("address.country"),
+        )
+        return [line for line in lines if line]
+
+
+@contextmanager
+def given(passphrase: str) -> Iterator[int]:
+    """A file descriptor that a passphrase can be read from: it is asked for once, whoever needs it afterwards."""
+    read, write = os.pipe()
+    try:
+        os.write(write, passphrase.encode("utf-8") + b"\n")
+        os.close(write)
+        yield read
+    finally:
+        os.close(read)
+
+
+# -- in a process of its own --
+
+_WORKER: list[Worker] = []
+
+
+def begin(home: Home, run: Run, passphrase: str, password: str | None) -> None:
+    """What a worker process does first."""
+    import signal
+    import threading
+    from multiprocessing import connection, parent_process
+
+    from .state import STATE
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+
+    def end_with_it() -> None:
+        connection.wait([parent.sentinel] if parent else [])
+        os._exit(talk.FAULT)
+
+    # Whoever is killed cannot tell its workers; without this they would wait for work for ever.
+    threading.Thread(target=end_with_it, daemon=True).start()
+    if password is not None:
+        STATE.known["password"] = password
+    _WORKER[:] = [Worker(home, run, passphrase)]
+
+
+def do(chunk: Chunk) -> tuple[Chunk, Mapping[str, int], tuple[str, Mapping[str, Any]] | None]:
+    """A chunk, in a worker process: what came of it, or whose fault it was and the problem."""
+    from cityid.errors import CityIdError
+
+    try:
+        return chunk, _WORKER[0].do(chunk), None
+    except CityIdError as error:
+        found = error.problem
+        said = {"code": found.code, "facts": dict(found.facts), "where": found.where, "spec": found.spec}
+        return chunk, {}, (type(error).__name__, said)

@@ -1,0 +1,284 @@
+"""`cityid issue --from`, stopped anywhere: what was recorded is made again, what was made is left, nothing twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cityid.edge.database import SqliteRegister
+from cityid.edge.signers import load, new_secret
+from cityid.errors import CityIdError, Malformed, Misuse, Unavailable
+from cityid.formats import FORMATS
+from cityid.keys import Algorithm, jwk
+from cityid.register import State
+from tests import transcripts
+
+pytestmark = pytest.mark.kdf
+PASSPHRASE = "correct horse battery staple"
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> transcripts.Shell:
+    made = transcripts.new_shell(tmp_path_factory.mktemp("bulk"))
+    (made.folder / "pass").write_text(PASSPHRASE + "\n")
+    command = "cityid init city city --did did:web:id.lindau.example --status-url https://x.example/s"
+    output, status = made.run(f"{command} --passphrase-fd 3 3<pass")
+    assert status == 0, output
+    # Ages have no status by themselves; here an index that came twice would be seen.
+    definition = json.loads(made.run("cityid type show age --as definition")[0])
+    (made.folder / "city" / "types").mkdir()
+    (made.folder / "city" / "types" / "age.json").write_text(json.dumps({**definition, "status": "required"}))
+    return made
+
+
+def people(path: Path, count: int) -> Path:
+    with path.open("w") as file:
+        for number in range(count):
+            key = jwk.write(load(Algorithm.ES256, new_secret(Algorithm.ES256, secrets.token_bytes)).public_key)
+            born = f"19{number % 90 + 10}-0{number % 9 + 1}-1{number % 10}"
+            file.write(json.dumps({"nr": f"{path.stem}-{number}", "birthdate": born, "holder_jwk": key}) + "\n")
+    return path
+
+
+def start(shell: transcripts.Shell, *words: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-c", "from cityid._cli.main import main; main()", "--home", "city", "issue", "age"]
+    if not _installed():
+        command[2] = "from cli.main import main; main()"
+    read, write = os.pipe()
+    os.write(write, PASSPHRASE.encode() + b"\n")
+    os.close(write)
+    env = {**os.environ, **shell.env}
+    try:
+        return subprocess.Popen(
+            [*command, *words, "--passphrase-fd", str(read)], cwd=shell.folder, env=env, pass_fds=[read],
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
+        )  # fmt: skip
+    finally:
+        os.close(read)
+
+
+def _installed() -> bool:
+    import importlib.util
+
+    return importlib.util.find_spec("cityid._cli") is not None
+
+
+def wait_for(path: Path, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(6_000):
+        if path.exists():
+            return
+        assert process.poll() is None, process.stderr and process.stderr.read()
+        time.sleep(0.005)
+    raise AssertionError(f"{path} did not come")
+
+
+def finish(process: subprocess.Popen[bytes]) -> str:
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    return said.decode()
+
+
+def check(shell: transcripts.Shell, folder: str, name: str, count: int) -> None:
+    """The register holds exactly the rows, no index is there twice, and the output is whole and says the same."""
+    lines = (shell.folder / folder / "cards.jsonl").read_text().splitlines()
+    cards = [json.loads(line) for line in lines]
+    assert [card["line"] for card in cards] == list(range(1, count + 1))
+    with SqliteRegister(shell.folder / "city" / "register.sqlite") as register:
+        rows = {row.number: row for row in register.rows(state=State.ISSUED)}
+    ours = {card["number"]: card for card in cards}
+    assert len(ours) == count
+    assert ours.keys() <= rows.keys()
+    indices = [(ref.uri, ref.index) for row in rows.values() for ref in row.status]
+    assert len(set(indices)) == len(indices) == len(rows)
+    for number, card in ours.items():
+        assert rows[number].holders == (card["holder"],)
+        if card["line"] % 50 == 1:
+            read = FORMATS["dc+sd-jwt"].read(card["credential"].encode())
+            assert [(ref.uri, ref.index) for ref in read.status] == [
+                (ref.uri, ref.index) for ref in rows[number].status
+            ]
+    assert sorted(path.name for path in (shell.folder / folder).iterdir()) == ["cards.jsonl"]
+
+
+@pytest.mark.slow
+def test_r03_killed_three_times_and_gone_on(shell: transcripts.Shell) -> None:
+    people(shell.folder / "many.jsonl", 5_000)
+    words = ("--from", "many.jsonl", "--key", "nr", "--signed", "-o", "killed")
+    for part in range(3):
+        process = start(shell, *words)
+        wait_for(shell.folder / "killed" / ".cityid-run" / f"done-{part:09d}.json", process)
+        time.sleep(part * 0.1)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    assert not (shell.folder / "killed" / "cards.jsonl").exists()
+    assert "Going on with the run of" in finish(start(shell, *words))
+    check(shell, "killed", "many", 5_000)
+    output, status = shell.run(
+        "cityid --home city issue age --from many.jsonl --key nr --signed --dry-run --passphrase-fd 3 3<pass"
+    )
+    assert (status, output.strip()) == (0, "Nothing was done. 0 new, 5000 issued before, 0 changed since.")
+
+
+@pytest.mark.slow
+def test_a_killed_worker_is_replaced_and_a_killed_parent_ends_its_workers(shell: transcripts.Shell) -> None:
+    people(shell.folder / "pool.jsonl", 3_000)
+    words = ("--from", "pool.jsonl", "--key", "nr", "--signed", "--workers", "2", "-o", "pool")
+    process = start(shell, *words)
+    wait_for(shell.folder / "pool" / ".cityid-run" / "done-000000000.json", process)
+    os.kill(_workers(process.pid)[0], signal.SIGKILL)
+    said = finish(process)
+    assert "A worker process was killed" in said
+    check(shell, "pool", "pool", 3_000)
+    people(shell.folder / "parent.jsonl", 3_000)
+    words = ("--from", "parent.jsonl", "--key", "nr", "--signed", "--workers", "2", "-o", "parent")
+    process = start(shell, *words)
+    wait_for(shell.folder / "parent" / ".cityid-run" / "done-000000000.json", process)
+    workers = _workers(process.pid)
+    process.kill()
+    process.communicate()
+    for _ in range(400):
+        if not any(Path(f"/proc/{worker}").exists() for worker in workers):
+            break
+        time.sleep(0.025)
+    assert not any(_running(worker) for worker in workers)
+    finish(start(shell, *words))
+    check(shell, "parent", "parent", 3_000)
+
+
+def _workers(parent: int) -> list[int]:
+    children = [int(child) for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+    return [child for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+
+def _running(process: int) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return False
+
+
+def refused(*words: Any, shell: transcripts.Shell) -> str:
+    """The code of what a command line says no with."""
+    line = " ".join(map(str, words))
+    output, status = shell.run(f"cityid --home city issue age {line} --json --passphrase-fd 3 3<pass 2>/dev/null")
+    assert status != 0
+    code: str = json.loads(output)["error"]["code"]
+    return code
+
+
+class TestRuns:
+    def begun(self, shell: transcripts.Shell, name: str) -> Path:
+        """A run that was killed after its first part."""
+        people(shell.folder / f"{name}.jsonl", 2_000)
+        process = start(shell, "--from", f"{name}.jsonl", "--signed", "--key", "nr", "-o", name)
+        wait_for(shell.folder / name / ".cityid-run" / "done-000000000.json", process)
+        process.kill()
+        process.communicate()
+        return shell.folder / name
+
+    def test_another_run_does_not_go_on_with_it(self, shell: transcripts.Shell) -> None:
+        self.begun(shell, "other")
+        assert refused("--from other.jsonl --signed -o other", shell=shell) == "bulk.other_run"
+        assert refused("--from other.jsonl --signed --key nr --round 2 -o other", shell=shell) == "bulk.other_run"
+        with (shell.folder / "other.jsonl").open("a") as file:
+            file.write("{}\n")
+        assert refused("--from other.jsonl --signed --key nr -o other", shell=shell) == "bulk.other_run"
+
+    def test_one_at_a_time(self, shell: transcripts.Shell) -> None:
+        from cityid.edge import outputs
+
+        folder = self.begun(shell, "lock")
+        with outputs.locked(folder / ".cityid-run" / "lock"):
+            assert refused("--from lock.jsonl --signed --key nr -o lock", shell=shell) == "bulk.running"
+
+    def test_offers_are_the_same_after_a_stop(self, shell: transcripts.Shell) -> None:
+        (shell.folder / "o.csv").write_text("birthdate\n" + "".join(f"{1900 + n % 100}-01-01\n" for n in range(100)))
+        assert shell.run("cityid --home city issue age --from o.csv --round o -o o --passphrase-fd 3 3<pass")[1] == 0
+        codes = [json.loads(path.read_bytes())["grants"] for path in (shell.folder / "o").glob("*.offer")]
+        assert len({json.dumps(code) for code in codes}) == 100
+
+
+class TestBounds:
+    def run(self, shell: transcripts.Shell, table: str, monkeypatch: pytest.MonkeyPatch, **bounds: int) -> CityIdError:
+        modules = _modules()
+        for name, value in bounds.items():
+            monkeypatch.setattr(modules["bulk"] if hasattr(modules["bulk"], name) else modules["limits"], name, value)
+        home = modules["home"].find(shell.folder / "city", "city")
+        from cityid.clerks import Clerk
+
+        wanted = modules["bulk"].Wanted("age", shell.folder / table, None, Clerk("clerk-1", frozenset()), dry_run=True)
+        opened = modules["state"].STATE.opened
+        with modules["work"].given(PASSPHRASE) as number, opened, pytest.raises(CityIdError) as no:
+            modules["bulk"].many(home, wanted, number, json_=False)
+        return no.value
+
+    def test_rows(self, shell: transcripts.Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+        (shell.folder / "rows.csv").write_text("birthdate\n1990-12-10\n1990-12-11\n")
+        found = self.run(shell, "rows.csv", monkeypatch, TABLE_ROWS=1)
+        assert isinstance(found, Malformed)
+        assert found.code == "table.too_many_rows"
+
+    def test_rows_that_repeat_others(self, shell: transcripts.Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+        (shell.folder / "twice.csv").write_text("birthdate\n" + "1990-12-10\n" * 3)
+        found = self.run(shell, "twice.csv", monkeypatch, TWICE=1)
+        assert isinstance(found, Malformed)
+        assert found.code == "table.too_many_twice"
+
+
+def _modules() -> dict[str, Any]:
+    import importlib
+
+    from cityid import limits
+
+    base = "cityid._cli" if _installed() else "cli"
+    names = {"bulk": "bulk", "work": "bulk_work", "home": "home", "state": "state"}
+    return {"limits": limits, **{name: importlib.import_module(f"{base}.{module}") for name, module in names.items()}}
+
+
+def test_a_table_that_changes_under_the_reader(shell: transcripts.Shell) -> None:
+    modules = _modules()
+    work = modules["work"]
+    from cityid.clerks import Clerk
+
+    (shell.folder / "moves.csv").write_text("birthdate\n1990-12-10\n1990-12-11\n")
+    wanted = modules["bulk"].Wanted("age", shell.folder / "moves.csv", shell.folder / "moves", Clerk("c", frozenset()))
+    run = modules["bulk"]._new(wanted, shell.folder / "moves")
+    home = modules["home"].find(shell.folder / "city", "city")
+    with modules["state"].STATE.opened:
+        worker = work.Worker(home, run, PASSPHRASE)
+        (chunk,) = modules["bulk"]._check(worker, None).chunks
+        (shell.folder / "moves.csv").write_text("birthdate\n1990-12-10\n1990-02-31\n")
+        with pytest.raises(Misuse) as no:
+            worker.do(chunk)
+    assert no.value.code == "bulk.table_changed"
+
+
+def test_workers_that_are_always_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    from concurrent import futures
+    from concurrent.futures.process import BrokenProcessPool
+
+    class Broken:
+        def __init__(self, *given: Any) -> None:
+            pass
+
+        def submit(self, *given: Any) -> Any:
+            raise BrokenProcessPool
+
+        def shutdown(self, **how: bool) -> None:
+            pass
+
+    modules = _modules()
+    monkeypatch.setattr(futures, "ProcessPoolExecutor", Broken)
+    chunk = modules["work"].Chunk(0, 0, 0, 1, 1)
+    with pytest.raises(Unavailable) as no:
+        modules["bulk"]._in_processes(None, None, [chunk], "", 2, lambda chunk, found: None)
+    assert no.value.code == "bulk.workers"
