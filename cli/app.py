@@ -51,6 +51,12 @@ def run(argv: Sequence[str]) -> int:
         return end.exit_code
     except typer.Abort:
         raise KeyboardInterrupt from None
+    except SystemExit:  # so ends Typer, with status 1, when whoever read its help has gone
+        raise talk.Unheard("EPIPE") from None
+    except OSError as error:
+        if error.filename is None and not {"-h", "--help"}.isdisjoint(argv):  # Typer writes its help itself
+            raise talk.unheard(error) from None
+        raise
     except usage_error as error:
         return _usage(error, verb, json_="--json" in argv)
     return status if isinstance(status, int) else talk.DONE

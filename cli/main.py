@@ -10,6 +10,7 @@ import io
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from . import talk
@@ -19,6 +20,16 @@ from .words import FIRST_SCREEN, wanted
 
 def run(argv: Sequence[str]) -> int:
     """Run one command line and give its exit status (docs/reference/cli.md)."""
+    try:
+        return _run(argv)
+    except talk.Unheard as unheard:  # also while an error was told as JSON
+        return _unheard(unheard.reason)
+
+
+def _run(argv: Sequence[str]) -> int:
+    if sys.stdout is None:
+        # Before anything is done: what is spent for a result that nobody can read is lost.
+        raise talk.Unheard("EBADF")
     try:
         if wanted(argv) is None and (not argv or any(word in ("-h", "--help") for word in argv)):
             talk.out(FIRST_SCREEN)
@@ -38,12 +49,25 @@ def run(argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         talk.say("")
         return talk.INTERRUPTED
+    except talk.Unheard:
+        raise
     except BrokenPipeError:
-        # Whoever read us has gone; that is no fault, and no yes either. Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return talk.UNHEARD
+        raise talk.Unheard("EPIPE") from None
     except Exception as error:
         return _said(error, argv)
+
+
+def _unheard(reason: str) -> int:
+    """The exit status where stdout takes nothing: whatever the answer was, nobody has it."""
+    with suppress(OSError, ValueError, AttributeError):
+        # Python would try to write the rest at exit, and complain once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if reason == "EPIPE":  # whoever read us has gone; that is no fault, and no yes either
+        return talk.UNHEARD
+    from cityid.errors import Problem
+
+    talk.problem(Problem("talk.no_output", {"reason": reason}))
+    return talk.NO_ANSWER
 
 
 def _no(no: talk.PersonSaidNo, argv: Sequence[str]) -> int:
@@ -78,15 +102,32 @@ def _said(error: Exception, argv: Sequence[str]) -> int:
 
 def main(argv: Sequence[str] | None = None, leave: Callable[[int], Any] = sys.exit) -> None:
     """The entry point of the command."""
+    _occupy()
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # for as long as the command lasts
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     status = run(sys.argv[1:] if argv is None else argv)
     try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        talk.flush()
+    except talk.Unheard as unheard:
+        status = _unheard(unheard.reason)
+    try:
+        sys.stderr.flush()
+    except OSError:  # what cannot be said is not said, and the exit status stays what it is
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
     leave(status)
+
+
+def _occupy() -> None:
+    """Keep the first three descriptors taken: a store that is opened as number 2 would be given what we say."""
+    for number, mode in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):  # 0 and 1 stay unusable
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, mode)  # takes the lowest number that is free
 
 
 if __name__ == "__main__":

@@ -9,10 +9,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 DONE, NO, WRONG, NO_ANSWER, PERSON_SAID_NO, FAULT, INTERRUPTED, UNHEARD = 0, 1, 2, 3, 4, 70, 130, 141
@@ -29,6 +31,14 @@ class PersonSaidNo(Exception):
     def __init__(self, problem: Any = None) -> None:
         super().__init__()
         self.problem = problem
+
+
+class Unheard(Exception):
+    """Standard output took nothing more: the system's name for why."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class Stop(Exception):
@@ -93,23 +103,45 @@ def value(found: Any) -> str:
 
 
 def out(text: str = "") -> None:
-    """A result, on stdout. The caller has cleaned what is foreign in it."""
-    sys.stdout.write(text + "\n")
+    """A result, on stdout. The caller has cleaned what is foreign in it. Raises Unheard."""
+    with _heard():
+        sys.stdout.write(text + "\n")
+
+
+def flush() -> None:
+    """Raises Unheard where stdout does not take what was written."""
+    if sys.stdout is not None:
+        with _heard():
+            sys.stdout.flush()
+
+
+@contextmanager
+def _heard() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise unheard(error) from None
+
+
+def unheard(error: OSError) -> Unheard:
+    return Unheard(errno.errorcode.get(error.errno or 0, "EIO"))
 
 
 def say(text: str = "") -> None:
-    """Talk, on stderr."""
-    sys.stderr.write(text + "\n")
+    """Talk, on stderr. Where nobody can hear it, the exit status still says the same."""
+    with suppress(OSError):
+        sys.stderr.write(text + "\n")
 
 
 def give(value: Any) -> None:
-    """A result as JSON, on stdout: strict JSON that a terminal may show (everything but ASCII is escaped)."""
+    """A result as JSON, on stdout: strict JSON that a terminal may show (everything but ASCII is escaped).
+    Raises Unheard."""
     import json
 
     def written(one: Any) -> str:
         return str(one.isoformat()) if hasattr(one, "isoformat") else str(one)
 
-    sys.stdout.write(json.dumps(value, ensure_ascii=True, allow_nan=False, indent=2, default=written) + "\n")
+    out(json.dumps(value, ensure_ascii=True, allow_nan=False, indent=2, default=written))
 
 
 def strong(text: str) -> str:
@@ -132,7 +164,7 @@ def _dressed(text: str, code: str) -> str:
 
 
 def on_terminal() -> bool:
-    return sys.stdin.isatty() and sys.stderr.isatty()
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def error(text: str, rule: str = "", hint: str = "") -> None:

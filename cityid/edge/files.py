@@ -60,12 +60,14 @@ def read(path: str | Path, limit: int = limits.DOCUMENT, *, stdin: BinaryIO | No
     """The bytes of a regular file of at most `limit` bytes; `-` is the standard input.
 
     Raises:
-        Misuse: `file.not_found`, `file.not_regular` (a folder, device or pipe), `file.not_allowed`.
+        Misuse: `file.not_found`, `file.not_regular` (a folder, device or pipe), `file.not_allowed`, `file.no_input`.
         Malformed: `file.too_large`.
         Unavailable: `file.failed`.
     """
     with _told(path):
         if str(path) == "-":
+            if stdin is None and sys.stdin is None:
+                raise Misuse("file.no_input")
             return _all(stdin or sys.stdin.buffer, limit, "-")
         # Without O_NONBLOCK opening a pipe would wait for somebody to write into it.
         number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)

@@ -1,0 +1,141 @@
+"""Standard streams that are closed, full or broken: never the exit status of another answer, never a traceback."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+from pathlib import Path
+
+import pytest
+from cityid._cli import main, talk
+
+from tests.cli.towns import SHOW, Town
+
+pytestmark = pytest.mark.kdf
+
+
+def bash(town: Town, command: str) -> tuple[str, str, int]:
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=town.here,
+        env=town.shell.env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.stdout, done.stderr, done.returncode
+
+
+def asks_and_shows(town: Town, name: str) -> str:
+    """A question of the library's with Ada's answer: the command that judges it."""
+    said, ended = town.type(f"--home library request --policy library/policies/card.toml -o {name}.request")
+    assert ended == 0, said
+    said, ended = town.type(f"--home ada present {name}.request -o {name}.answer --again {SHOW}", secret=True)
+    assert ended == 0, said
+    return f"cityid --home library verify {name}.answer --session {name}.request"
+
+
+class TestNobodyCanHear:
+    @pytest.mark.parametrize("options", ["", " --json"])
+    def test_a_closed_stdout_is_seen_before_the_session_is_taken(self, town: Town, options: str) -> None:
+        command = asks_and_shows(town, f"closed{len(options)}")
+        said, error, status = bash(town, f"{command}{options} >&-")
+        assert (said, status) == ("", talk.NO_ANSWER)
+        assert error.startswith("error: standard output takes no result (EBADF)\n"), error
+        assert "talk.no_output" in error
+        assert "Traceback" not in error
+        said, error, status = bash(town, command)
+        assert (said.split()[0], status) == ("accepted", talk.DONE), error
+
+    @pytest.mark.parametrize("options", ["", " --json"])
+    @pytest.mark.parametrize("unbuffered", ["", "1"])
+    def test_a_full_one_is_no_answer(self, town: Town, options: str, unbuffered: str) -> None:
+        command = asks_and_shows(town, f"full{len(options)}{unbuffered}")
+        _, error, status = bash(town, f"PYTHONUNBUFFERED={unbuffered} {command}{options} >/dev/full")
+        assert status == talk.NO_ANSWER
+        assert error.startswith("error: standard output takes no result (ENOSPC)\n"), error
+        assert "Traceback" not in error
+        assert "Exception ignored" not in error
+
+    @pytest.mark.parametrize(
+        ("command", "status"),
+        [
+            ("cityid >/dev/full", talk.NO_ANSWER),
+            ("cityid --version >&-", talk.NO_ANSWER),
+            ("cityid verify --help >/dev/full", talk.NO_ANSWER),
+            ("cityid --home nowhere trust list --json >/dev/full", talk.NO_ANSWER),
+            ("cityid --home nowhere trust list --json >&-", talk.NO_ANSWER),
+            ("cityid no-such-verb >/dev/full", talk.WRONG),
+        ],
+    )
+    def test_no_command_ends_by_accident(self, town: Town, command: str, status: int) -> None:
+        _, error, ended = bash(town, command)
+        assert ended == status, error
+        assert "Traceback" not in error
+
+    @pytest.mark.parametrize("command", ["cityid", "cityid verify --help", "cityid --home library trust list"])
+    def test_a_reader_who_left_makes_no_no(self, town: Town, command: str) -> None:
+        """Typer ends with status 1, which means refused."""
+        _, error, status = bash(town, f"(sleep 0.5; exec {command}) | exec true; exit ${{PIPESTATUS[0]}}")
+        assert status == talk.UNHEARD, error
+        assert error == ""
+
+
+class TestNobodyListens:
+    @pytest.mark.parametrize("redirected", ["2>&-", "2>/dev/full"])
+    @pytest.mark.parametrize(
+        ("command", "status"),
+        [
+            ("trust list", talk.WRONG),
+            ("no-such-verb", talk.WRONG),
+            ("inspect ada.json", talk.DONE),
+            ("--home library verify ada.json --session none", talk.NO),
+        ],
+    )
+    def test_the_exit_status_stays_right(self, town: Town, command: str, redirected: str, status: int) -> None:
+        assert bash(town, f"cityid {command}")[2] == status
+        assert bash(town, f"cityid {command} {redirected}")[2] == status
+
+    def test_a_store_is_never_told_what_is_said(self, town: Town) -> None:
+        """A file that is opened while descriptor 2 is free would get its number."""
+        _, _, status = bash(town, "cityid --home ada wallet show no-such-card --passphrase-fd 3 3<pass 0<&- 1>&- 2>&-")
+        assert status == talk.NO_ANSWER
+        _, _, status = bash(town, "cityid --home ada wallet show no-such-card --passphrase-fd 3 3<pass 0<&- 2>&-")
+        assert status == talk.NO
+        with sqlite3.connect(town.here / "ada" / "wallet.sqlite") as found:
+            assert found.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+class TestNothingComesIn:
+    @pytest.mark.parametrize("command", ["inspect -", "present -", "accept -"])
+    def test_a_closed_stdin_is_the_command_s_mistake(self, town: Town, command: str) -> None:
+        _, error, status = bash(town, f"cityid --home ada {command} <&-")
+        assert status == talk.WRONG
+        assert "file.no_input" in error
+        assert "Traceback" not in error
+
+    def test_an_open_one_is_read(self, town: Town) -> None:
+        said, error, status = bash(town, "cityid inspect - <ada.json")
+        assert status == talk.DONE, error
+        assert "Lovelace" in said
+
+    def test_no_passphrase_comes_from_a_closed_one(self, town: Town) -> None:
+        _, error, status = bash(town, "cityid --home ada wallet list --passphrase-fd 0 <&-")
+        assert status == talk.WRONG
+        assert "talk.bad_descriptor" in error
+
+    def test_nobody_is_asked(self, town: Town) -> None:
+        _, error, status = bash(town, "cityid --home ada wallet list <&-")
+        assert status == talk.WRONG
+        assert "talk.no_passphrase" in error
+
+
+def test_a_stream_of_another_kind_is_no_trap(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Called from Python, with no stdout at all."""
+    ended: list[int] = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.stdout", None)
+    main.main(["--version"], ended.append)
+    assert ended == [talk.NO_ANSWER]
