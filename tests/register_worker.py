@@ -117,25 +117,30 @@ class Clerk:
     operations: int
     folder: str = ""
     process: subprocess.Popen[bytes] = field(init=False)
+    read: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.register_worker", self.store, self.name, str(self.operations), self.folder],
+            bufsize=0,  # what was read ahead would be lost to `communicate`
             cwd=TREE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(TREE)},
         )  # fmt: skip
 
-    def wait_until_ready(self) -> None:
+    def wait_until(self, word: str) -> None:
+        """Until it is `ready`, or has `done` something, however slow the machine is."""
         assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        assert line == b"ready\n", self.process.communicate()[1].decode()
+        while not self.read or not self.read[-1].startswith(word):
+            line = self.process.stdout.readline().decode()
+            assert line, self.process.communicate()[1].decode()
+            self.read.append(line)
 
     def end(self, *, kill: bool = False) -> list[str]:
         if kill:
             self.process.kill()
-        out, errors = self.process.communicate(timeout=120)
+        out, errors = self.process.communicate(timeout=600)
         assert kill or self.process.returncode == 0, errors.decode()
         # a line that was cut is none
-        return [line for line in out.decode().splitlines(keepends=True) if line.endswith("\n")]
+        return self.read + [line for line in out.decode().splitlines(keepends=True) if line.endswith("\n")]
 
 
 def judge(register: StoredRegister, clerks: Iterable[Sequence[str]]) -> list[str]:

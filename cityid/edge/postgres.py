@@ -121,14 +121,14 @@ class PostgresSql(Store):
     @contextmanager
     def _writing(self, connection: Connection[Any]) -> Iterator[None]:
         # READ COMMITTED by name: what is read inside must be what the writer before us has left.
-        with self._transaction(connection, "BEGIN ISOLATION LEVEL READ COMMITTED"):
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", (self._lock,))
+        begin = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({self._lock})"
+        with self._transaction(connection, begin):
             yield
 
     @contextmanager
     def _transaction(self, connection: Connection[Any], begin: str) -> Iterator[None]:
-        connection.execute(begin.encode())
         try:
+            connection.execute(begin.encode())
             yield
             # After a failed statement that somebody caught, COMMIT means ROLLBACK and raises nothing.
             if (ended := connection.execute("COMMIT").statusmessage) != "COMMIT":
