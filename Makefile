@@ -91,6 +91,7 @@ docs: $(VENV)/.check
 
 bench: $(VENV)/.test
 	$(BIN)/python benchmarks/run.py $(ARGS)
+	$(BIN)/python benchmarks/wallet.py
 
 .PHONY: bench-register
 bench-register: $(VENV)/.test

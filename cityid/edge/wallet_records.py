@@ -46,6 +46,8 @@ NOBODY: Final = bytes(ID)
 BLOCK: Final = 256
 """Records are padded to multiples of this many bytes."""
 _SUM: Final = 1 << 256
+_ROW: Final = struct.Struct(">B16s16sQQQ")
+"""A record's place and its number, as they are summed."""
 _DEFINED: Final = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL"
 _COLUMNS: Final = "seq, id, sort, parent, state, version, sealed"
 
@@ -164,7 +166,7 @@ class Records:
         opened = cls(path, key, entropy)
         with _looking(path) as rows:
             opened._check_all(rows)
-        opened._database = Database(path, KIND, _APPLICATION, _MIGRATIONS)
+        opened._database = Database(path, KIND, _APPLICATION, _MIGRATIONS, must_exist=True)
         return opened
 
     @property
@@ -248,10 +250,8 @@ class Records:
         return replace(record, sealed=sealed.seal(self._key, padded, record.place(), self.entropy))
 
     def digest(self, record: Record) -> int:
-        mac = hashlib.blake2b(key=self._mac_key, digest_size=32)
-        mac.update(record.place() + struct.pack(">Q", record.seq))
-        mac.update(record.sealed)
-        return int.from_bytes(mac.digest(), "big")
+        place = _ROW.pack(record.sort, record.id, record.parent, record.state, record.version, record.seq)
+        return int.from_bytes(hashlib.blake2b(place + record.sealed, key=self._mac_key, digest_size=32).digest(), "big")
 
     def seal_total(self, count: int, total: int) -> bytes:
         content = count.to_bytes(8, "big") + total.to_bytes(32, "big")
@@ -266,9 +266,12 @@ class Records:
         try:
             if rows.execute("PRAGMA integrity_check(1)").fetchall() != [("ok",)]:
                 raise Unavailable("store.damaged", kind=KIND)
-            for row in rows.execute(f"SELECT {_COLUMNS} FROM records"):  # noqa: S608
+            key, blake2b, number, pack = self._mac_key, hashlib.blake2b, int.from_bytes, _ROW.pack
+            # `digest`, written out: this runs over all of the wallet before anything else is done
+            for seq, id, *place, sealed_ in rows.execute(f"SELECT {_COLUMNS} FROM records"):  # noqa: S608, A001
                 count += 1
-                total += self.digest(Record(*row))
+                row = pack(place[0], id, *place[1:], seq)
+                total += number(blake2b(row + sealed_, key=key, digest_size=32).digest(), "big")
         except (struct.error, TypeError):
             raise Unavailable("store.damaged", kind=KIND) from None
         if (count, total % _SUM) != self.open_total(_header(rows)[1]):
@@ -332,7 +335,9 @@ def _looking(path: Path) -> Iterator[sqlite3.Connection]:
     ):
         rows.execute("PRAGMA trusted_schema = OFF")
         version = versions(rows, str(path), _APPLICATION, len(_MIGRATIONS))
-        if sorted(sql for (sql,) in rows.execute(_DEFINED)) != sorted(chain.from_iterable(_MIGRATIONS[:version])):
+        if not version or sorted(sql for (sql,) in rows.execute(_DEFINED)) != sorted(
+            chain.from_iterable(_MIGRATIONS[:version])
+        ):
             raise Unavailable("store.damaged", kind=KIND)
         yield rows
 

@@ -1,7 +1,8 @@
 """Attack group W: what lies on a disk, and who else can write there.
 
-Here: the wallet, and what all SQLite stores share. W03, W04 and W17 are about what does not exist here; W07, W08, W15,
-W18, W20, W23 and W25 come with the crash, backup and canary experiments; the keyring file has tests of its own."""
+Here: the wallet, and what all SQLite stores share. W03, W04 and W17 are about what does not exist here; W15,
+W23 and W25 come with the canary experiments, W07 and W08 are in tests/edge/test_wallet_crash.py, W18 and W20 in
+test_w_backup.py; the keyring file has tests of its own."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ AT = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
 PASSPHRASE = "correct horse battery"
 SD_JWT_VC = FORMATS["dc+sd-jwt"]
 # what is in the wallet and must not be in its file
-CANARIES = ("Lindau", "residency", "given_name", "Ada", "library.example", "code-of-the-offer", PASSPHRASE, "dc+sd-jwt")
+CANARIES = ("Lindau", "residency", "given_name", "Ada", "library.example", "code-of-the-offer", PASSPHRASE, "dc+sd-jwt",
+            "Stadtbibliothek", "library card", "Grandmother")  # fmt: skip
 
 pytestmark = pytest.mark.kdf
 
@@ -47,7 +49,9 @@ def fill(wallet: WalletFile) -> None:
         for key in keys[:2]
     ]
     card = wallet.add(copies, AT, issuer_name="Stadt Lindau")
-    wallet.shown(wallet.reserve(card.id, AT), "library.example", [("given_name",)], AT)
+    copy = wallet.reserve(card.id, AT)
+    wallet.shown(copy, "library.example", [("given_name",)], AT, name="Stadtbibliothek", purpose="library card")
+    wallet.add_person("Grandmother", AT)
     wallet.remember_offer("code-of-the-offer", b"offer from Lindau", AT)
 
 

@@ -209,3 +209,16 @@ def test_without_the_extra_or_a_module(monkeypatch: pytest.MonkeyPatch, tmp_path
     with pytest.raises(Unavailable) as module:
         Pkcs11Keyring("pkcs11:token=a", "1")
     assert code(module) == "keys.no_module"
+
+
+def test_a_locked_pin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SoftHSM locks no PIN; cards do."""
+    p11 = pytest.importorskip("pkcs11")
+
+    def locked(_: object) -> None:
+        raise p11.exceptions.PinLocked
+
+    monkeypatch.setattr(Pkcs11Keyring, "_token", locked)
+    with pytest.raises(Refused) as error:
+        Pkcs11Keyring("pkcs11:token=a", "1")
+    assert code(error) == "keys.pin_locked"
