@@ -263,7 +263,8 @@ def test_w07_what_was_acknowledged_survives_a_power_cut(
     """At every point of the trace (property 10), with everything lost that was not synced, and with parts of it."""
     events = trace(tmp_path, made)
     chances = [partial(Random(seed).choice, (True, False)) for seed in range(20 if LONG else 1)]
-    for keep in (killed, nothing, *chances):
+    keeps: list[Callable[[], bool]] = [killed, nothing, *chances]
+    for keep in keeps:
         found = lost_in_power_cuts(tmp_path, made, events, states, keep)
         assert len(found) > 20
         assert set(found) == {""}
