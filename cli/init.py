@@ -114,7 +114,7 @@ def city(
         **({"status": status_url.rstrip("/")} if status_url else {}),
     }
     # Opened first: a database that does not answer should leave no half of a home behind.
-    opened = registers.register_of(Home(place, "city", config)) if register_ else None
+    opened = registers.register_of(Home(place, "city", config), new=True) if register_ else None
     ring = make(place, keys, passphrase_fd)
     at = clock.now()
     key = ring.create(kind, label=FIRST, uses=(Use.ISSUER,), created=at)
@@ -134,7 +134,8 @@ def city(
     ]
     lines += [f"country = {_quoted(country)}"] if country else []
     lines += [f"jurisdiction = {_quoted(jurisdiction)}"] if jurisdiction else []
-    opened = opened or registers.register_of(Home(place, "city", config))
+    opened = opened or registers.register_of(Home(place, "city", config), new=True)
+    registers.sessions_of(Home(place, "city", config), new=True)
     with opened.batch(registers.login(), registers.key(), at) as batch:
         batch.key(Key(key.thumbprint, FIRST, kind.value, at))
     CitySecret(place / "register.key")

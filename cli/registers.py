@@ -81,8 +81,12 @@ def password(name: str) -> str:
     return str(_once("password", lambda: talk.secret(f"Password for {talk.clean(name)}", None)))
 
 
-def register_of(home: Home) -> StoredRegister:
-    """The register of a city's home, open until the command ends."""
+def register_of(home: Home, *, new: bool = False) -> StoredRegister:
+    """The register of a city's home, open until the command ends; made only where the home is `new`.
+
+    Raises:
+        Unavailable: `store.missing` and the other `store.*`.
+    """
     from cityid.edge.database import PostgresRegister, SqliteRegister
 
     def opened() -> StoredRegister:
@@ -91,18 +95,22 @@ def register_of(home: Home) -> StoredRegister:
             settings["claims_key"] = secret_of(home).claims_key
         if name := where(home):
             return STATE.opened.enter_context(PostgresRegister(name, password=lambda: password(name), **settings))
-        return STATE.opened.enter_context(SqliteRegister(home.path("register.sqlite"), **settings))
+        return STATE.opened.enter_context(SqliteRegister(home.path("register.sqlite"), must_exist=not new, **settings))
 
     return _once("register", opened)
 
 
-def sessions_of(home: Home) -> StoredSessions:
-    """The open offers of a city's home, open until the command ends."""
+def sessions_of(home: Home, *, new: bool = False) -> StoredSessions:
+    """The open offers of a city's home, open until the command ends; made only where the home is `new`.
+
+    Raises:
+        Unavailable: `store.missing` and the other `store.*`.
+    """
     from cityid.edge.database import PostgresSessions, SqliteSessions
 
     if name := where(home):
         return STATE.opened.enter_context(PostgresSessions(name, password=lambda: password(name)))
-    return STATE.opened.enter_context(SqliteSessions(home.path("offers.sqlite")))
+    return STATE.opened.enter_context(SqliteSessions(home.path("offers.sqlite"), must_exist=not new))
 
 
 def _once(name: str, make: Callable[[], T]) -> T:

@@ -26,7 +26,7 @@ def sessions(home: Home) -> SqliteSessions:
     """The open questions of a service's home, open until the command ends."""
     from cityid.edge.database import SqliteSessions
 
-    return STATE.opened.enter_context(SqliteSessions(home.path("sessions.sqlite")))
+    return STATE.opened.enter_context(SqliteSessions(home.path("sessions.sqlite"), must_exist=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -284,6 +284,7 @@ class SqliteRegister(StoredRegister):
         self,
         path: str | Path | None = None,
         *,
+        must_exist: bool = False,
         status_base: str = "",
         list_size: int = LIST_SIZE,
         list_bits: int = LIST_BITS,
@@ -291,7 +292,7 @@ class SqliteRegister(StoredRegister):
         entropy: Entropy = secrets.token_bytes,
     ) -> None:
         _shape(list_size, list_bits)
-        sql = SqliteSql(path, "register", APPLICATION)
+        sql = SqliteSql(path, "register", APPLICATION, must_exist=must_exist)
         super().__init__(sql, status_base, list_size, list_bits, claims_key, entropy)
 
 

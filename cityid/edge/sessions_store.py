@@ -109,9 +109,13 @@ class SqliteSessions(StoredSessions):
     """Sessions in one SQLite file; in memory where `path` is None. Raises as `cityid.edge.sqlite.Database`."""
 
     def __init__(
-        self, path: str | Path | None = None, *, entropy: Callable[[int], bytes] = secrets.token_bytes
+        self,
+        path: str | Path | None = None,
+        *,
+        must_exist: bool = False,
+        entropy: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
-        super().__init__(SqliteSql(path, "sessions", _APPLICATION), entropy)
+        super().__init__(SqliteSql(path, "sessions", _APPLICATION, must_exist=must_exist), entropy)
 
 
 class PostgresSessions(StoredSessions):

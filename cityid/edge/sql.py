@@ -97,9 +97,9 @@ class _SqliteLink:
 class SqliteSql(Store):
     """Tables in one SQLite file, or in memory where `path` is None (`cityid.edge.sqlite.Database`)."""
 
-    def __init__(self, path: str | Path | None, kind: str, application_id: int) -> None:
+    def __init__(self, path: str | Path | None, kind: str, application_id: int, *, must_exist: bool = False) -> None:
         groups = tuple(statements(script) for script in migrations(kind, "sqlite"))
-        self._database = Database(path, kind, application_id, groups)
+        self._database = Database(path, kind, application_id, groups, must_exist=must_exist)
         self.name, self.kind = self._database.name, kind
 
     @contextmanager

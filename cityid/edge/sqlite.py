@@ -119,14 +119,23 @@ class Store:
 
 
 class Database(Store):
-    """One SQLite file of one `kind`, which `application_id` marks, or a database in memory where `path` is None.
+    """One SQLite file of one `kind`, which `application_id` marks, or a database in memory where `path` is None. A file
+    that `must_exist` is never made: one that was lost, or emptied, would come back with nothing in it.
 
     Raises:
         Misuse: `store.permissions` for a file that others can read or replace, `store.wrong_kind`.
-        Unavailable: `store.newer`, `store.damaged`, `store.not_a_file` and the other `store.*`.
+        Unavailable: `store.missing`, `store.newer`, `store.damaged`, `store.not_a_file` and the other `store.*`.
     """
 
-    def __init__(self, path: str | Path | None, kind: str, application_id: int, migrations: Migrations) -> None:
+    def __init__(
+        self,
+        path: str | Path | None,
+        kind: str,
+        application_id: int,
+        migrations: Migrations,
+        *,
+        must_exist: bool = False,
+    ) -> None:
         self.name = "memory" if path is None else str(path)
         self.kind = kind
         self._path = None if path is None else Path(path)
@@ -137,11 +146,14 @@ class Database(Store):
         # A database in memory is its one connection, which its threads share by turns.
         self._turns = threading.RLock() if path is None else None
         if self._path is not None:
-            with suppress(FileExistsError):
-                create(self._path)
+            if not must_exist:
+                with suppress(FileExistsError):
+                    create(self._path)
             check(self._path)
         try:
             with told(self.name, self.kind), self._connection() as connection:
+                if must_exist and not versions(connection, self.name, application_id, len(migrations)):
+                    raise Unavailable("store.damaged", kind=kind)
                 _migrate(connection, self.name, application_id, migrations)
         except BaseException:
             self.close()

@@ -24,7 +24,7 @@ def is_open(connection: sqlite3.Connection) -> bool:
 @pytest.mark.parametrize(
     ("command", "secret", "status", "stores"),
     [
-        ("init city {}", True, 0, 1),
+        ("init city {}", True, 0, 2),
         ("init wallet {}", True, 0, 2),
         ("init service {} --audience x509_san_dns:bar.example", False, 0, 1),
         ("--home city issue residency --claims ada.json --yes -o {}", True, 0, 2),

@@ -102,6 +102,28 @@ class TestClosing:
         assert [is_open(each) for each in connections] == [False, False]
 
 
+class TestLost:
+    """A store that was there is never begun anew in silence."""
+
+    @pytest.mark.parametrize("store", [SqliteRegister, SqliteSessions])
+    def test_missing(self, store: type[SqliteRegister | SqliteSessions], tmp_path: Path) -> None:
+        with pytest.raises(Unavailable) as error:
+            store(tmp_path / "d.db", must_exist=True)
+        assert code(error) == "store.missing"
+        assert list(tmp_path.iterdir()) == []
+        store(tmp_path / "d.db").close()
+        store(tmp_path / "d.db", must_exist=True).close()
+
+    @pytest.mark.parametrize("store", [SqliteRegister, SqliteSessions])
+    def test_emptied(self, store: type[SqliteRegister | SqliteSessions], tmp_path: Path) -> None:
+        store(tmp_path / "d.db").close()
+        (tmp_path / "d.db").write_bytes(b"")
+        with pytest.raises(Unavailable) as error:
+            store(tmp_path / "d.db", must_exist=True)
+        assert code(error) == "store.damaged"
+        store(tmp_path / "d.db").close()  # as one that was begun, and killed before its tables were made
+
+
 class TestTrouble:
     def test_busy(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sqlite, "BUSY", 0.05)
