@@ -22,6 +22,7 @@ TREE = HERE.parent
 sys.path[:0] = [str(TREE), str(HERE)]
 
 import alone  # noqa: E402
+import bulk  # noqa: E402
 import processes  # noqa: E402
 
 HARNESS = Path(os.environ.get("CITYID_BENCH") or TREE.parent / "shared" / "bench")
@@ -145,6 +146,8 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=1.8, help="measured time for each case and peer")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--runs", type=int, default=7, help="whole processes of each kind; 0 for none")
+    parser.add_argument("--rows", type=int, default=20_000, help="rows of the table that is issued from; 0 for none")
+    parser.add_argument("--postgres", default="", help="a PostgreSQL database for the register, beside SQLite")
     parser.add_argument("--alone", action="store_true", help="without the shared harness")
     given = parser.parse_args()
     cases = [case for case in given.case.split(",") if case]
@@ -160,6 +163,8 @@ def main() -> int:
     if given.runs:
         whole_processes(given.runs)
         memory()
+    if given.rows:
+        bulk.figures(given.rows, given.postgres)
     return 0
 
 

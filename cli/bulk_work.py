@@ -20,6 +20,7 @@ from .home import Home
 if TYPE_CHECKING:
     from cityid.bulk import Person
     from cityid.cards import Offer
+    from cityid.credential_type.reader import Reader
     from cityid.edge.letters import Letters
     from cityid.encoding.table import Row
     from cityid.errors import Problem
@@ -157,12 +158,24 @@ class Worker:
         self.ignore = frozenset(others | self.ours) - own
         self.extra = self.ours - own
         self.letters = self._letters(here) if run.letters else None
+        self._reader: Reader | None = None
 
     def _letters(self, here: Home) -> Letters:
         from cityid.edge.letters import Letters, text_of
 
         font = here.path(here.text("letter_font")) if "letter_font" in here.config else None
         return Letters(self.issuer.name, font=font, text=text_of(here.path("letter.txt")))
+
+    def reader(self, columns: Sequence[str]) -> Reader:
+        """One for all chunks: what it remembers of values is most of its speed."""
+        from cityid.credential_type.reader import Reader
+
+        if self._reader is None or self._reader.header != tuple(columns):
+            issuer = self.issuer
+            self._reader = Reader(
+                self.type, columns, at=self.at, timezone=issuer.timezone, city=issuer.city, ignore=self.ignore
+            )
+        return self._reader
 
     @contextmanager
     def table(self) -> Iterator[Reading]:
@@ -239,13 +252,8 @@ class Reading:
     """The rows of an open table, checked."""
 
     def __init__(self, worker: Worker, table: Any) -> None:
-        from cityid.credential_type.reader import Reader
-
         self.worker, self.table = worker, table
-        issuer = worker.issuer
-        self.reader = Reader(
-            worker.type, table.columns, at=worker.at, timezone=issuer.timezone, city=issuer.city, ignore=worker.ignore
-        )
+        self.reader = worker.reader(table.columns)
         self.columns = {name: place for place, name in enumerate(table.columns)}
 
     def check_columns(self) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import calendar
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import lru_cache
 from typing import Any, Final
 
 from cityid.credential_type.model import CredentialType, Path
@@ -17,6 +18,9 @@ from cityid.encoding import times
 
 SHORT: Final = timedelta(days=7)
 """Cards that live less than this begin at a full hour, others at a full day: a day's card must last the evening."""
+
+read_date: Final = lru_cache(1 << 12)(times.read_date)
+"""A birth date is asked for by each age that is computed from it."""
 
 
 def birthday(born: date, years: int) -> date:
@@ -46,9 +50,9 @@ def compute(type: CredentialType, claims: Mapping[str, Any], today: date, city: 
         if value is None:
             continue
         if name == "age_over":
-            value = birthday(times.read_date(value), int(rest[0])) <= today
+            value = birthday(read_date(value), int(rest[0])) <= today
         elif name == "year":
-            value = times.read_date(value).year
+            value = read_date(value).year
         found[path] = value
     return found
 
@@ -63,14 +67,14 @@ def window(
     start = local.replace(hour=hour, minute=0, second=0, microsecond=0).astimezone(UTC)
     opens, closes = (get(typed, path) if path else None for path in type.window)
     if opens is not None:
-        start = max(start, midnight(times.read_date(opens), zone))
+        start = max(start, midnight(read_date(opens), zone))
     end = start + type.lifetime
     if closes is not None:
-        end = min(end, midnight(times.read_date(closes) + timedelta(days=1), zone))
+        end = min(end, midnight(read_date(closes) + timedelta(days=1), zone))
     for path, value in computed.items():
         if value is False and (rule := type.claims[path].derived):
             _, source, years = rule.split(" ")
-            born = times.read_date(get(typed, tuple(source.split("."))))
+            born = read_date(get(typed, tuple(source.split("."))))
             end = min(end, midnight(birthday(born, int(years)), zone))
     return start, end
 
