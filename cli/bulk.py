@@ -296,7 +296,9 @@ def _note(checked: Checked, wrong: Any, line: int, problem: Problem) -> None:
         from .issue import safe
 
         told = explain(problem, private=True)
-        wrong.writerow((line, safe(problem.where.removeprefix("$.")), problem.code, safe(told.text)))
+        wrong.writerow(
+            (line, safe(talk.clean(problem.where.removeprefix("$."))), problem.code, safe(talk.clean(told.text)))
+        )
 
 
 # -- the second reading --

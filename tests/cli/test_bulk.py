@@ -282,3 +282,31 @@ def test_workers_that_are_always_killed(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(Unavailable) as no:
         modules["bulk"]._in_processes(None, None, [chunk], "", 2, lambda chunk, found: None)
     assert no.value.code == "bulk.workers"
+
+
+@pytest.mark.parametrize("name", ["pipe", "folder", "/dev/zero"])
+def test_u06_a_table_that_is_no_file(shell: transcripts.Shell, name: str) -> None:
+    if name == "pipe" and not (shell.folder / name).exists():
+        os.mkfifo(shell.folder / name)
+    (shell.folder / "folder").mkdir(exist_ok=True)
+    assert refused(f"--from {name} --dry-run", shell=shell) == "file.not_regular"
+
+
+def test_u01_what_a_cell_says_is_not_obeyed(shell: transcripts.Shell) -> None:
+    (shell.folder / "bad.csv").write_text("birthdate\n\x1b]52;c;x\x07\n\u202e1990\n=1+1\n")
+    output, status = shell.run("cityid --home city issue age --from bad.csv -o bad --passphrase-fd 3 3<pass")
+    assert status == 1
+    assert not {"\x1b", "\x07", "\u202e"} & set(output)
+    assert "line 2" in output
+    refused_rows = (shell.folder / "bad" / "refused.csv").read_text()
+    assert not {"\x1b", "\x07", "\u202e"} & set(refused_rows)
+
+
+def test_u07_rows_name_no_files(shell: transcripts.Shell) -> None:
+    (shell.folder / "names.csv").write_text("nr,birthdate\n../../x,1990-12-10\n-rf,1990-12-11\n")
+    _, status = shell.run("cityid --home city issue age --from names.csv --key nr -o names --passphrase-fd 3 3<pass")
+    assert status == 0
+    assert sorted(path.name for path in (shell.folder / "names").iterdir()) == [
+        "line-000002.offer",
+        "line-000003.offer",
+    ]
