@@ -17,7 +17,7 @@ from typing import Any, Final, Literal
 
 from cityid import limits
 from cityid.credential import Challenge, Credential, Path, Unbound, leaves_of
-from cityid.encoding import json
+from cityid.encoding import json, times
 from cityid.errors import Malformed, Misuse, Problem, Refused
 from cityid.formats import FORMATS, Format
 from cityid.query import Match, Query, Unanswerable, lint
@@ -36,7 +36,8 @@ _PREFIX: Final = "origin:"
 @dataclass(frozen=True, slots=True)
 class AskedFor:
     """A request as it was handed over in a file. Nothing proves who asks: `audience` is their word, and the answer is
-    bound to it, so that nobody else can use the answer. `purpose` and `name` are their words too."""
+    bound to it, so that nobody else can use the answer. `purpose` and `name` are their words too; `expires` is when
+    they take no answer any more, where they say so."""
 
     audience: str
     nonce: str
@@ -44,6 +45,17 @@ class AskedFor:
     purpose: str
     name: str
     state: str
+    expires: datetime | None = None
+
+    def check(self, at: datetime) -> None:
+        """The request still takes an answer: after its time a card's copy would be used up, and what it says would
+        leave the wallet, for nothing.
+
+        Raises:
+            Refused: `request.expired`.
+        """
+        if self.expires is not None and at >= self.expires:
+            raise Refused("request.expired", where="$.cityid.expires", end=times.stamp(self.expires))
 
     @property
     def challenge(self) -> Challenge:
@@ -61,7 +73,8 @@ def read_request(data: bytes) -> AskedFor:
     """A request in a file: the parameters of OpenID4VP §5 that have a meaning without a network.
 
     Raises:
-        Malformed: `request.*`, `query.*`, `json.*`. Refused: `request.transaction_data`, `request.origin`.
+        Malformed: `request.*`, `query.*`, `json.*`, `time.not_a_stamp`.
+        Refused: `request.transaction_data`, `request.origin`.
     """
     fields = json.Fields(json.read_object(data))
     if fields.text("response_type") != "vp_token":
@@ -82,6 +95,7 @@ def read_request(data: bytes) -> AskedFor:
     if state and not _URL_SAFE.fullmatch(state):
         raise Malformed("request.state", where="$.state", spec="OpenID4VP §5.3")
     ours = json.Fields(fields.optional_object("cityid") or {}, "$.cityid")
+    expires = ours.optional_text("expires")
     return AskedFor(
         audience,
         nonce,
@@ -89,6 +103,7 @@ def read_request(data: bytes) -> AskedFor:
         ours.optional_text("purpose") or "",
         ours.optional_text("by") or "",
         state,
+        None if expires is None else times.read_stamp(expires, "$.cityid.expires"),
     )
 
 

@@ -62,6 +62,7 @@ def present(
     data = files.read(request, limits.DOCUMENT)
     with papers.expected(data, "request"):
         asked = read_request(data)
+    asked.check(clock.now())  # before a passphrase is asked for
     here = home.find(STATE.home, "wallet")
     wallet = purse.opened(here, passphrase_fd, pin_fd=pin_fd)
     at = clock.now()
@@ -82,6 +83,7 @@ def present(
     else:
         question = "Show this, although it is more than is needed?" if over else "Show this?"
         talk.agree(question, flag="--yes and --show CLAIM for each claim that may be shown")
+    asked.check(clock.now())  # a person may think for a long time
     shown = sign(Consent(chosen, at, reuse=again), asked.challenge, wallet, at)
     message = asked.answer(shown) + b"\n"
     if output is not None:

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.kdf
 STORES = {
     "city/register.sqlite": ("--home city issue residency --claims ada.json --yes --force -o new.offer", True),
     "city/offers.sqlite": ("--home city issue residency --claims ada.json --yes --force -o new.offer", True),
-    "library/sessions.sqlite": ("--home library request --policy library/policies/card.toml --force -o new.request", False),
+    "library/sessions.sqlite": ("--home library request --policy library/policies/card.toml --force -o new.r", False),
     "ada/wallet.sqlite": ("--home ada wallet list", True),
     "city/keys.sealed": ("--home city key list", True),
 }

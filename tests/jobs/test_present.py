@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from cityid import query
 from cityid.credential import Challenge
 from cityid.encoding import paths
+from cityid.encoding.times import stamp
 from cityid.errors import CityIdError, Misuse, Refused
 from cityid.formats import FORMATS
 from cityid.keys import Algorithm, jwk
@@ -202,6 +204,16 @@ class TestRequests:
         asked = read_request(json.dumps(least).encode())
         assert (asked.purpose, asked.name, asked.state) == ("", "", "")
 
+    def test_expired(self) -> None:
+        asked = read_request(json.dumps({**GOOD, "cityid": {"expires": stamp(NOW)}}).encode())
+        asked.check(NOW - timedelta(seconds=1))
+        for at in (NOW, NOW + timedelta(minutes=30)):
+            with pytest.raises(Refused) as refused:
+                asked.check(at)
+            assert refused.value.code == "request.expired"
+            assert refused.value.problem.facts == {"end": stamp(NOW)}
+        read_request(json.dumps(GOOD).encode()).check(NOW)
+
     @pytest.mark.parametrize(
         ("changed", "code"),
         [
@@ -220,6 +232,9 @@ class TestRequests:
             ({"dcql_query": {}}, "query."),
             ({"dcql_query": "x"}, "json.wrong_type"),
             ({"cityid": 1}, "json.wrong_type"),
+            ({"cityid": {"expires": "2026-11-22 10:00"}}, "time.not_a_stamp"),
+            ({"cityid": {"expires": "soon"}}, "time.not_a_stamp"),
+            ({"cityid": {"expires": 1795341600}}, "json.wrong_type"),
         ],
     )
     def test_refused(self, changed: dict[str, Any], code: str) -> None:
