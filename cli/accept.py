@@ -74,10 +74,14 @@ def _begin(
         offer = Offer.read(data)
     trusted = trust.load(here)
     names = {entry.subject: entry.name for entry in trusted.entries}
-    if offer.issuer not in names and not any(entry.mechanism == "x5c" for entry in trusted.entries):
+    # A root that no issuer narrows may vouch for anybody: the certificate, which comes with the cards, will tell.
+    if offer.issuer not in names and not any(entry.roots and not entry.issuer for entry in trusted.entries):
         kind = kinds.known(here)[0].get(offer.type)
         status = kind.status if kind is not None else "required"
-        raise Refused("accept.unknown_issuer", issuer=offer.issuer, type=offer.type, status=status)
+        how = f"--did {offer.issuer}"
+        if not offer.issuer.startswith("did:"):
+            how = f"--web {offer.issuer} (or --root FILE --issuer {offer.issuer})"
+        raise Refused("accept.unknown_issuer", issuer=offer.issuer, type=offer.type, status=status, how=how)
     if output is not None:
         files.check_free(output, force=force)
     # The offer's own words for its issuer are nobody's proof: only the trust list names people.
