@@ -17,7 +17,7 @@ CARD = {"id", "type", "wire_type", "issuer", "issuer_name", "format", "valid_unt
 KEY = {"label", "algorithm", "thumbprint"}
 DOCUMENT = "did resolve did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK --json"
 FORMS: dict[str, tuple[bool, set[str]]] = {
-    "--home ada wallet list --json": (True, CARD),
+    "--home ada wallet list --json": (True, {*CARD, "person", "hints"}),
     "--home ada wallet show '' --json": (True, {*CARD, "claims", "hideable"}),
     "--home city key list --json": (True, {*KEY, "uses", "created", "not_after"}),
     "--home city key show issuer-1 --json": (True, {*KEY, "jwk", "multikey"}),
@@ -99,7 +99,7 @@ def test_offers_and_cards(town: Town) -> None:
     town.write("j.cards", json.dumps(cards))
     card, status = members(town, "--home ada accept j.cards --json", secret=True)
     assert status == 0
-    assert set(card) == {"card", "type", "wire_type", "issuer", "copies", "valid_until"}
+    assert set(card) == {"card", "type", "wire_type", "issuer", "copies", "valid_until", "person"}
     name = town.asks()
     answer, _ = members(town, f"--home ada present {name}.json {SHOW} --json", secret=True)
     assert set(answer) == {"vp_token", "state"}

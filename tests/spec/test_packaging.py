@@ -43,7 +43,7 @@ def in_tree(folder: str, suffixes: set[str]) -> set[str]:
 
 def test_the_wheel_holds_the_tree(names: set[str]) -> None:
     expected = (
-        {f"cityid/{name}" for name in in_tree("cityid", {".py", ".typed"})}
+        {f"cityid/{name}" for name in in_tree("cityid", {".py", ".typed", ".sql"})}
         | {f"cityid/_cli/{name}" for name in in_tree("cli", {".py"})}
         | {f"cityid/_schemas/{name}" for name in in_tree("schemas", {".py"} | SHIPPED_DATA)}
     )
