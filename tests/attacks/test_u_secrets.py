@@ -306,18 +306,18 @@ class TestU12Interrupted:
         assert PASSPHRASE not in terminal.seen
         assert town.judge(name)[1] == 0
 
-    def test_u12_a_new_passphrase_is_asked_twice(self, town: Town, at: Callable[..., Terminal]) -> None:
-        terminal = at("init", "wallet", "mistyped")
+    def test_u12_a_new_passphrase_is_asked_twice(self, town: Town, at: Callable[..., Terminal], tmp_path: Path) -> None:
+        terminal = at("init", "wallet", str(tmp_path / "mistyped"))
         self._pass(terminal, "Passphrase for the wallet: ")
         self._pass(terminal, "Once more: ", PASSPHRASE + "x")
         assert terminal.end() == 2
         assert "talk.passphrases_differ" in terminal.seen
-        assert not (town.here / "mistyped").exists()
-        terminal = at("init", "wallet", "typed")
+        assert not (tmp_path / "mistyped").exists()
+        terminal = at("init", "wallet", str(tmp_path / "typed"))
         self._pass(terminal, "Passphrase for the wallet: ")
         self._pass(terminal, "Once more: ")
         assert terminal.end() == 0
-        assert town.type("--home typed wallet list", secret=True)[1] == 0
+        assert town.type(f"--home {tmp_path / 'typed'} wallet list", secret=True)[1] == 0
 
     def test_u12_colour_is_decoration(self, town: Town, at: Callable[..., Terminal]) -> None:
         name = town.answered()
