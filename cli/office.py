@@ -18,7 +18,7 @@ def issuer_of(
 
     Raises:
         Unavailable: `register.behind`, `store.*`.
-        Misuse: `home.member`, `issue.document`, `keys.*`, `file.*`.
+        Misuse: `home.member`, `issue.document`, `issue.no_document`, `keys.*`, `file.*`.
     """
     from zoneinfo import ZoneInfo
 
@@ -38,7 +38,9 @@ def issuer_of(
     types, _ = kinds.known(here)
     document = None
     published = here.path("did.json")
-    if published.exists() and here.config.get("mechanism", "did") == "did":
+    if here.config.get("mechanism", "did") == "did" and (published.exists() or issuer.startswith("did:web:")):
+        if not published.exists():
+            raise Misuse("issue.no_document", file=str(published))
         try:
             document = read_document(files.read_home_file(published), issuer)
         except CityIdError as error:

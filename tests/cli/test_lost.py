@@ -50,6 +50,27 @@ def test_lost(town: Town, away: Callable[[str], Path], name: str) -> None:
     assert status == 0, said
 
 
+def test_no_key_signs_without_the_document(town: Town, away: Callable[[str], Path]) -> None:
+    kept = away("city/did.json")
+    command = "--home city issue residency --claims ada.json --yes --force -o new.offer"
+    try:
+        said, status = town.type(command, secret=True)
+        assert (said.splitlines()[:2], status) == (
+            [
+                "error: city/did.json, the DID document that this city publishes, is not there",
+                "  issue.no_document",
+            ],
+            2,
+        )
+        said, status = town.type("--home city issue --answer residency.request -o late.cards", secret=True)
+        assert status == 2, said
+        assert "issue.no_document" in said
+        assert not (town.here / "late.cards").exists()
+    finally:
+        kept.rename(town.here / "city/did.json")
+    town.must(command, secret=True)
+
+
 @pytest.mark.parametrize("name", [name for name in STORES if name.endswith(".sqlite")])
 def test_emptied(town: Town, away: Callable[[str], Path], name: str) -> None:
     command, secret = STORES[name]
