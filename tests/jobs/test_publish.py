@@ -1,4 +1,4 @@
-"""Status lists as files: whole, never back in time; and a register that was restored from a backup learns what is lost."""
+"""Status lists as files: whole, never back in time; a register restored from a backup learns what is lost."""
 
 from __future__ import annotations
 
