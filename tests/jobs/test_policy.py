@@ -135,7 +135,7 @@ class TestAsking:
         at = json.dumps
         assert read(f"purpose = {at('ü' * 200)}\n" + ASK + TRUST).purpose == "ü" * 200
         assert wrong(f"purpose = {at('ü' * 201)}\n" + ASK + TRUST) == "text.too_long"
-        assert read(f"purpose = {at('می‌خواهم')}\n" + ASK + TRUST)
+        assert read(f"purpose = {at('می‌خواهم')}\n" + ASK + TRUST).purpose == "می‌خواهم"
         with pytest.raises(Misuse) as found:
             read(f"purpose = {at('ab' + chr(0x202E))}\n" + ASK + TRUST)
         assert found.value.problem.facts == {"name": "purpose", "character": "U+202E", "place": 3}
