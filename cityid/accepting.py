@@ -58,8 +58,10 @@ def begin(
 
     Raises:
         Refused: `offer.expired`, `accept.format`, `accept.algorithm`, `accept.other_person`, `wallet.unknown_person`.
+        Misuse: `time.naive`.
         Unavailable: `store.*`.
     """
+    times.check_aware(at)
     if at >= offer.expires:
         raise Refused("offer.expired")
     if offer.format not in formats:
@@ -101,8 +103,10 @@ def accept(
     Raises (when run):
         Refused: `accept.*`; `trust.*`, `did.*`, `jws.alg`, `signature.invalid`.
         Malformed: a card that cannot be read.
+        Misuse: `time.naive`.
         Unavailable: `net.*`, `did.*`, `trust.*`, `store.*`.
     """
+    times.check_aware(at)
     pending = _find(wallet, cards.offer)
     if pending is None:
         raise Refused("accept.not_asked")

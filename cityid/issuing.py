@@ -134,10 +134,11 @@ class Issuer:
 
         Raises:
             Malformed: `claim.*`.
-            Misuse: `issue.unknown_type`, `issue.unknown_format`, `issue.wrong_signer`.
+            Misuse: `issue.unknown_type`, `issue.unknown_format`, `issue.wrong_signer`, `time.naive`.
             Refused: `issue.needs_approval`, `issue.key_expired`, `issue.key_rotated`, `issue.repeated`.
             Unavailable: `issue.status_not_published`, `store.*`.
         """
+        times.check_aware(at)
         if type in self.four_eyes:
             raise Refused("issue.needs_approval", type=type)
         expires = times.read_numeric(times.numeric(at + limits.OFFER_AGE))
@@ -165,6 +166,7 @@ class Issuer:
         less `issue.needs_approval`; Misuse `issue.nowhere_to_wait`."""
         if self.waiting is None:
             raise Misuse("issue.nowhere_to_wait")
+        times.check_aware(at)
         lapses = times.read_numeric(times.numeric(at + APPROVAL_AGE))
         entry = Entry(
             type, format, Window(), (), State.PENDING, lapses, subject=subject, digest=digest, department=department
@@ -190,6 +192,7 @@ class Issuer:
             Refused: `approve.nothing_waits`, `register.same_clerk`, `register.wrong_state`, `issue.key_*`.
             Unavailable: `store.*`.
         """
+        times.check_aware(at)
         card = self._waiting(number, at)
         expires = times.read_numeric(times.numeric(at + limits.OFFER_AGE))
         try:
@@ -258,8 +261,10 @@ class Issuer:
             Refused: `offer.*`, `proof.*`, `request.other_card`, `jws.alg`, `signature.invalid`, `register.wrong_state`
                 (withdrawn), `issue.key_expired`, `issue.key_rotated`.
             Malformed: as `cards.check_proofs`.
+            Misuse: `time.naive`.
             Unavailable: `keys.unavailable`, `store.*`; the code is given back.
         """
+        times.check_aware(at)
         if request.issuer != self.id:
             raise Refused("offer.other_issuer", issuer=request.issuer)
         try:

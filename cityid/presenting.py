@@ -235,10 +235,11 @@ def present(
     that links two showings.
 
     Raises:
-        Misuse: `present.nothing`.
+        Misuse: `present.nothing`, `time.naive`.
         Refused: `wallet.no_copy_left`, `present.copy_differs` (the reserved copy would show something else),
             `keys.unknown` and `wallet.not_bound` where the holder's key is not in this wallet.
     """
+    times.check_aware(at)
     if not consent.options:
         raise Misuse("present.nothing")
     used = tuple((option, _reserve(option, consent, wallet, at)) for option in consent.options)

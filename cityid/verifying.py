@@ -27,6 +27,7 @@ from cityid.checks import (
     waived,
 )
 from cityid.credential import Challenge, Credential, KeyRef, Presentation, Unbound
+from cityid.encoding.times import check_aware
 from cityid.errors import Malformed, Misuse, Problem, Refused, Unavailable
 from cityid.formats import FORMATS, Format
 from cityid.keys import PublicKey
@@ -63,9 +64,14 @@ def verify(
     Whatever a stranger sends gives a verdict.
 
     Raises:
-        Misuse: `policy.several_queries` (use `verify_answer`), `format.unknown`, `binding.wanted`, `policy.not_given`.
+        Misuse: `policy.several_queries` (use `verify_answer`), `format.unknown`, `binding.wanted`, `policy.not_given`,
+            `verify.not_bytes`, `time.naive`.
         Unavailable: `install.extra`, when the format needs an extra that is not installed.
     """
+    if type(raw) is not bytes:  # a bytearray could change while it is judged
+        raise Misuse("verify.not_bytes", found=type(raw).__name__)
+    if at.tzinfo is None:
+        raise Misuse("time.naive")
     if len(policy.query.credentials) != 1:
         raise Misuse("policy.several_queries", count=len(policy.query.credentials))
     audience = challenge.audience if isinstance(challenge, Challenge) else ""
@@ -287,6 +293,7 @@ def verify_answer(
     Raises:
         Misuse: as `verify`.
     """
+    check_aware(at)
     try:
         sessions.take(asked.id, at)
     except Refused as error:

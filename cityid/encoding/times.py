@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
-from cityid.errors import Malformed
+from cityid.errors import Malformed, Misuse
 
 _STAMP: Final = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?(Z|[+-][0-9]{2}:[0-9]{2})"
@@ -88,6 +88,16 @@ def _moment(seconds: int) -> datetime:
 def numeric(at: datetime) -> int:
     """`at` as a NumericDate, fractions of a second dropped."""
     return int((at - _EPOCH).total_seconds() // 1)
+
+
+def check_aware(at: datetime) -> None:
+    """What our own caller gives as a time says which it is.
+
+    Raises:
+        Misuse: `time.naive`.
+    """
+    if at.tzinfo is None:
+        raise Misuse("time.naive")
 
 
 def stamp(at: datetime) -> str:
