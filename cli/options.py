@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -35,9 +36,12 @@ def _checked(param: typer.CallbackParam, value: Any, limit: int) -> Any:
     from cityid.encoding import texts
     from cityid.errors import Malformed, Misuse
 
+    name = param.opts[0] if param.opts[0].startswith("-") else str(param.metavar)
     try:
         for text in value if isinstance(value, list | tuple) else [value] if value else []:
-            texts.label(text, param.opts[0] if param.opts[0].startswith("-") else str(param.metavar), limit)
+            if not text.isascii() and any("\udc80" <= char <= "\udcff" for char in text):  # bytes that are no text here
+                raise Misuse("text.locale", name=name, encoding=sys.getfilesystemencoding())
+            texts.label(text, name, limit)
     except Malformed as error:
         raise Misuse(error.problem) from None
     return value

@@ -43,7 +43,9 @@ def _told(path: str | Path) -> Iterator[None]:
 def of_the_system(error: OSError, path: str | Path) -> Misuse | Unavailable:
     """What the system says about `path` as one of ours: `file.*`."""
     number = error.errno or 0
-    if number in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+    if number == errno.ENAMETOOLONG:  # most likely the contents themselves
+        return Misuse("file.name_too_long", start=str(path)[:40], length=len(str(path)))
+    if number in (errno.ENOENT, errno.ENOTDIR):
         return Misuse("file.not_found", file=str(path))
     if number in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
         return Misuse("file.not_regular", file=str(path))

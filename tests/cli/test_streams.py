@@ -132,6 +132,25 @@ class TestNothingComesIn:
         assert "talk.no_passphrase" in error
 
 
+class TestArguments:
+    def test_a_text_instead_of_a_file_is_told_shortly(self, town: Town) -> None:
+        said, status = town.type(f"inspect {'eyJ' * 2000}")
+        assert status == talk.WRONG
+        assert "file.name_too_long" in said
+        assert "6000 characters" in said
+        assert len(said) < 300
+        said, status = town.type(f"inspect {'eyJ' * 80}")
+        assert (status, "file.not_found" in said) == (talk.WRONG, True)
+
+    def test_letters_that_the_locale_does_not_have(self, town: Town) -> None:
+        command = "cityid init service zurich --audience x509_san_dns:a.example --name Zürich"
+        _, error, status = bash(town, f"LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0 {command}")
+        assert status == talk.WRONG
+        assert "error: --name has letters that this terminal's encoding, ascii, does not have\n  text.locale\n" in error
+        assert not (town.here / "zurich").exists()
+        assert bash(town, command)[2] == talk.DONE
+
+
 def test_a_stream_of_another_kind_is_no_trap(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Called from Python, with no stdout at all."""
     ended: list[int] = []

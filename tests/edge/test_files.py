@@ -44,11 +44,17 @@ class TestRead:
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"typed")))
         assert files.read("-") == b"typed"
 
-    @pytest.mark.parametrize("name", ["none", "file/below", "x" * 300, "a\x00b"])
+    @pytest.mark.parametrize("name", ["none", "file/below", "x" * 255, "a\x00b"])
     def test_what_is_not_there(self, file: Path, name: str) -> None:
         with pytest.raises(Misuse) as error:
             files.read(file.parent / name)
         assert code(error) == "file.not_found"
+
+    def test_what_can_be_no_name(self, file: Path) -> None:
+        with pytest.raises(Misuse) as error:
+            files.read("x" * 256)
+        assert code(error) == "file.name_too_long"
+        assert error.value.problem.facts == {"start": "x" * 40, "length": 256}
 
     def test_u06_pipes_devices_and_folders(self, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "pipe")
