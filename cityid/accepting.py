@@ -57,7 +57,8 @@ def begin(
     proves the same keys again, because the first request may have been lost. The cards will be `person`'s.
 
     Raises:
-        Refused: `offer.expired`, `accept.format`, `accept.algorithm`, `accept.other_person`, `wallet.unknown_person`.
+        Refused: `offer.expired`, `accept.already`, `accept.format`, `accept.algorithm`, `accept.other_person`,
+            `wallet.unknown_person`.
         Misuse: `time.naive`.
         Unavailable: `store.*`.
     """
@@ -72,6 +73,7 @@ def begin(
     if pending is not None and pending.person != person:
         raise Refused("accept.other_person", person=pending.person)
     if pending is None:
+        _check_new(wallet, offer.id)
         if not offer.algorithms:
             raise Refused("accept.algorithm")
         keys = tuple(wallet.keyring.create(offer.algorithms[0]) for _ in range(offer.copies))
@@ -83,6 +85,13 @@ def begin(
 
 def _find(wallet: Wallet, id: str) -> _Pending | None:
     return next((_Pending.read(offered.value) for offered in wallet.pending() if offered.id == id), None)
+
+
+def _check_new(wallet: Wallet, offer: str) -> None:
+    """The card of this offer is not in the wallet already."""
+    for card in wallet.held():
+        if card.offer == offer:
+            raise Refused("accept.already", card=card.id, type=card.type)
 
 
 @plan
@@ -109,6 +118,7 @@ def accept(
     times.check_aware(at)
     pending = _find(wallet, cards.offer)
     if pending is None:
+        _check_new(wallet, cards.offer)
         raise Refused("accept.not_asked")
     if cards.issuer != pending.issuer:
         raise Refused("accept.other_issuer", issuer=cards.issuer, expected=pending.issuer)

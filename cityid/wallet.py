@@ -69,6 +69,8 @@ class Card:
     person: str
     added: datetime
     read: Callable[[], Credential] = field(repr=False, compare=False)
+    offer: str = ""
+    """The offer that it was made for, where that is known."""
 
     @property
     def credential(self) -> Credential:

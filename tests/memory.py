@@ -275,7 +275,7 @@ class MemoryWallet:
         self.cards[made] = (
             Card(
                 made, first.types[0], first.issuer, issuer_name, first.format, first.window, len(kept), len(kept),
-                person, at, lambda: kept[0] if kept else first,
+                person, at, lambda: kept[0] if kept else first, offer,
             ),
             kept,
         )  # fmt: skip

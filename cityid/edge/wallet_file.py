@@ -128,6 +128,7 @@ class WalletFile(Store):
             "end": None if first.window.end is None else numeric(first.window.end),
             "person": person,
             "added": numeric(at),
+            "offer": offer,
         }
         with self._records.change() as change:
             for copy in copies:
@@ -180,6 +181,7 @@ class WalletFile(Store):
             copies_total=total,
             person=about["person"],
             added=read_numeric(about["added"]),
+            offer=about.get("offer", ""),  # a wallet of the first version did not say
             read=lambda: self._credential(name, self._records.select(_NEXT, (Sort.COPY, record.id))[0]),
         )
 

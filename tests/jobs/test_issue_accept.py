@@ -315,9 +315,15 @@ class TestAccepting:
 
     def test_accepted_once(self) -> None:
         office, wallet = Office(), MemoryWallet()
-        cards = office.cards(office.offer(), wallet)
-        office.accept(cards, wallet)
-        assert refusal(office.accept, cards, wallet) == "accept.not_asked"
+        offer = office.offer()
+        cards = office.cards(offer, wallet)
+        card = office.accept(cards, wallet)
+        keys = len(wallet.keyring.keys())
+        assert refusal(office.accept, cards, wallet) == "accept.already"
+        assert refusal(accepting.begin, offer, wallet, NOW) == "accept.already"
+        assert len(wallet.keyring.keys()) == keys
+        assert wallet.card(card.id).offer == offer.id
+        accepting.begin(office.offer(), wallet, NOW)
 
     def test_not_more_cards_than_keys(self) -> None:
         forger = Forger()
