@@ -568,6 +568,7 @@ READERS = {
     "edge/recorded.py": "record",
     "edge/register_audit.py": "the city's own register",
     "edge/register_rows.py": "the city's own register",
+    "edge/pkcs11.py": "what a key ring wrote into its token",
     "edge/sealed.py": "sealed headers",
     "edge/software_keys.py": "inside a sealed keyring",
     "edge/status_files.py": "the city's own folder of lists",
