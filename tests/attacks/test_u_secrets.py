@@ -185,7 +185,7 @@ class TestU10Secrets:
     def test_u10_debug_tells_no_secret(self, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
         import cityid.edge.wallet_file
 
-        def fault(path: Path, passphrase: str) -> Any:
+        def fault(path: Path, passphrase: str, **_: Any) -> Any:
             raise RuntimeError(passphrase)
 
         monkeypatch.setattr(cityid.edge.wallet_file.WalletFile, "open", fault)
