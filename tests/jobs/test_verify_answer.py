@@ -110,6 +110,14 @@ class TestSessions:
                 verdict.require()
             assert refused.value.code == "net.offline"
 
+    def test_an_answer_of_no_use_gives_it_back(self, town: Town) -> None:
+        desk = town.desk()
+        raw, asked = present_of(town, desk, status=(StatusRef("status_list", "https://id.lindau.example/s/1", 1),))
+        for _ in range(2):
+            verdict = desk.judge({"card": [raw.decode()]}, asked, exchange=lambda _: Response(503, {}, b"", NOW))
+            assert isinstance(verdict, AnswerRejected)
+            assert verdict.undecided
+
     def test_a_fault_gives_it_back(self, town: Town) -> None:
         desk = town.desk(
             b'purpose = "x"\n[ask]\ntype = "residency"\nclaims = ["given_name"]\n'
