@@ -27,6 +27,8 @@ from tests.edge import wallet_crashes
 from tests.edge.wallet_crashes import NAME, SHIFT, held, work
 from tests.paths import TREE
 
+pytestmark = pytest.mark.slow
+
 LONG = bool(os.environ.get("CITYID_LONG"))
 KILLS = 2_000 if LONG else 25
 
