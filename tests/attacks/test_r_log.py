@@ -93,7 +93,8 @@ def test_r14_one_column_of_one_row(kept: Path, tmp_path: Path, table: str, colum
         statement = f"UPDATE {table} SET {column} = ? WHERE {PLACE.get(table, 'rowid')} = ?"
         problems = found(changed(kept, tmp_path, (statement, (other(value), place))))
         assert table in {problem[1] for problem in problems}, (place, value, problems)
-        assert len(problems) <= 4
+        # An entry that moved is missing in one list and one too many in another, and so are its changes.
+        assert len(problems) <= 6
         assert found(changed(kept, tmp_path, (statement, (value, place)))) == []  # as it was
 
 
