@@ -113,6 +113,7 @@ class Pkcs11Keyring:
         self._ids: dict[PublicKey, bytes] = {}
         self._p11: Any = _package()
         self._session: Any = None
+        self._closed = False
         with self._asked():
             token = self._token()
             self._session = token.open(rw=True, user_pin=pin)
@@ -283,6 +284,7 @@ class Pkcs11Keyring:
     def close(self) -> None:
         """Log out. A token that has gone already does not mind."""
         session, self._session = self._session, None
+        self._closed = True
         self._keys.clear()
         if session is not None and self._process == os.getpid():
             with suppress(self._p11.exceptions.PKCS11Error):
@@ -292,7 +294,7 @@ class Pkcs11Keyring:
     def _asked(self) -> Iterator[None]:
         """One question to the token at a time; what it says becomes one of ours."""
         wrong = self._p11.exceptions
-        if self._process != os.getpid():  # PKCS#11 2.40 §5.4: a child starts anew
+        if self._closed or self._process != os.getpid():  # PKCS#11 2.40 §5.4: a child starts anew
             raise Unavailable("keys.unavailable", token=str(self._uri))
         with self._turn:
             try:
@@ -301,8 +303,7 @@ class Pkcs11Keyring:
                 raise Refused("keys.pin_wrong", token=str(self._uri)) from None
             except wrong.PinLocked:
                 raise Refused("keys.pin_locked", token=str(self._uri)) from None
-            except (wrong.PKCS11Error, OSError, RuntimeError, AttributeError):
-                # after `close` there is no session; a module that cannot be loaded is a RuntimeError
+            except (wrong.PKCS11Error, OSError, RuntimeError):  # a module that cannot be loaded is a RuntimeError
                 raise Unavailable("keys.unavailable", token=str(self._uri)) from None
 
     def __repr__(self) -> str:

@@ -269,9 +269,9 @@ class Records:
             key, blake2b, number, pack = self._mac_key, hashlib.blake2b, int.from_bytes, _ROW.pack
             # `digest`, written out: this runs over all of the wallet before anything else is done
             for seq, id, *place, sealed_ in rows.execute(f"SELECT {_COLUMNS} FROM records"):  # noqa: S608, A001
-                count += 1
                 row = pack(place[0], id, *place[1:], seq)
                 total += number(blake2b(row + sealed_, key=key, digest_size=32).digest(), "big")
+                count += 1
         except (struct.error, TypeError):
             raise Unavailable("store.damaged", kind=KIND) from None
         if (count, total % _SUM) != self.open_total(_header(rows)[1]):

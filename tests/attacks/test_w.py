@@ -163,6 +163,8 @@ def test_w05_every_truncation(full: Path, path: Path) -> None:
             rest.unlink()
     path.write_bytes(data)
     opens(path)
+    path.write_bytes(b"")
+    assert refusal(path) == "store.damaged"
 
 
 @pytest.mark.parametrize(
@@ -179,6 +181,9 @@ def test_w05_every_truncation(full: Path, path: Path) -> None:
         "INSERT INTO records SELECT seq + 50, zeroblob(16), sort, parent, state, version, sealed FROM records LIMIT 1",
         "UPDATE header SET total = zeroblob(80)",
         "UPDATE header SET header = 'text'",
+        "UPDATE header SET header = 7",
+        "UPDATE header SET total = 7",
+        "INSERT INTO records SELECT seq + 50, zeroblob(16), sort, parent, 'x', version, sealed FROM records LIMIT 1",
         "DELETE FROM header",
         "CREATE TRIGGER t AFTER UPDATE ON records BEGIN UPDATE records SET state = 0; END",
         "CREATE TABLE more (x)",

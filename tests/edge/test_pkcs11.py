@@ -166,6 +166,24 @@ class TestToken:
         ring.close()
         ring.close()
 
+    def test_after_it_was_closed(self, ring: Pkcs11Keyring) -> None:
+        key = ring.create(Algorithm.ES256)
+        signer = ring.signer(key)
+        ring.close()
+        for use in (lambda: signer.sign(b"m"), lambda: ring.end(key, AT), lambda: ring.create(Algorithm.ES256)):
+            with pytest.raises(Unavailable) as error:
+                use()
+            assert code(error) == "keys.unavailable"
+
+    def test_a_token_that_answers_with_another_key(self, ring: Pkcs11Keyring, monkeypatch: pytest.MonkeyPatch) -> None:
+        ring.create(Algorithm.ES256, label="good")
+        with monkeypatch.context() as patch:
+            patch.setattr(ring, "_public", lambda found: None)
+            with pytest.raises(Unavailable) as error:
+                ring.create(Algorithm.ES256, label="bad")
+        assert code(error) == "keys.unavailable"
+        assert [record.label for record in ring.records()] == ["good"]
+
     def test_not_across_a_fork_or_by_copy(self, ring: Pkcs11Keyring, monkeypatch: pytest.MonkeyPatch) -> None:
         key = ring.create(Algorithm.ES256)
         with pytest.raises(Misuse) as copied:

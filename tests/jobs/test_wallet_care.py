@@ -139,6 +139,21 @@ class TestPassphrase:
             with pytest.raises(Refused):
                 WalletFile.open_with(path, secret)
 
+    def test_a_slot_that_holds_something_else(self, wallet: WalletFile, path: Path) -> None:
+        secret = secrets.token_bytes(32)
+        wallet.keep_for(secret)
+        with wallet._records.database.write() as rows:
+            (slot,) = rows.execute("SELECT wrapped FROM slots").fetchone()
+        for kept, opens in ((7, False), ("text", False), (slot[:-1], False), (slot, True)):
+            with wallet._records.database.write() as rows:
+                rows.execute("UPDATE slots SET wrapped = ?", (kept,))
+            if opens:
+                WalletFile.open_with(path, secret).close()
+                continue
+            with pytest.raises(Refused) as error:
+                WalletFile.open_with(path, secret)
+            assert code(error) == "passphrase.wrong"
+
 
 class Backend:
     """A keyring of the system, as the package `keyring` presents one."""
