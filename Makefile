@@ -98,7 +98,7 @@ bench-register: $(VENV)/.test
 	$(BIN)/python benchmarks/register.py $(ARGS)
 
 mutants: $(VENV)/.test
-	$(BIN)/python -P tests/mutants.py $(ARGS)
+	$(BIN)/python -m tests.mutants $(ARGS)
 
 interop: $(VENV)/.test
 	cd tests/interop && npm ci --no-audit --no-fund --loglevel=error
