@@ -14,47 +14,21 @@ from __future__ import annotations
 import dataclasses
 import enum
 import inspect
-import json
 import re
 import sys
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
-TREE = Path(__file__).resolve().parents[1]
+from _page import NOTE, TREE, as_table, as_text, cell, messages, sentence
+from _schema_pages import credential_types, policy_file, trust_file, verdict
+
 REFERENCE = TREE / "docs" / "reference"
-Messages = Mapping[str, Mapping[str, Any]]
-NOTE = "<!-- Written by docs/_generate.py: change the source, then `make docs`. -->"
-
-
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    return [*lines, *("| " + " | ".join(cell.replace("\n", " ") for cell in row) + " |" for row in rows), ""]
-
-
-def _text(lines: list[str]) -> str:
-    return "\n".join(lines).rstrip() + "\n"
 
 
 # -- problems.md --
-
-
-def messages() -> Messages:
-    """The entries of en.toml that belong to a problem: `area.what`."""
-    found = tomllib.loads((TREE / "schemas" / "messages" / "en.toml").read_text(encoding="utf-8"))
-    return {code: entry for code, entry in found.items() if "." in code and "text" in entry}
-
-
-def _cell(text: str) -> str:
-    return re.sub(r"\{(\w+)\}", r"*\1*", text).replace("|", "\\|").replace("<", "&lt;").replace("\n", " ").strip()
-
-
-def _sentence(text: str) -> str:
-    said = _cell(text)
-    return said[:1].upper() + said[1:] + ("" if said.endswith((".", "?", "!")) else ".")
 
 
 def problems() -> str:
@@ -72,14 +46,14 @@ def problems() -> str:
     for area, codes in groupby(sorted(messages().items()), key=lambda item: item[0].split(".")[0]):
         lines += [f"## {area}", ""]
         for code, entry in codes:
-            lines += [f"### `{code}` {{ #{code.replace('.', '-')} }}", "", _sentence(entry["text"]), ""]
+            lines += [f"### `{code}` {{ #{code.replace('.', '-')} }}", "", sentence(entry["text"]), ""]
             if meaning := entry.get("meaning"):
                 lines += [str(meaning).strip(), ""]
             if spec := entry.get("spec"):
-                lines += [f"Rule: {_cell(spec)}.", ""]
+                lines += [f"Rule: {cell(spec)}.", ""]
             if hint := entry.get("hint"):
-                lines += [f"What to do: {_cell(hint)}", ""]
-    return _text(lines)
+                lines += [f"What to do: {cell(hint)}", ""]
+    return as_text(lines)
 
 
 # -- cli.md --
@@ -131,7 +105,7 @@ def cli() -> str:
     for verb in words.VERBS:
         import_module(f"cityid._cli.{verb}").register(app)
     tree: Any = typer.main.get_command(app)
-    statuses = _table(
+    statuses = as_table(
         ("status", "meaning"), [(f"`{getattr(talk, name)}`", meaning) for name, meaning in _STATUSES.items()]
     )
     text = _CLI_HEAD.format(note=NOTE, screen=words.FIRST_SCREEN, statuses="\n".join(statuses))
@@ -146,7 +120,7 @@ def cli() -> str:
         lines += [str(command.help), ""]
         for name, one in inner.items():
             lines += [f"### {verb} {name}", "", *_command(f"{verb} {name}", one, words.EXAMPLES)]
-    return _text(lines)
+    return as_text(lines)
 
 
 def _command(name: str, command: Any, examples: Mapping[str, str]) -> list[str]:
@@ -158,221 +132,17 @@ def _command(name: str, command: Any, examples: Mapping[str, str]) -> list[str]:
     lines += [" ".join(part.split()) + "\n" for part in str(command.help or "").split("\n\n")]
     if name in examples:
         lines += ["For example:", "", "```text", f"cityid {examples[name]}", "```", ""]
-    rows = [(f"`{one.metavar}`", _cell(one.help or "")) for one in arguments]
+    rows = [(f"`{one.metavar}`", cell(one.help or "")) for one in arguments]
     for one in options:
         value = "" if one.type.name == "boolean" else f" {one.metavar or _choices(one.type)}"
         default = f" (`{one.default}`)" if isinstance(one.default, str) and one.default else ""
         again = " Needed." if one.required else ""
-        rows.append((f"`{', '.join(one.opts)}{value}`".replace("|", "\\|"), f"{_cell(one.help or '')}{default}{again}"))
-    return [*lines, *_table(("", ""), rows)]
+        rows.append((f"`{', '.join(one.opts)}{value}`".replace("|", "\\|"), f"{cell(one.help or '')}{default}{again}"))
+    return [*lines, *as_table(("", ""), rows)]
 
 
 def _choices(kind: Any) -> str:
     return "|".join(kind.choices) if hasattr(kind, "choices") else "TEXT"
-
-
-# -- files and verdicts, from their schemas --
-
-
-def _schema(name: str) -> Any:
-    return json.loads((TREE / "schemas" / f"{name}.schema.json").read_text(encoding="utf-8"))
-
-
-def _members(schema: Any, root: Any, required: frozenset[str] = frozenset()) -> list[str]:
-    rows = []
-    for name, member in schema["properties"].items():
-        of = {**_found(member, root), **{key: value for key, value in member.items() if key != "$ref"}}
-        text = _cell(of.get("description", ""))
-        if "default" in of:
-            text += f" By default `{json.dumps(of['default'])}`."
-        rows.append((f"`{name}`", _kind(of), "yes" if name in required else "", text))
-    return _table(("member", "kind", "needed", ""), rows)
-
-
-def _found(member: Any, root: Any) -> Any:
-    return root["$defs"][member["$ref"].rpartition("/")[2]] if "$ref" in member else member
-
-
-def _kind(member: Any) -> str:
-    if "enum" in member:
-        return " or ".join(f"`{one}`" for one in member["enum"])
-    if "const" in member:
-        return f"`{json.dumps(member['const'])}`"
-    names = {"object": "table", "array": "list", "string": "text", "boolean": "true or false", "null": "null"}
-    kind = member.get("type")
-    if isinstance(kind, list):
-        return " or ".join(names.get(one, one) for one in kind)
-    return names.get(kind, str(kind)) if kind else "table or tables"
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{_key(key)} = {_toml(inner)}" for key, inner in value.items()) + " }"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_toml, value)) + "]"
-    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d(T[\d:]+Z)?", value):
-        return value
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name)
-
-
-def _as_toml(value: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """The example as people write it: plain members first, then tables."""
-    tables = {
-        key: inner for key, inner in value.items()
-        if (isinstance(inner, dict) and not {"min", "max", "given"} & set(inner))
-        or (isinstance(inner, list) and inner and all(isinstance(one, dict) for one in inner))
-    }  # fmt: skip
-    for key, inner in value.items():
-        if key not in tables:
-            yield f"{_key(key)} = {_toml(inner)}"
-    for key, inner in tables.items():
-        for one in inner if isinstance(inner, list) else [inner]:
-            if isinstance(inner, list):
-                yield f"\n[[{prefix}{key}]]"
-            elif not _only_tables(one):
-                yield f"\n[{prefix}{key}]"
-            yield from _as_toml(one, f"{prefix}{key}.")
-
-
-def _only_tables(value: Mapping[str, Any]) -> bool:
-    return all(isinstance(one, dict) and not {"min", "max", "given"} & set(one) for one in value.values())
-
-
-def _examples(schema: Any) -> list[str]:
-    lines = ["## Examples", ""]
-    for one in schema["examples"]:
-        text = "\n".join(_as_toml(one)).strip()
-        if text:
-            lines += ["```toml", text, "```", ""]
-    return lines
-
-
-def policy_file() -> str:
-    schema = _schema("policy")
-    ask, condition = schema["$defs"]["ask"], schema["$defs"]["condition"]
-    lines = [
-        "# Policy file", "", NOTE, "", _cell(schema["description"]), "",
-        "`cityid policy new` writes one to start from, `cityid policy check` checks it, `cityid policy show --json` shows the",
-        "DCQL query that it makes. The form is also described by `schemas/policy.schema.json`, for editors that can use it.", "",
-        "## Members", "", *_members(schema, schema, frozenset(schema["required"])),
-        "Either `ask` or `dcql` must be there.", "",
-        "## ask", "", *_members(ask, schema, frozenset(ask["required"])),
-        "With one format, an ask is one DCQL credential query with the ask's id (`card` by default). Each further format is a",
-        "query of its own, and any one of them is enough.", "",
-        "## accept", "", _cell(condition["description"]), "",
-        *_table(("condition", "holds when the claim is"), [
-            ("`true`, `\"A1\"`, `3`", "exactly this. `true` is never `1`."),
-            ("`[\"A1\", \"A2\"]`", "one of these"),
-            ("`{ min = \"today\" }`", "this or later: a date, `today`, `today+30d`, `today-1d`, or a number"),
-            ("`{ min = 2, max = 5 }`", "within these, ends included"),
-            ("`{ given = \"plate\" }`", "what was given at verification: `cityid verify ... --given plate=LI-AB-123`"),
-        ]),
-        "A claim with several values (`nationalities[]`) is accepted when one of them is. A claim that was not shown is not.", "",
-        "## freshness", "", *_members(schema["properties"]["freshness"], schema),
-        "## trust", "", *_members(schema["properties"]["trust"], schema, frozenset({"list"})),
-        *_examples(schema),
-    ]  # fmt: skip
-    return _text(lines)
-
-
-def trust_file() -> str:
-    schema = _schema("trust")
-    entry = schema["$defs"]["issuer"]
-    lines = [
-        "# Trust file", "", NOTE, "", _cell(schema["description"]), "",
-        "Nobody is trusted who is not in the list. `cityid trust add` and `remove` change the file and leave comments alone;",
-        "writing it by hand is as good. Files that it names lie beside it. The form is also described by",
-        "`schemas/trust.schema.json`.", "",
-        "## [[issuer]]", "", *_members(entry, schema, frozenset(entry["required"])),
-        "Exactly one of `did`, `root` and `web` is there, and `mechanism` says the same again, so that a slip of the pen opens no",
-        "other door:", "",
-        *_table(("mechanism", "goes with", "the issuer's key is", "may be pinned by"), [
-            ("`did`", "`did`", "in the DID document, under `assertionMethod`", "`document`"),
-            ("`x5c`", "`root`", "in a certificate under the root, which the credential carries", "the root itself"),
-            ("`web`", "`web`", "in the issuer's published JWT VC issuer metadata", "`keys`"),
-        ]),
-        "What is pinned is not fetched: verification then needs no network, and a key that the issuer changes must be brought",
-        "by you. An issuer may have several entries for different types. One issuer has one mechanism in the whole list.", "",
-        *_examples(schema),
-    ]  # fmt: skip
-    return _text(lines)
-
-
-_STEPS = {
-    "structure": "Can it be read, strictly, and is it one credential?",
-    "issuer_trusted": "Does the trust list let this issuer issue this type, by this mechanism, now? No network before this.",
-    "issuer_key": "Is the key where the trust list says that it is?",
-    "issuer_signature": "Did that key sign exactly this?",
-    "holder_binding": "Did the holder's key sign for this audience and this nonce, just now?",
-    "validity": "Is it within its time?",
-    "query": "Does it answer what was asked?",
-    "conditions": "Are the claims what the policy accepts?",
-    "status": "Has it been taken back? Asked last, and only when all else passed.",
-}
-
-
-def verdict() -> str:
-    schema = _schema("verdict")
-    checks = import_module("cityid.checks")
-    steps = [(f"`{step.value}`", _STEPS[step.value]) for step in checks.Step]
-    whole = schema["$defs"]["verdict"]
-    lines = [
-        "# Verdicts", "", NOTE, "",
-        "A verdict is *accepted*, *refused* or *undecided*. Undecided means that nothing failed and something could not be",
-        "found out; it is no yes. A verdict has nine steps, each exactly once, in this order. After the first that does not",
-        "pass the others are not reached, but for validity, query and conditions, which are all told.", "",
-        *_table(("step", "question"), steps),
-        *_table(("outcome", ""), [
-            ("`passed`", "yes"), ("`failed`", "no, with a code"), ("`undecided`", "no answer could be had, with a code"),
-            ("`waived`", "the policy gave this step up"), ("`not_reached`", "an earlier step did not pass"),
-        ]),
-        "## In Python", "",
-        "`if verdict:` is the question. An `Accepted` has `claims`, `issuer` and `checks`; a `Rejected` has `checks`, `reason`",
-        "and `undecided`, and no claims: type checkers refuse `verdict.claims` before the question was asked.",
-        "`verdict.require()` gives the `Accepted` or raises `Refused`.", "",
-        "## As JSON", "", _cell(schema["description"]), "The form is `schemas/verdict.schema.json`.", "",
-        *_members(whole, schema, frozenset(whole["required"])),
-        "A check has `step`, `outcome`, and either `code` with `facts` (and perhaps `where` and `spec`) or `facts` alone.", "",
-        "```json", json.dumps(schema["examples"][1], indent=2), "```", "",
-    ]  # fmt: skip
-    return _text(lines)
-
-
-# -- credential-types.md --
-
-
-def credential_types() -> str:
-    lines = [
-        "# Credential types", "", NOTE, "",
-        "The types that are shipped. A city adds its own by writing a file: see",
-        "[add a credential type](../how-to/city-hall/add-a-type.md). Names on the wire are those of SD-JWT VC; a definition also",
-        "says the names in formats that are not built yet.", "",
-    ]  # fmt: skip
-    paths, model = import_module("cityid.encoding.paths"), import_module("cityid.credential_type")
-    for file in sorted((TREE / "schemas" / "types").glob("*.json")):
-        kind = model.read(file.read_bytes())
-        status = "must carry a status" if kind.status == "required" else "carries no status, and lives shortly instead"
-        days = kind.lifetime.days
-        lines += [
-            f"## {kind.id}", "", f"{model.text_in(kind.title)}. `{kind.names['dc+sd-jwt']['vct']}`. Lives "
-            f"{days} {'day' if days == 1 else 'days'}, comes in {kind.copies} copies, {status}.", "",
-        ]  # fmt: skip
-        rows = [
-            (
-                f"`{paths.write(path)}`", _cell(model.text_in(rule.labels)), "can be hidden" if rule.hideable else "always shown",
-                f"computed ({rule.derived})" if rule.derived else "needed" if rule.required else "",
-            )
-            for path, rule in kind.claims.items()
-        ]  # fmt: skip
-        lines += _table(("claim", "", "", ""), rows)
-        if kind.inputs:
-            names = ", ".join(f"`{paths.write(path)}`" for path in kind.inputs)
-            lines += [f"The clerk also types {names}, which the card does not say.", ""]
-    return _text(lines)
 
 
 # -- standards.md --
@@ -390,17 +160,17 @@ def standards() -> str:
     for one in found["specification"]:
         revision = moving.get(one["name"], one.get("revision", ""))
         rows.append((f"[{one['name']}](#{one['id']})", one["title"], revision, one["state"]))
-    lines += _table(("", "", "revision", "state"), rows)
+    lines += as_table(("", "", "revision", "state"), rows)
     for one in found["specification"]:
         lines += [f"## {one['name']} {{ #{one['id']} }}", "", f"{one['title']}. {one.get('text', '')}".rstrip(), ""]
         if sections := one.get("section"):
-            lines += _table(
+            lines += as_table(
                 ("section", "", "state", ""),
                 [(each["at"], each["what"], f"**{each['state']}**", each.get("note", "")) for each in sections],
             )
         if tests := one.get("tests"):
             lines += ["Tests: " + ", ".join(f"`{name}`" for name in tests) + ".", ""]
-    return _text(lines)
+    return as_text(lines)
 
 
 # -- api.md --
@@ -429,7 +199,7 @@ def api() -> str:
         lines += [f"## {title}", ""]
         for name in names:
             lines += [f"### {name}", "", *_documented(name, getattr(front, name))]
-    return _text(lines)
+    return as_text(lines)
 
 
 def _documented(name: str, thing: Any) -> list[str]:
@@ -515,7 +285,7 @@ def decisions() -> str:
     for file in sorted((TREE / "docs" / "decisions").glob("[0-9]*.md")):
         title = re.sub(r"^#\s*(?:\d+[.:]?\s*)?", "", file.read_text(encoding="utf-8").partition("\n")[0])
         rows.append((str(int(file.name[:4])), f"[{title}]({file.name})"))
-    return _text([*lines, *_table(("", ""), rows)])
+    return as_text([*lines, *as_table(("", ""), rows)])
 
 
 GENERATED: Mapping[str, Callable[[], str]] = {
