@@ -110,7 +110,8 @@ class Fixtures:
             self.files[f"sdjwt_issued_{tag}.json"] = {"pool": [card.raw.decode() for card in cards]}
             shown = [self._show(adapter, kind, card) for card in cards]
             self.files[f"sdjwt_presented_{tag}.json"] = {"pool": shown}
-        self.files["tsl_token.json"] = self._list(adapter)
+        if "statuslist.json" in self.files:
+            self.files["tsl_token.json"] = self._list(adapter)
 
     def _card(self, adapter: ModuleType, kind: str, number: int) -> Any:
         from cityid.credential import Draft, KeyRef, WebIssuer, Window
