@@ -69,6 +69,14 @@ class _Link:
             cursor.executemany(statement.replace("?", "%s").encode("utf-8"), rows)
             return cursor.rowcount
 
+    def add(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        if not rows:
+            return
+        into = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
+        with self._connection.cursor() as cursor, cursor.copy(into.encode("utf-8")) as copy:
+            for row in rows:
+                copy.write_row(row)
+
 
 class PostgresSql(Store):
     """Tables of one `kind` in the database that `name` says. `password` is asked where the server wants one and no file

@@ -7,18 +7,18 @@ that no row of the register is without an action that remembers it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
-from cityid.edge.register_marks import facts_of, rows_about, single
+from cityid.edge.register_marks import Known, facts_of, facts_of_known, rows_about, single
 from cityid.edge.register_rows import EPOCH
 from cityid.edge.sql import Link
-from cityid.encoding import json
 from cityid.errors import Fact
 from cityid.register import Event, check_text
-from cityid.register.leaves import commitment
+from cityid.register.leaves import written
 
 __all__ = ["SALT", "Actions"]
 
@@ -32,6 +32,7 @@ class _Action:
     facts: Mapping[str, Fact]
     table: str
     thing: Any
+    known: Known | None = None
 
 
 @dataclass(slots=True)
@@ -47,9 +48,12 @@ class Actions:
     counters: dict[str, int] = field(default_factory=dict)
     _done: list[_Action] = field(default_factory=list)
 
-    def add(self, kind: str, facts: Mapping[str, Fact], table: str = "", thing: Any = None) -> None:
-        """An action, about one thing of `table` where there is one."""
-        self._done.append(_Action(check_text("kind", kind), facts, table, thing))
+    def add(
+        self, kind: str, facts: Mapping[str, Fact], table: str = "", thing: Any = None, known: Known | None = None
+    ) -> None:
+        """An action, about one thing of `table` where there is one. `known` are all rows about a card that was made
+        just now; where more is done to it in this batch, they are read."""
+        self._done.append(_Action(check_text("kind", kind), facts, table, thing, known))
 
     def remember(self, link: Link) -> None:
         """Say again what lists, keys, clerks and counters are, where what remembered them is forgotten."""
@@ -64,15 +68,26 @@ class Actions:
         done = self._done or [_Action("batch", {}, "", None)]
         lists = {one: rows for one, rows in rows_about(link, "lists", self.lists).items() if rows}
         done += [_Action("list", {}, "lists", one) for one in list(lists)[1:]]
-        cards = rows_about(link, "cards", dict.fromkeys(one.thing for one in done if one.table == "cards"))
+        often = Counter(one.thing for one in done if one.table == "cards")
+        read = dict.fromkeys(
+            one.thing for one in done if one.table == "cards" and (one.known is None or often[one.thing] > 1)
+        )
+        cards = rows_about(link, "cards", read)
         (last,) = link.execute("SELECT coalesce(max(id), 0) FROM events").fetchone()
         at = EPOCH + timedelta(seconds=self.now)
-        written = []
+        salts = self.entropy(SALT * len(done))
+        rows = []
         for number, one in enumerate(done, last + 1):
-            salt = self.entropy(SALT)
+            place = SALT * (number - last - 1)
+            salt = salts[place : place + SALT]
             facts: dict[str, Fact] = {**one.facts}
             if one.table == "cards":
-                facts |= facts_of(salt, cards[one.thing])
+                known = one.known
+                facts |= (
+                    facts_of_known(salt, known)
+                    if known and one.thing not in cards
+                    else facts_of(salt, cards[one.thing])
+                )
             elif one.table == "lists":
                 facts |= self._list(salt, lists[one.thing])
             elif one.table:
@@ -81,16 +96,10 @@ class Actions:
                 facts |= self._first(link, salt)
                 if lists:
                     facts |= self._list(salt, next(iter(lists.values())))
-            written.append(self._row(Event(number, one.kind, self.clerk, at, facts, salt), one))
-        link.many(
-            "INSERT INTO events (id, kind, clerk, at, facts, salt, leaf, card) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", written
-        )
-
-    def _row(self, event: Event, one: _Action) -> tuple[Any, ...]:
-        return (
-            event.id, event.kind, event.by, self.now, json.write(dict(event.facts)).decode("utf-8"), event.salt,
-            commitment(event), one.thing if one.table == "cards" else None,
-        )  # fmt: skip
+            kept, leaf = written(Event(number, one.kind, self.clerk, at, facts, salt))
+            card = one.thing if one.table == "cards" else None
+            rows.append((number, one.kind, self.clerk, self.now, kept.decode("utf-8"), salt, leaf, card))
+        link.add("events", ("id", "kind", "clerk", "at", "facts", "salt", "leaf", "card"), rows)
 
     def _first(self, link: Link, salt: bytes) -> dict[str, Fact]:
         facts: dict[str, Fact] = {

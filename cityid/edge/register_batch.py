@@ -6,9 +6,7 @@ behind that.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -16,8 +14,8 @@ from cityid.clerks import Clerk
 from cityid.credential import CredentialType, StatusRef, Window
 from cityid.edge.register_actions import Actions
 from cityid.edge.register_log import erase, lose
+from cityid.edge.register_record import Free, Settings, check, key_of, record
 from cityid.edge.register_rows import KIND, card_of, marks, pages, read_rows, seconds
-from cityid.edge.sealed import seal
 from cityid.edge.sql import Link
 from cityid.encoding.times import numeric
 from cityid.errors import Fact, Misuse, Refused, Unavailable
@@ -27,28 +25,6 @@ _DRAWS: Final = 400
 """Rounds of drawing: one index in eight is free at least, so this many fail together once in 10^23."""
 _GAP: Final = 1_000_000
 """Numbers that are left out after a restore: more than a lost register can have given out since its backup."""
-
-Entropy = Callable[[int], bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What a register was opened with."""
-
-    status_base: str
-    bits: int
-    size: int
-    claims_key: bytes | None
-    entropy: Entropy
-
-
-def key_of(text: str) -> bytes:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
-
-
-def place_of(number: str) -> bytes:
-    """What sealed claims are bound to."""
-    return b"claims " + number.encode("ascii")
 
 
 class StoredBatch:
@@ -69,11 +45,18 @@ class StoredBatch:
                 "INSERT INTO batches (id, key, clerk, at) VALUES (?, ?, ?, ?)", (self._id, digest, clerk, self._now)
             )
         self._actions = Actions(self._id, clerk, self._now, settings.entropy)
+        self._free: Free = {}
 
     def finish(self) -> None:
         """Write what was done, before the transaction is committed."""
         if not self.repeats:
+            self._burn(self._reading())
             self._actions.write(self._reading())
+
+    def _burn(self, link: Link) -> None:
+        """Write the entries that were drawn and are nobody's yet."""
+        link.add("entries", ("list", "idx"), list(self._free))
+        self._free.clear()
 
     def end(self) -> None:
         self._link = None
@@ -136,7 +119,7 @@ class StoredBatch:
         return found  # type: ignore[no-any-return]  # the four columns
 
     def _draw(self, link: Link, list_id: int, size: int, wanted: int) -> list[int]:
-        """As many free indices, each equally likely, inserted."""
+        """As many free indices, each equally likely."""
         drawn: list[int] = []
         for _ in range(_DRAWS):
             missing = wanted - len(drawn)
@@ -149,9 +132,9 @@ class StoredBatch:
                         (list_id, *page),
                     )
                 }
-                free = [index for index in page if index not in taken]
-                # The primary key says no where this went wrong.
-                link.many("INSERT INTO entries (list, idx) VALUES (?, ?)", [(list_id, index) for index in free])
+                free = [index for index in page if index not in taken and (list_id, index) not in self._free]
+                # They are written with their cards; the primary key says no where this went wrong.
+                self._free.update(dict.fromkeys((list_id, index) for index in free))
                 drawn += free
             if len(drawn) == wanted:
                 return drawn
@@ -159,6 +142,7 @@ class StoredBatch:
 
     def set_status(self, refs: Iterable[StatusRef], value: int, why: str, by: str) -> int:
         link = self._writing()
+        self._burn(link)
         check_text("why", why)
         check_text("clerk", by)
         wanted: dict[str, dict[int, None]] = {}
@@ -216,90 +200,13 @@ class StoredBatch:
     def record(self, rows: Iterable[Entry]) -> tuple[Issued, ...]:
         link = self._writing()
         entries = list(rows)
-        self._check_keys(link, entries)
+        check(link, entries)
         year = f"{self._at.astimezone(UTC).year:04d}"
         found = link.execute("SELECT last FROM counters WHERE name = ?", (year,)).fetchone()
         last = found[0] if found else 0
         self._count(link, year, last + len(entries))
         first = self._last(link, "cards") + 1
-        made = [
-            Issued(
-                f"R-{year}-{last + count:06d}", entry.type, entry.format, entry.window, entry.copies, entry.state,
-                entry.deadline, f"B-{self._id}", self._clerk, self._at, "",
-                (0,) * sum(len(copy.status) for copy in entry.copies), entry.subject, entry.digest, entry.department,
-            )
-            for count, entry in enumerate(entries, 1)
-        ]  # fmt: skip
-        link.many(
-            "INSERT INTO cards (id, number, type, format, starts, ends, state, deadline, batch, clerk, at, row_key, "
-            "subject, digest, department, claims) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                (
-                    card, row.number, row.type, row.format, seconds(row.window.start), seconds(row.window.end),
-                    row.state.value, seconds(row.deadline), self._id, self._clerk, self._now,
-                    key_of(entry.key) if entry.key else None, row.subject, row.digest, row.department,
-                    self._sealed(row.number, entry.claims),
-                )
-                for card, (row, entry) in enumerate(zip(made, entries, strict=True), first)
-            ],
-        )  # fmt: skip
-        numbered = list(enumerate(made, first))
-        link.many(
-            "INSERT INTO copies (card, position, holder) VALUES (?, ?, ?)",
-            [(card, place, copy.holder) for card, row in numbered for place, copy in enumerate(row.copies)],
-        )
-        self._bind(link, numbered)
-        link.many("INSERT INTO moved (batch, card) VALUES (?, ?)", [(self._id, card) for card, _ in numbered])
-        if any(len(copy.status) > 1 for row in made for copy in row.copies):
-            # As they will be read: the entries of a copy come in the order of their lists.
-            made = [row for page in pages(card for card, _ in numbered) for row in read_rows(link, page)]
-        for card, row in numbered:
-            facts: dict[str, Fact] = {
-                "number": row.number, "type": row.type, "format": row.format, "copies": len(row.copies),
-                "state": row.state.value,
-            }  # fmt: skip
-            self._actions.add("issue" if row.state is State.ISSUED else "offer", facts, "cards", card)
-        return tuple(made)
-
-    def _bind(self, link: Link, rows: Sequence[tuple[int, Issued]]) -> None:
-        refs = [
-            (card, place, ref) for card, row in rows for place, copy in enumerate(row.copies) for ref in copy.status
-        ]
-        lists = dict(link.execute("SELECT uri, id FROM lists").fetchall()) if refs else {}
-        # Entries that were nobody's are somebody's now.
-        self._actions.lists |= dict.fromkeys(lists[uri] for uri in {ref.uri for _, _, ref in refs} & lists.keys())
-        bind = "UPDATE entries SET card = ?, position = ? WHERE list = ? AND idx = ? AND card IS NULL AND value = 0"
-        done = link.many(bind, [(card, place, lists.get(ref.uri, 0), ref.index) for card, place, ref in refs])
-        if done == len(refs):
-            return
-        for card, place, ref in refs:
-            found = link.execute(
-                "SELECT card, position FROM entries WHERE list = ? AND idx = ?", (lists.get(ref.uri, 0), ref.index)
-            ).fetchone()
-            if found is None or tuple(found) != (card, place):
-                raise Misuse("register.not_allotted", uri=ref.uri, index=ref.index)
-
-    def _check_keys(self, link: Link, entries: Sequence[Entry]) -> None:
-        for entry in entries:
-            for name in ("subject", "department"):
-                check_text(name, getattr(entry, name))
-        keys = [key_of(entry.key) for entry in entries if entry.key]
-        for page in pages(keys):
-            found = link.execute(
-                f"SELECT number FROM cards WHERE row_key IN ({marks(page)}) ORDER BY id",  # noqa: S608
-                page,
-            ).fetchone()
-            if found is not None:
-                raise Refused("register.row_key_used", number=found[0])
-        if len(set(keys)) != len(keys):
-            raise Misuse("register.row_key_twice")
-
-    def _sealed(self, number: str, claims: bytes) -> bytes | None:
-        if not claims:
-            return None
-        if self._settings.claims_key is None:
-            raise Misuse("register.keeps_no_claims")
-        return seal(self._settings.claims_key, claims, place_of(number), self._settings.entropy)
+        return record(link, self._settings, self._actions, self._at, entries, last, first, self._free)
 
     def approve(self, number: str, by: str, deadline: datetime | None = None) -> Issued:
         card, row = self._find(number)
@@ -440,6 +347,7 @@ class StoredBatch:
         if found is None:
             raise Refused("register.unknown_list", uri=uri)
         (list_id,) = found
+        self._burn(link)
         self._actions.lists[list_id] = None
         changed = 0
         known = dict(link.execute("SELECT idx, value FROM entries WHERE list = ?", (list_id,)).fetchall())

@@ -17,7 +17,7 @@ from cityid.encoding import base64url, json
 from cityid.errors import Malformed
 from cityid.register.leaves import MARK, marks_of, row_of
 
-__all__ = ["COLUMNS", "LETTERS", "NAMED", "Row", "facts_of", "named", "rows_about", "single"]
+__all__ = ["COLUMNS", "LETTERS", "NAMED", "Known", "Row", "facts_of", "facts_of_known", "named", "rows_about", "single"]
 
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "lists": ("id", "uri", "bits", "size", "used", "version", "open", "published", "published_at"),
@@ -66,6 +66,14 @@ class Row:
             return cls(table, str(name), json.write(cells))
         except Malformed:  # somebody put bytes where there were none
             return cls(table, str(name), json.write([*map(_plain, cells)]))
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Rows that need not be read: the letter of each one's table, and its data, in the order of `rows_about`."""
+
+    letters: str
+    data: Sequence[bytes]
 
 
 def _plain(value: Any) -> Any:
@@ -156,14 +164,24 @@ def facts_of(salt: bytes, rows: Sequence[Row], prefix: str = "") -> dict[str, st
     return facts
 
 
+def facts_of_known(salt: bytes, rows: Known) -> dict[str, str]:
+    """`facts_of` rows that are known."""
+    found = marks_of(salt, rows.data)
+    if len(found) > _MOST:
+        return {"row": row_of(found)}
+    return {"marks": "".join(_lettered(rows.letters, found)), "row": row_of(found)}
+
+
 def named(salt: bytes, rows: Sequence[Row]) -> list[str]:
     """The marks as the fact `marks` has them: each NAMED characters, the first a letter for its table."""
     return _named(rows, marks_of(salt, [row.data for row in rows]))
 
 
 def _named(rows: Sequence[Row], found: Sequence[bytes]) -> list[str]:
-    text = base64url.encode(b"".join(one[:MARK] for one in found))
-    return [
-        LETTERS[row.table] + text[at : at + NAMED - 1]
-        for at, row in zip(range(0, len(text), NAMED - 1), rows, strict=True)
-    ]
+    return _lettered([LETTERS[row.table] for row in rows], found)
+
+
+def _lettered(letters: Sequence[str], found: Sequence[bytes]) -> list[str]:
+    text = base64url.encode(b"".join([one[:MARK] for one in found]))
+    length = NAMED - 1
+    return [letter + text[at : at + length] for at, letter in zip(range(0, len(text), length), letters, strict=True)]

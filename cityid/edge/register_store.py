@@ -15,8 +15,9 @@ from typing import Final
 from cityid.clerks import Clerk, Right
 from cityid.credential import StatusRef
 from cityid.edge.postgres import PostgresSql
-from cityid.edge.register_batch import Entropy, Settings, StoredBatch, key_of, place_of
+from cityid.edge.register_batch import StoredBatch
 from cityid.edge.register_log import entries_of, log_size, sequence, tile_of
+from cityid.edge.register_record import Entropy, Settings, key_of, place_of
 from cityid.edge.register_rows import (
     EPOCH,
     EVENT,

@@ -23,6 +23,8 @@ def label(text: str, name: str, limit: int = limits.LABEL, where: str = "") -> s
     """
     if len(text) > limit:
         raise Malformed("text.too_long", where=where, name=name, limit=limit)
+    if text.isascii() and text.isprintable():
+        return text
     for place, char in enumerate(text, 1):
         if unicodedata.category(char) in _KINDS and char not in _JOINERS:
             raise Malformed("text.control", where=where, name=name, character=f"U+{ord(char):04X}", place=place)

@@ -18,7 +18,7 @@ from typing import Any, Final, TypeAlias
 from cityid import limits
 from cityid.encoding import json
 from cityid.errors import Malformed, Misuse
-from cityid.jose import digests, jws
+from cityid.jose import digests, jws, sd_jwt_shape
 from cityid.jose.digests import Hash
 from cityid.jose.sd_jwt import RESERVED, Path, pointer
 from cityid.keys import Signer
@@ -56,6 +56,8 @@ class Frame:
     decoys: int
     hash: Hash
     padded: bool = False
+    shapes: dict[sd_jwt_shape.Key, sd_jwt_shape.Shape | None] = field(default_factory=dict, repr=False, compare=False)
+    """A memo: the claims that came before are treated like them the next time."""
 
 
 def frame(
@@ -275,6 +277,14 @@ def issue(
         Misuse: `sd_jwt.entropy`.
         Unavailable: `keys.unavailable`.
     """
+    if registered.keys().isdisjoint(claims) and (found := sd_jwt_shape.flat(claims)) is not None:
+        key, values = found
+        if key not in frame.shapes:
+            if len(frame.shapes) >= sd_jwt_shape.MOST:
+                frame.shapes.clear()
+            frame.shapes[key] = sd_jwt_shape.shape(claims, frame.root, frame.decoys, padded=frame.padded)
+        if (shape := frame.shapes[key]) is not None:
+            return _shaped(shape, values, frame.hash, signer, protected, registered, entropy)
     pour = _Pour(frame.decoys, frame.padded)
     payload = {**registered, **pour.object(claims, frame.root, ())[0]}
     _check_limits(pour)
@@ -293,11 +303,48 @@ def issue(
         made += texts
     _sort(pour)
     payload["_sd_alg"] = frame.hash.name
-    signed = jws.sign_segments(protected, json.write(payload), signer)
-    text = b"~".join([signed, *made, b""])
+    return _finished(json.write(payload), made, frozenset(pour.hidden), signer, protected)
+
+
+def _shaped(
+    shape: sd_jwt_shape.Shape, values: list[Any], hash: Hash, signer: Signer, protected: bytes,
+    registered: Mapping[str, Any], entropy: Callable[[int], bytes],
+) -> Issued:  # fmt: skip
+    """What `issue` makes of claims whose shape is known."""
+    salts = _salts(shape.disclosures, entropy)
+    made = _disclosures(shape.first(values), salts)
+    first = len(made)
+    texts = hash.texts(made + _drawn(shape.decoys, entropy)) if shape.decoys else hash.texts(made)
+    decoys = texts[first:]
+    found = [texts[one.own] + decoys[one.decoys] for one in shape.objects]
+    for generation in shape.waits:
+        tails = [f"{middle}{shape.text(number, values, found)}}}]" for number, middle, _ in generation]
+        later = _disclosures(tails, salts[len(made) :])
+        for (_, _, parent), digest in zip(generation, hash.texts(later), strict=True):
+            found[parent].append(digest)
+        made += later
+    head, body = json.write(dict(registered))[:-1], shape.text(-1, values, found)[1:]
+    try:
+        payload = b'%b%b%b,"_sd_alg":"%b"}' % (
+            head, b"," if body and registered else b"", body.encode(), hash.name.encode(),
+        )  # fmt: skip
+    except UnicodeEncodeError:
+        raise Malformed("json.surrogate", spec="RFC 7493 §2.1") from None
+    return _finished(payload, made, shape.hidden, signer, protected)
+
+
+def _drawn(count: int, entropy: Callable[[int], bytes]) -> list[bytes]:
+    raw = entropy(_DECOY * count)
+    if len(raw) != _DECOY * count:
+        raise Misuse("sd_jwt.entropy", spec="RFC 9901 §9.3")
+    return [raw[start : start + _DECOY] for start in range(0, len(raw), _DECOY)]
+
+
+def _finished(payload: bytes, made: list[bytes], hidden: frozenset[Path], signer: Signer, protected: bytes) -> Issued:
+    text = b"~".join([jws.sign_segments(protected, payload, signer), *made, b""])
     if len(text) > limits.DOCUMENT:
         raise Malformed("jws.too_large", limit=limits.DOCUMENT, size=len(text))
-    return Issued(text, frozenset(pour.hidden))
+    return Issued(text, hidden)
 
 
 def _first_generation(pour: _Pour, salts: list[str], hash: Hash) -> list[bytes]:

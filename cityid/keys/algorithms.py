@@ -123,19 +123,22 @@ class PublicKey:
 
 def members(key: PublicKey) -> dict[str, str]:
     """The required members of the key's JWK, in the order in which RFC 7638 §3.3 hashes them."""
-    if key.algorithm in CURVES:
-        half = len(key.raw) // 2
-        x, y = key.raw[1 : 1 + half], key.raw[1 + half :]
-        crv = CURVE_NAMES[key.algorithm]
-        return {"crv": crv, "kty": "EC", "x": base64url.encode(x), "y": base64url.encode(y)}
-    if key.algorithm in CURVE_NAMES:
-        return {"crv": CURVE_NAMES[key.algorithm], "kty": "OKP", "x": base64url.encode(key.raw)}
-    return {"alg": key.algorithm.value, "kty": "AKP", "pub": base64url.encode(key.raw)}
+    return _members(key.raw, key.algorithm)
+
+
+def _members(raw: bytes, algorithm: Algorithm) -> dict[str, str]:
+    if algorithm in CURVES:
+        half = len(raw) // 2
+        x, y = raw[1 : 1 + half], raw[1 + half :]
+        return {"crv": CURVE_NAMES[algorithm], "kty": "EC", "x": base64url.encode(x), "y": base64url.encode(y)}
+    if algorithm in CURVE_NAMES:
+        return {"crv": CURVE_NAMES[algorithm], "kty": "OKP", "x": base64url.encode(raw)}
+    return {"alg": algorithm.value, "kty": "AKP", "pub": base64url.encode(raw)}
 
 
 @lru_cache(maxsize=MEMO)
 def _thumbprint(raw: bytes, algorithm: Algorithm) -> str:
-    inside = ",".join(f'"{name}":"{value}"' for name, value in members(PublicKey(algorithm, raw)).items())
+    inside = ",".join([f'"{name}":"{value}"' for name, value in _members(raw, algorithm).items()])
     return base64url.encode(hashlib.sha256(f"{{{inside}}}".encode("ascii")).digest())
 
 
@@ -147,6 +150,11 @@ def _verifier(raw: bytes, algorithm: Algorithm) -> Verify:
     if algorithm in CURVES:
         if raw[0] != 4:
             raise Malformed("key.point_form", spec="SEC 1 §2.3.4", algorithm=algorithm.value)
+        if algorithm is Algorithm.ES256:
+            # Of many keys nothing is ever verified; this is a tenth of loading one.
+            if not _on_p256(raw):
+                raise Malformed("key.not_on_curve", spec="SEC 1 §3.2.2.1", algorithm=algorithm.value)
+            return _ecdsa_later(algorithm, raw)
         try:
             loaded = ec.EllipticCurvePublicKey.from_encoded_point(CURVES[algorithm], raw)
         except ValueError:
@@ -158,6 +166,28 @@ def _verifier(raw: bytes, algorithm: Algorithm) -> Verify:
     if algorithm is Algorithm.X25519:
         return _agrees_only(algorithm)
     return _ml_dsa(algorithm, raw)
+
+
+_P256_FIELD: Final = 2**256 - 2**224 + 2**192 + 2**96 - 1
+_P256_B: Final = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
+
+
+def _on_p256(raw: bytes) -> bool:
+    """Is 0x04||x||y a point of P-256 (SEC 1 §3.2.2.1)? Its cofactor is 1, so no other group has it."""
+    x, y = int.from_bytes(raw[1:33], "big"), int.from_bytes(raw[33:], "big")
+    return x < _P256_FIELD and y < _P256_FIELD and (y * y - x * (x * x - 3) - _P256_B) % _P256_FIELD == 0
+
+
+def _ecdsa_later(algorithm: Algorithm, raw: bytes) -> Verify:
+    """`_ecdsa` of a point of the curve, which is loaded when it is first asked for."""
+    made: list[Verify] = []
+
+    def verify(signature: bytes, message: bytes) -> None:
+        if not made:
+            made.append(_ecdsa(algorithm, ec.EllipticCurvePublicKey.from_encoded_point(CURVES[algorithm], raw)))
+        made[0](signature, message)
+
+    return verify
 
 
 def _agrees_only(algorithm: Algorithm) -> Verify:

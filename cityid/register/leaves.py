@@ -19,7 +19,7 @@ from cityid.encoding import base64url, jcs, json, times
 from cityid.errors import Fact, Malformed
 from cityid.register.rows import Event
 
-__all__ = ["MARK", "commitment", "marks_of", "opening", "pseudonym", "read_opening", "row_of"]
+__all__ = ["MARK", "commitment", "marks_of", "opening", "pseudonym", "read_opening", "row_of", "written"]
 
 NAMES: Final = frozenset({"by", "clerk"})
 """Facts that name a clerk."""
@@ -70,6 +70,19 @@ def _stamp(at: datetime) -> str:
 def commitment(event: Event) -> bytes:
     """The entry of the log: 32 bytes that say nothing without the action's salt, which it must have."""
     return hashlib.sha256(_key(event.salt, _LEAF) + _canonical(event)).digest()
+
+
+def written(event: Event) -> tuple[bytes, bytes]:
+    """The facts of an action as JSON, as they are kept, and its `commitment`, made in one go."""
+    facts, salt = event.facts, event.salt
+    if not NAMES.isdisjoint(facts) or not all(map(str.isascii, facts)):
+        return json.write(dict(facts)), commitment(event)
+    kept = json.write({name: facts[name] for name in sorted(facts)})
+    kind, at = json.write(event.kind), json.write(_stamp(event.at))
+    canonical = b'{"at":%b,"by":"%b","facts":%b,"id":%d,"kind":%b}' % (
+        at, pseudonym(salt, event.by).encode("ascii"), kept, event.id, kind,
+    )  # fmt: skip
+    return kept, hashlib.sha256(_key(salt, _LEAF) + canonical).digest()
 
 
 def opening(event: Event) -> bytes:
