@@ -66,6 +66,14 @@ LABEL: Final = 200
 """Characters of a name, a purpose or another short text that people are shown."""
 BIG_INTEGER: Final = 64
 """Bytes of an integer that CBOR writes as a byte string."""
+QUADS: Final = 10_000
+"""Statements of an RDF dataset."""
+BLANK_NODES: Final = 80
+"""Blank nodes of an RDF dataset that a stranger sends."""
+RDF_CALLS: Final = 4_096
+"""Calls of Hash N-Degree Quads while one dataset is canonicalised (RDFC-1.0 §7.1)."""
+RDF_ORDERS: Final = 4 * RDF_CALLS
+"""Orders of like blank nodes that are tried meanwhile."""
 STATUS_LIST: Final = 8 << 20
 """Bytes of a status list, decoded: 2^26 entries of one bit."""
 STATUS_TOKEN: Final = 8 << 20
