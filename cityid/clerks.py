@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import re
+import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from cityid.encoding import times
+from cityid.encoding import base64url, json, times
 from cityid.errors import Misuse, Refused
+from cityid.keys import PublicKey
 
-__all__ = ["NAME", "Clerk", "Right", "check", "check_name"]
+__all__ = ["ANSWER_TIME", "NAME", "Challenge", "Clerk", "Right", "check", "check_name"]
 
 NAME: Final = re.compile(r"[^\W\d_][\w.@-]{0,63}")
 """A clerk's name: a letter, then letters, digits, `_.@-`; at most 64 characters."""
+
+
+ANSWER_TIME: Final = timedelta(minutes=2)
+"""How long a clerk who signs in with a key has for it: time to type a PIN."""
 
 
 class Right(StrEnum):
@@ -72,3 +79,45 @@ def check(clerk: Clerk, right: Right, at: datetime, *, type: str | None = None, 
         raise Refused("clerk.other_type", clerk=clerk.name, type=type)
     if department is not None and clerk.department and department != clerk.department:
         raise Refused("clerk.other_department", clerk=clerk.name, department=department or "no department")
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """What a clerk signs in order to come in: fresh, and good for nobody else, in no other register, at no other time.
+    `register` is what `cityid.register.identity` says of the register."""
+
+    register: bytes
+    clerk: str
+    at: datetime
+    nonce: bytes
+
+    @classmethod
+    def new(
+        cls, register: bytes, clerk: str, at: datetime, *, entropy: Callable[[int], bytes] = secrets.token_bytes
+    ) -> Challenge:
+        return cls(register, clerk, at, entropy(32))
+
+    @property
+    def message(self) -> bytes:
+        """The bytes to be signed. They begin as nothing else that is signed here, and name all that they are for."""
+        return b"cityid clerk sign-in 1\n" + json.write(
+            {
+                "register": base64url.encode(self.register),
+                "clerk": self.clerk,
+                "at": times.stamp(self.at),
+                "nonce": base64url.encode(self.nonce),
+            }
+        )
+
+    def check(self, signature: bytes, key: PublicKey, at: datetime) -> None:
+        """`signature` over this challenge is by `key`, and came in time.
+
+        Raises:
+            Refused: `clerk.too_late`, `clerk.other_key`.
+        """
+        if not self.at <= at <= self.at + ANSWER_TIME:
+            raise Refused("clerk.too_late", clerk=self.clerk)
+        try:
+            key.verify(signature, self.message)
+        except Refused:
+            raise Refused("clerk.other_key", clerk=self.clerk) from None

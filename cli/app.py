@@ -28,9 +28,13 @@ def _new() -> typer.Typer:
 
 def _before(
     home: Annotated[Path | None, typer.Option("--home", metavar="FOLDER", help="The home to work in.")] = None,
+    clerk_keys: Annotated[
+        str, typer.Option("--clerk-keys", metavar="URI", help="Where a clerk's own key is: file:NAME, or pkcs11:...")
+    ] = "",
     debug: Annotated[bool, typer.Option("--debug", help="Say more about a fault of ours.")] = False,
 ) -> None:
     STATE.home = home
+    STATE.clerk_keys = clerk_keys
     STATE.debug = debug
 
 

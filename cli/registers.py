@@ -27,7 +27,7 @@ By = Annotated[
 ]
 ClerkFd = Annotated[
     int | None,
-    typer.Option("--clerk-fd", metavar="N", help="Read the clerk's passphrase from file descriptor N."),
+    typer.Option("--clerk-fd", metavar="N", help="Read the clerk's passphrase or PIN from file descriptor N."),
 ]
 
 
@@ -168,11 +168,13 @@ def acting(
     it has none yet, whoever can open the home may do everything, under the name given or that of the login.
 
     Raises:
-        Refused: `clerk.*`, `passphrase.wrong`.
+        Refused: `clerk.*`, `passphrase.wrong`, `key.*`. Misuse: `clerk.no_keys`, `keys.*`. Unavailable: `keys.*`.
     """
     from cityid import clerks
-    from cityid.edge import sealed
+    from cityid.edge import sign_in
     from cityid.errors import Refused
+
+    from . import clerk_keys
 
     known = register.clerks()
     name = by or login()
@@ -181,8 +183,11 @@ def acting(
     if name not in known:
         raise Refused("clerk.unknown", clerk=name)
     clerk, kept = known[name]
-    header = sealed.read_header(kept.encode("utf-8"), "clerk")
-    sealed.unlock(header, talk.secret(f"Passphrase of clerk {talk.clean(name)}", fd))
+    own = sign_in.key_of(kept)
+    if own is not None:
+        clerk_keys.prove(register, name, own, fd)
+    else:
+        sign_in.check_passphrase(kept, talk.secret(f"Passphrase of clerk {talk.clean(name)}", fd))
     allowed(register, clerk, right, type_=type_)
     return clerk
 

@@ -12,6 +12,7 @@ from typing import Any
 class State:
     home: Path | None = None
     debug: bool = False
+    clerk_keys: str = ""
     opened: ExitStack = field(default_factory=ExitStack)
     """Stores are entered here; the end of the command closes them, however it ends."""
     known: dict[str, Any] = field(default_factory=dict)

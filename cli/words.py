@@ -11,7 +11,7 @@ City hall      issue      prepare a credential for a resident, then sign it for 
                approve    say yes to what another clerk prepared (four eyes)
                revoke     take a credential back (or: suspend, restore)
                register   list, show, search, export, publish   what was issued
-               clerk      add, list, remove                who may do what
+               clerk      add, list, remove, key           who may do what
 
 Resident       accept     take an offered credential into the wallet
                present    show a service what it asks for, and no more
@@ -58,6 +58,7 @@ EXAMPLES = {
     "register prove": "register prove R-2026-000001 -o proofs",
     "register erase-salts": "register erase-salts --before 2025-01-01",
     "clerk add": "clerk add maria --may issue --may revoke --type residency --department registry",
+    "clerk key": "--clerk-keys pkcs11:token=maria clerk key maria -o maria.jwk",
     "clerk list": "clerk list",
     "clerk remove": "clerk remove maria",
     "accept": "accept ada.offer -o ada.request",
@@ -106,7 +107,7 @@ def wanted(argv: Sequence[str]) -> str | None:
     for word in argv:
         if skip:
             skip = False
-        elif word == "--home":
+        elif word in ("--home", "--clerk-keys"):
             skip = True
         elif not word.startswith("-"):
             return word

@@ -102,6 +102,7 @@ class Use(StrEnum):
     DID_UPDATE = "did-update"
     SERVICE = "service"
     LOG = "log"
+    CLERK = "clerk"
 
 
 @dataclass(frozen=True, slots=True)

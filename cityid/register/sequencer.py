@@ -8,9 +8,17 @@ from cityid.errors import Refused
 from cityid.keys import Signer
 from cityid.log import Checkpoint, Frontier
 from cityid.log.tiles import nodes_of
+from cityid.register.leaves import commitment
 from cityid.register.protocol import Register
 
-__all__ = ["root_at", "sequence"]
+__all__ = ["identity", "root_at", "sequence"]
+
+
+def identity(register: Register) -> bytes:
+    """32 bytes that name a register for ever, wherever it is copied to: the leaf of its first action, which a salt
+    makes unlike any other. All zero for one without actions."""
+    first = next(iter(register.events()), None)
+    return bytes(32) if first is None else first.leaf or commitment(first)
 
 
 def root_at(register: Register, size: int) -> bytes:

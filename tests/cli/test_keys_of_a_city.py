@@ -123,6 +123,30 @@ class TestToken:
                 assert PASSPHRASE.encode() not in file.read_bytes()
 
 
+@hsm.needs_softhsm
+def test_a_clerk_s_key_in_a_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clerk signs in with a token of their own and its PIN; nothing at city hall could stand in for it."""
+    monkeypatch.setenv("SOFTHSM2_CONF", "")
+    hsm.configure(tmp_path / "softhsm")
+    maria, other = hsm.new_token("maria"), hsm.new_token("jo")
+    town = Town(tmp_path / "town")
+    town.shell.subprocess_only = True
+    town.shell.env["SOFTHSM2_CONF"] = str(tmp_path / "softhsm" / "softhsm2.conf")
+    town.write("pin", hsm.PIN + "\n")
+    town.must("init city city --did did:web:id.lindau.example --name Lindau", secret=True)
+    for clerk, token in (("maria", maria), ("jo", other)):
+        town.must(f"--clerk-keys '{token}' clerk key {clerk} -o {clerk}.jwk --clerk-fd 4 4<pin")
+    own = f"--home city --clerk-keys '{maria}'"
+    town.must(f"{own} clerk add maria --may administer --may read --key maria.jwk --clerk-fd 4 4<pin")
+    town.shell.env["CITYID_CLERK_KEYS"] = maria
+    town.must("--home city register list --by maria --clerk-fd 4 4<pin")
+    said, status = town.type(f"--home city --clerk-keys '{other}' register list --by maria --clerk-fd 4 4<pin")
+    assert (status, "clerk.key_not_here" in said) == (1, True), said
+    town.write("wrong", "9999\n")
+    said, status = town.type("--home city register list --by maria --clerk-fd 4 4<wrong")
+    assert (status, "keys.pin_wrong" in said) == (1, True), said
+
+
 class TestPaper:
     """At a terminal the recovery code is shown, and asked back from the paper."""
 
