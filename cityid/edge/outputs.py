@@ -14,7 +14,7 @@ from cityid.edge import files
 from cityid.edge.files import of_the_system
 from cityid.errors import Unavailable
 
-__all__ = ["archive", "locked", "together", "write_all"]
+__all__ = ["archive", "locked", "pack", "together", "unpacked", "write_all"]
 
 _FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _COPY: Final = 1 << 20
@@ -56,10 +56,11 @@ def archive(path: Path, made: Iterable[tuple[str, bytes]]) -> None:
         Misuse, Unavailable: `file.*`.
     """
     with files.writing(path, force=True, private=True) as file:
-        _pack(file, made)
+        pack(file, made)
 
 
-def _pack(file: BinaryIO, made: Iterable[tuple[str, bytes]]) -> None:
+def pack(file: BinaryIO, made: Iterable[tuple[str, bytes]]) -> None:
+    """A zip file's bytes: the same entries make the same."""
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as into:
         for name, data in made:
             entry = zipfile.ZipInfo(name, _STAMP)
@@ -75,7 +76,7 @@ def together(path: Path, parts: Iterable[Path]) -> None:
     """
     with files.writing(path, force=True, private=True) as file:
         if path.suffix == ".zip":
-            _pack(file, (entry for part in parts for entry in _unpacked(part)))
+            pack(file, (entry for part in parts for entry in unpacked(part)))
             return
         for part in parts:
             with part.open("rb") as one:
@@ -83,7 +84,8 @@ def together(path: Path, parts: Iterable[Path]) -> None:
                     file.write(chunk)
 
 
-def _unpacked(part: Path) -> Iterator[tuple[str, bytes]]:
+def unpacked(part: Path | BinaryIO) -> Iterator[tuple[str, bytes]]:
+    """The entries of a zip file of ours."""
     with zipfile.ZipFile(part) as one:
         for name in one.namelist():
             yield name, one.read(name)
