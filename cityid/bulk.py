@@ -61,6 +61,10 @@ class Person:
     subject: str = ""
     holder: PublicKey | None = None
 
+    @property
+    def window(self) -> Window:
+        return Window(self.prepared.start, self.prepared.end)
+
 
 @dataclass(frozen=True, slots=True)
 class Signed:
@@ -125,22 +129,20 @@ class Bulk:
         """
         kind = self.issuer.check(self.type, self.format, at)
         form, issuer = self.issuer.formats[self.format], self.issuer
-        made = []
-        for person, row in self._record(people, chunk, at, State.ISSUED, 1):
-            window = Window(person.prepared.start, person.prepared.end)
-            draft = Draft(
-                kind, issuer.id, issuer.signed_by, person.prepared.claims, person.holder, window, row.status[:1]
-            )
-            made.append(Signed(person, row.number, form.issue(draft, issuer.signer, at=at, entropy=entropy).raw))
-        return made
+        recorded = self._record(people, chunk, at, State.ISSUED, 1)
+        drafts = [
+            Draft(kind, issuer.id, issuer.signed_by, person.prepared.claims, person.holder, row.window, row.status[:1])
+            for person, row in recorded
+        ]
+        signed = form.issue_many(drafts, issuer.signer, at=at, entropy=entropy)
+        return [Signed(person, row.number, raw) for (person, row), raw in zip(recorded, signed, strict=True)]
 
     def _record(
         self, people: Sequence[Person], chunk: int, at: datetime, state: State, copies: int
     ) -> list[tuple[Person, Issued]]:
         """The rows that this chunk records, or recorded when it was done before."""
+        fresh = people
         for _ in range(_AGAIN):
-            known = self.issuer.register.known(person.key for person in people)
-            fresh = [person for person in people if person.key not in known]
             try:
                 recorded, first = self._batch(fresh, chunk, at, state, copies)
             except _NothingNew:
@@ -148,7 +150,10 @@ class Bulk:
             except Refused as error:
                 if error.code != "register.row_key_used":
                     raise
-                continue  # another run recorded some of them since they were looked up
+                # Recorded before, or by another run at this moment: only the others are new.
+                known = self.issuer.register.known(person.key for person in people)
+                fresh = [person for person in people if person.key not in known]
+                continue
             if not first:  # done before: which of all those that are known are of this chunk
                 rows = {row.number: row for row in recorded}
                 known = self.issuer.register.known(person.key for person in people)
@@ -159,7 +164,8 @@ class Bulk:
     def _batch(
         self, fresh: Sequence[Person], chunk: int, at: datetime, state: State, copies: int
     ) -> tuple[tuple[Issued, ...], bool]:
-        kind = self.issuer.types[self.type]
+        kind, keeps = self.issuer.types[self.type], self.issuer.keeps_claims
+        deadline = self.until if state is State.OFFERED else None
 
         def work(batch: Batch) -> tuple[tuple[Issued, ...], bool]:
             if batch.repeats:
@@ -167,17 +173,18 @@ class Bulk:
             if not fresh:
                 raise _NothingNew
             refs = batch.allot(kind, copies * len(fresh))
+            none = copies_of((), copies)
             entries = []
             for place, person in enumerate(fresh):
-                own = refs[place * copies : (place + 1) * copies]
-                holder = person.holder
+                own, holder = refs[place * copies : (place + 1) * copies], person.holder
+                if holder is not None:
+                    made: tuple[IssuedCopy, ...] = (IssuedCopy(holder.thumbprint, own),)
+                else:
+                    made = copies_of(own, copies) if own else none
                 entries.append(
                     Entry(
-                        self.type, self.format, Window(person.prepared.start, person.prepared.end),
-                        copies_of(own, copies) if holder is None else (IssuedCopy(holder.thumbprint, own),),
-                        state, self.until if state is State.OFFERED else None, person.key, person.subject,
-                        person.digest, self.department,
-                        json.write(person.prepared.claims) if self.issuer.keeps_claims else b"",
+                        self.type, self.format, person.window, made, state, deadline, person.key, person.subject,
+                        person.digest, self.department, json.write(person.prepared.claims) if keeps else b"",
                     )
                 )  # fmt: skip
             return batch.record(entries), True

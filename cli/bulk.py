@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import talk
-from .bulk_work import RUN, Chunk, Run, Worker, begin, do, expected, opened
+from .bulk_work import RUN, Chunk, Run, Worker, begin, do, expected, opened, unswept
 
 if TYPE_CHECKING:
     from cityid.bulk import Person
@@ -55,6 +55,7 @@ class Wanted:
     round: str = ""
     days: int = 28
     workers: int = 1
+    queue: bool = False
 
 
 @dataclass(slots=True)
@@ -83,6 +84,10 @@ def many(here: Home, wanted: Wanted, passphrase_fd: int | None, *, json_: bool) 
     if folder.exists() and not place.exists() and any(folder.iterdir()):
         raise Misuse("issue.folder_not_empty", folder=str(folder))
     run = _new(wanted, folder)
+    if wanted.queue:
+        from .bulk_queue import store_of
+
+        store_of(here).close()  # that there is one, before all rows are checked
     passphrase = _passphrase(here, passphrase_fd)
     with _folder(folder), outputs.locked(place / "lock"):
         run = _begun(run)
@@ -90,7 +95,7 @@ def many(here: Home, wanted: Wanted, passphrase_fd: int | None, *, json_: bool) 
         checked = _check(worker, place / "refused.csv")
         if not (place / "run.json").exists():
             files.write(place / "run.json", run.write(), private=True)
-        counts = _work(here, worker, checked, passphrase, wanted.workers)
+        counts = _work(here, worker, checked, passphrase, wanted)
         _finish(run, checked)
     return _report(run, checked, counts, json_=json_)
 
@@ -183,7 +188,7 @@ def _check(worker: Worker, errors: Path | None, look: Callable[[Sequence[Person]
     checked, seen = Checked(), _Seen()
     people: list[Person] = []
     rows, without = 0, []
-    with worker.table() as reading, _progress("checked", os.path.getsize(worker.run.table)) as step:
+    with unswept(), worker.table() as reading, _progress("checked", os.path.getsize(worker.run.table)) as step:
         reading.check_columns()
         begun = last = reading.table.start
         with _errors(errors) as wrong:
@@ -304,7 +309,7 @@ def _note(checked: Checked, wrong: Any, line: int, problem: Problem) -> None:
 # -- the second reading --
 
 
-def _work(here: Home, worker: Worker, checked: Checked, passphrase: str, workers: int) -> Mapping[str, int]:
+def _work(here: Home, worker: Worker, checked: Checked, passphrase: str, wanted: Wanted) -> Mapping[str, int]:
     from cityid.edge import files
     from cityid.encoding import json
 
@@ -325,11 +330,15 @@ def _work(here: Home, worker: Worker, checked: Checked, passphrase: str, workers
                 add(chunk, json.read_object(files.read_home_file(run.done(chunk.number))))
             else:
                 left.append(chunk)
-        if workers == 1 or len(left) < 2:
+        if wanted.queue:
+            from .bulk_queue import in_cluster
+
+            in_cluster(here, worker, left, add)
+        elif wanted.workers == 1 or len(left) < 2:
             for chunk in left:
                 add(chunk, worker.do(chunk))
         else:
-            _in_processes(here, run, left, passphrase, workers, add)
+            _in_processes(here, run, left, passphrase, wanted.workers, add)
     return counts
 
 

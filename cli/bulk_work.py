@@ -7,7 +7,7 @@ are the same each time.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -18,7 +18,7 @@ from . import talk
 from .home import Home
 
 if TYPE_CHECKING:
-    from cityid.bulk import Person
+    from cityid.bulk import Person, Signed
     from cityid.cards import Offer
     from cityid.credential_type.reader import Reader
     from cityid.edge.letters import Letters
@@ -131,6 +131,21 @@ def expected(file: BinaryIO) -> None:
     file.seek(0)
 
 
+@contextmanager
+def unswept() -> Iterator[None]:
+    """Without the search for cycles: rows by the thousand make none, and it would look at all of them again and
+    again."""
+    import gc
+
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
 class Worker:
     """Does chunks of one run, in a home whose key is at hand."""
 
@@ -189,38 +204,52 @@ class Worker:
         """Do it, and say how many were made and how many were there before."""
         from cityid.edge import clock, files
         from cityid.encoding import json
+
+        people, addresses = self.people(chunk)
+        with unswept():
+            if self.run.signed:
+                made = self._sign(chunk, people, clock.now())
+            else:
+                made = self._offer(chunk, people, addresses, clock.now())
+        counts = {"made": made, "known": len(people) - made}
+        files.write(self.run.done(chunk.number), json.write(counts), force=True, private=True)
+        return counts
+
+    def people(self, chunk: Chunk) -> tuple[list[Person], Mapping[int, Sequence[str]]]:
+        """The rows of a chunk that were good when all were checked, and whom their letters are for, by line.
+
+        Raises:
+            Misuse: `bulk.table_changed`.
+        """
         from cityid.errors import Misuse
 
         people, addresses = [], {}
-        with self.table() as reading:
+        with unswept(), self.table() as reading:
             for _row, found, address in reading.people(chunk):
                 if not isinstance(found, tuple) and found.line not in chunk.without:
                     people.append(found)
                     addresses[found.line] = address
         if len(people) != chunk.good:
             raise Misuse("bulk.table_changed", file=self.run.table)
-        if self.run.signed:
-            made = self._sign(chunk, people, clock.now())
-        else:
-            made = self._offer(chunk, people, addresses, clock.now())
-        counts = {"made": made, "known": len(people) - made}
-        files.write(self.run.done(chunk.number), json.write(counts), force=True, private=True)
-        return counts
+        return people, addresses
 
     def _sign(self, chunk: Chunk, people: Sequence[Person], at: datetime) -> int:
         from cityid.edge import files
-        from cityid.encoding import json
 
         signed = self.bulk.sign(people, chunk.number, at)
         with files.writing(self.run.part(chunk.number), force=True, private=True) as file:
             for one in signed:
-                holder = one.person.holder.thumbprint if one.person.holder else ""
-                card = {
-                    "line": one.person.line, "number": one.number, "holder": holder, "format": self.bulk.format,
-                    "credential": one.raw.decode("ascii"),
-                }  # fmt: skip
-                file.write(json.write(card) + b"\n")
+                file.write(self.card(one))
         return len(signed)
+
+    def card(self, one: Signed) -> bytes:
+        """A line of `cards.jsonl`: numbers, names of formats, thumbprints and tokens are ASCII without anything that
+        JSON would escape."""
+        person = one.person
+        return b'{"line":%d,"number":"%b","holder":"%b","format":"%b","credential":"%b"}\n' % (
+            person.line, one.number.encode(), person.holder.thumbprint.encode() if person.holder else b"",
+            self.bulk.format.encode(), one.raw,
+        )  # fmt: skip
 
     def _offer(
         self, chunk: Chunk, people: Sequence[Person], addresses: Mapping[int, Sequence[str]], at: datetime
@@ -228,14 +257,19 @@ class Worker:
         from cityid.edge import outputs
 
         offers = self.bulk.offer(people, chunk.number, at)
-        files = (
-            self._file(person.line, number, offer, addresses.get(person.line, ())) for person, number, offer in offers
-        )
+        files = self.files(offers, addresses)
         if self.run.archive:
             outputs.archive(self.run.part(chunk.number), files)
         else:
             outputs.write_all(Path(self.run.folder), files)
         return len(offers)
+
+    def files(
+        self, offers: Iterable[tuple[Person, str, Offer]], addresses: Mapping[int, Sequence[str]]
+    ) -> Iterator[tuple[str, bytes]]:
+        """An offer's file, or its letter, by name."""
+        for person, number, offer in offers:
+            yield self._file(person.line, number, offer, addresses.get(person.line, ()))
 
     def _file(self, line: int, number: str, offer: Offer, address: Sequence[str]) -> tuple[str, bytes]:
         if self.letters is None:
@@ -253,7 +287,13 @@ class Reading:
     """The rows of an open table, checked."""
 
     def __init__(self, worker: Worker, table: Any) -> None:
+        from cityid.bulk import Person, holder_of
+        from cityid.errors import Problem
+
+        self.made, self.holder_of, self.problem = Person, holder_of, Problem
         self.worker, self.table = worker, table
+        self.names = [name for name in (worker.run.key, worker.run.person) if name]
+        self.head = f"{worker.run.type}\0{worker.run.round}\0"
         self.reader = worker.reader(table.columns)
         self.columns = {name: place for place, name in enumerate(table.columns)}
 
@@ -281,31 +321,31 @@ class Reading:
         return row.data[self.columns[name]].strip()
 
     def person(self, row: Row) -> Person | tuple[Problem, ...]:
-        from cityid.bulk import Person, holder_of
-        from cityid.errors import Problem
-
-        run, secret = self.worker.run, self.worker.secret
-        if isinstance(row.data, dict):
-            taken = self.reader.claims({k: v for k, v in row.data.items() if k not in self.worker.extra})
+        run, secret, data = self.worker.run, self.worker.secret, row.data
+        if isinstance(data, dict):
+            taken = self.reader.claims({k: v for k, v in data.items() if k not in self.worker.extra})
         else:
-            taken = self.reader.row(row.data)
+            taken = self.reader.row(data)
         if isinstance(taken, tuple):
             return taken
         holder = None
         if run.signed:
-            found = holder_of(self._said(row, HOLDER), self.worker.issuer)
-            if isinstance(found, Problem):
+            found = self.holder_of(self._said(row, HOLDER), self.worker.issuer)
+            if isinstance(found, self.problem):
                 return (found,)
             holder = found
-        named = {name: self._said(row, name) for name in (run.key, run.person) if name}
-        for name, value in named.items():
+        for name in self.names:
+            value = self._said(row, name)
             if not isinstance(value, str) or not value:
-                return (Problem("table.no_name", {"column": name}, f"$.{name}"),)
+                return (self.problem("table.no_name", {"column": name}, f"$.{name}"),)
         digest = secret.digest_of(taken.typed)
-        what = f"key\0{named[run.key]}" if run.key else f"row\0{digest}\0{holder.thumbprint if holder else ''}"
-        return Person(
-            row.line, secret.row(f"{run.type}\0{run.round}\0{what}"), taken.prepared, taken.typed, digest,
-            secret.pseudonym(named[run.person]) if run.person else "", holder,
+        if run.key:
+            what = f"key\0{self._said(row, run.key)}"
+        else:
+            what = f"row\0{digest}\0{holder.thumbprint if holder else ''}"
+        return self.made(
+            row.line, secret.row(f"{self.head}{what}"), taken.prepared, taken.typed, digest,
+            secret.pseudonym(self._said(row, run.person)) if run.person else "", holder,
         )  # fmt: skip
 
     def _address(self, row: Row) -> Sequence[str]:

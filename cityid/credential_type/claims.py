@@ -40,7 +40,7 @@ def prepare(
     typed, found = _check(type, claims, _today(at, timezone))
     if found:
         raise Malformed(found[0])
-    computed = derived.compute(type, typed, _today(at, timezone), city)
+    computed = derived.compute(derived.rules(type), typed, _today(at, timezone), city)
     start, end = derived.window(type, typed, computed, at, timezone)
     if end <= max(start, at):
         raise Malformed("claim.window_empty", type=type.id)
@@ -61,7 +61,9 @@ def problems(type: CredentialType, claims: Mapping[str, Any], *, at: datetime, t
     today = _today(at, timezone)
     typed, found = _check(type, claims, today)
     if not found:
-        start, end = derived.window(type, typed, derived.compute(type, typed, today, _NONE), at, timezone)
+        start, end = derived.window(
+            type, typed, derived.compute(derived.rules(type), typed, today, _NONE), at, timezone
+        )
         if end <= max(start, at):
             found.append(Problem("claim.window_empty", {"type": type.id}))
     return tuple(found)

@@ -8,7 +8,8 @@ card says an age too early.
 from __future__ import annotations
 
 import calendar
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from typing import Any, Final
@@ -39,21 +40,40 @@ def get(claims: Mapping[str, Any], path: Path) -> Any:
     return value
 
 
-def compute(type: CredentialType, claims: Mapping[str, Any], today: date, city: Mapping[str, str]) -> dict[Path, Any]:
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A derived claim: `how` it is made (`age_over`, `year`, `city`), from which claim or fact of the city, and
+    for how many years."""
+
+    path: Path
+    how: str
+    source: Path
+    years: int
+
+
+def rules(type: CredentialType) -> tuple[Rule, ...]:
+    """What the derived claims of a type say."""
+    found = []
+    for path, rule in type.claims.items():
+        if rule.derived is not None:
+            how, source, *rest = rule.derived.split(" ")
+            place = (source,) if how == "city" else tuple(source.split("."))
+            found.append(Rule(path, how, place, int(rest[0]) if rest else 0))
+    return tuple(found)
+
+
+def compute(rules: Iterable[Rule], claims: Mapping[str, Any], today: date, city: Mapping[str, str]) -> dict[Path, Any]:
     """The derived claims by path; one whose source is absent is left out (absent never means false)."""
     found: dict[Path, Any] = {}
-    for path, rule in type.claims.items():
-        if rule.derived is None:
-            continue
-        name, source, *rest = rule.derived.split(" ")
-        value = city.get(source) if name == "city" else get(claims, tuple(source.split(".")))
+    for rule in rules:
+        value = city.get(str(rule.source[0])) if rule.how == "city" else get(claims, rule.source)
         if value is None:
             continue
-        if name == "age_over":
-            value = birthday(read_date(value), int(rest[0])) <= today
-        elif name == "year":
+        if rule.how == "age_over":
+            value = birthday(read_date(value), rule.years) <= today
+        elif rule.how == "year":
             value = read_date(value).year
-        found[path] = value
+        found[rule.path] = value
     return found
 
 

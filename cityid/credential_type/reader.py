@@ -80,6 +80,8 @@ class Reader:
         self._plans: dict[tuple[int, ...], _Plan | None] = {}
         self._computed: dict[tuple[int, ...], dict[tuple[str, ...], Any]] = {}
         self._fine: dict[tuple[Path, Any], bool] = {}
+        self._derived = derived.rules(type)
+        self._names = {rule.path: tuple(map(str, rule.path)) for rule in self._derived}
         self._where = {paths.read(self.header[index]): index for index in self._rules}
 
     def row(self, cells: Sequence[str]) -> Taken | tuple[Problem, ...]:
@@ -190,13 +192,13 @@ class Reader:
         typed: dict[str, Any] = {}
         for index in plan.sources:
             _put(typed, paths.read(self.header[index]), values[index])
-        computed = derived.compute(self.type, typed, self._today, self._city)
+        computed = derived.compute(self._derived, typed, self._today, self._city)
         start, end = derived.window(self.type, typed, computed, self._at, self._zone)
         if end <= max(start, self._at):
             return _WRONG
         if not all(self._is_fine(path, value) for path, value in computed.items()):
             return _WRONG
-        return {tuple(map(str, path)): value for path, value in computed.items()}, start, end
+        return {self._names[path]: value for path, value in computed.items()}, start, end
 
     def _is_fine(self, path: Path, value: Any) -> bool:
         found = self._fine.get((path, value))
@@ -223,6 +225,12 @@ def _prepared(
             continue
         if len(path) == 1:
             said[path[0]] = value
+        elif len(path) == 2:
+            outer, inner = path
+            if outer in said:
+                said[outer][inner] = value
+            else:
+                said[outer] = {inner: value}
         else:
             _put(said, path, value)
     return Prepared(said, start, end)

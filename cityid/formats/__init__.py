@@ -27,6 +27,10 @@ class Format(Protocol):
 
     def issue(self, draft: Draft, signer: AnySigner, *, at: datetime, entropy: Entropy) -> Credential: ...
 
+    def issue_many(self, drafts: Iterable[Draft], signer: AnySigner, *, at: datetime, entropy: Entropy) -> list[bytes]:
+        """The raw form of each draft, issued, in their order."""
+        ...
+
     def read(self, raw: bytes) -> Credential:
         """An issued credential. Raises Malformed, nothing else."""
         ...

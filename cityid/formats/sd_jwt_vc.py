@@ -58,8 +58,7 @@ _SIGNED: Final = (PASSED[Step.ISSUER_SIGNATURE],)
 _BOTH: Final = (PASSED[Step.ISSUER_SIGNATURE], PASSED[Step.HOLDER_BINDING])
 _UNBOUND: Final = (PASSED[Step.ISSUER_SIGNATURE], passed(Step.HOLDER_BINDING, key_binding="absent"))
 _UNASKED: Final = (PASSED[Step.ISSUER_SIGNATURE], passed(Step.HOLDER_BINDING, key_binding="valid, not asked for"))
-
-
+_Prepared: TypeAlias = tuple[sd_jwt_issue.Unsigned, Mapping[str, Any], tuple[Any, ...]]
 _Form: TypeAlias = tuple[Frame, tuple[str, ...], Mapping[str, Any]]
 """Of a credential type: its frame, its names, and the members that tell them."""
 
@@ -83,7 +82,21 @@ class _SdJwtVc:
             Malformed: `sd_jwt.claim_name`, `sd_jwt.frame_mismatch`, `json.*`: claims that cannot be issued.
             Unavailable: `keys.unavailable`.
         """
-        key, claims = signer.public_key, draft.claims
+        made, claims, (issuer, types, shown, window, signed_by) = self._prepare(draft, signer.public_key, entropy)
+        status = _statuses(claims["status"]) if draft.status else ()
+        raw = made.signed(signer.sign(made.input)).text
+        return Credential(TYP, issuer, types, shown, made.hidden, draft.holder, window, status, signed_by, raw)
+
+    def issue_many(
+        self, drafts: Iterable[Draft], signer: Signer, *, at: datetime, entropy: Callable[[int], bytes]
+    ) -> list[bytes]:  # fmt: skip
+        """What `issue` makes of each draft, in their order; signing them in a row takes half the time. Raises as it."""
+        made = [self._prepare(draft, signer.public_key, entropy)[0] for draft in drafts]
+        signatures = [signer.sign(one.input) for one in made]
+        return [one.signed(signature).text for one, signature in zip(made, signatures, strict=True)]
+
+    def _prepare(self, draft: Draft, key: PublicKey, entropy: Callable[[int], bytes]) -> _Prepared:
+        claims = draft.claims
         if draft.suite and draft.suite != jwk.name(key):
             raise Misuse("sd_jwt_vc.suite", suite=draft.suite, algorithm=jwk.name(key))
         header, named, issuer, signed_by = _letterhead(draft.signed_by.at, draft.issuer, key)
@@ -92,18 +105,14 @@ class _SdJwtVc:
         frame, types, names = self._frame(draft.type)
         times_, window = _times(draft.window)
         registered = {**named, **names, **times_}
-        shown = {**registered, **claims}
+        known = issuer, types, {**registered, **claims}, window, signed_by
         _check_unregistered(claims)
         if draft.holder is not None:
             registered["cnf"] = {"jwk": jwk.write(draft.holder)}
-        status: tuple[StatusRef, ...] = ()
         if draft.status:
             claims = {**claims, "status": _status(draft)}
-            status = _statuses(claims["status"])
-        issued = sd_jwt_issue.issue(claims, frame, signer, protected=header, registered=registered, entropy=entropy)
-        return Credential(
-            TYP, issuer, types, shown, issued.hidden, draft.holder, window, status, signed_by, issued.text
-        )  # fmt: skip
+        made = sd_jwt_issue.prepare(claims, frame, protected=header, registered=registered, entropy=entropy)
+        return made, claims, known
 
     def _frame(self, type: CredentialType) -> _Form:
         """What all credentials of a type share, made once. A type never changes, and while it is in the memo its id is

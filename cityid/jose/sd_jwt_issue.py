@@ -120,6 +120,22 @@ class Issued:
     hidden: frozenset[Path]
 
 
+@dataclass(frozen=True, slots=True)
+class Unsigned:
+    """An SD-JWT but for its signature, which is over `input`."""
+
+    input: bytes = field(repr=False)
+    disclosures: list[bytes] = field(repr=False)
+    hidden: frozenset[Path]
+
+    def signed(self, signature: bytes) -> Issued:
+        """Raises Malformed `jws.too_large`."""
+        text = b"~".join([self.input + b"." + jws.segment(signature), *self.disclosures, b""])
+        if len(text) > limits.DOCUMENT:
+            raise Malformed("jws.too_large", limit=limits.DOCUMENT, size=len(text))
+        return Issued(text, self.hidden)
+
+
 _Later: TypeAlias = tuple[str, Any, list[str] | dict[str, str]]
 """A disclosure that waits for the digests inside its value: what stands between salt and value, the value, and where
 its own digest goes: to an object's `_sd`, or into the place of an array's element."""
@@ -267,15 +283,32 @@ def issue(
     registered: Mapping[str, Any] = _NOTHING,
     entropy: Callable[[int], bytes] = secrets.token_bytes,
 ) -> Issued:
-    """`claims` signed as an SD-JWT with all its disclosures. `protected` is the header segment that `jws.protected`
-    made for the signer's key; `registered` are members that the caller made itself and that are never hidden.
+    """`claims` signed as an SD-JWT with all its disclosures: `prepare`, and the signature.
+
+    Raises:
+        As `prepare`. Unavailable: `keys.unavailable`.
+    """
+    made = prepare(claims, frame, protected=protected, registered=registered, entropy=entropy)
+    return made.signed(signer.sign(made.input))
+
+
+def prepare(
+    claims: Mapping[str, Any],
+    frame: Frame,
+    *,
+    protected: bytes,
+    registered: Mapping[str, Any] = _NOTHING,
+    entropy: Callable[[int], bytes] = secrets.token_bytes,
+) -> Unsigned:
+    """`claims` as an SD-JWT with all its disclosures, to be signed. `protected` is the header segment that
+    `jws.protected` made for the signer's key; `registered` are members that the caller made itself and that are never
+    hidden.
 
     Raises:
         Malformed: `sd_jwt.claim_name`, for a claim called `_sd`, `_sd_alg` or `...`; `sd_jwt.frame_mismatch`, where the
             frame hides parts of a value that has none; `sd_jwt.disclosures` and others, for more than we would read
             ourselves; `json.*`, for what JSON cannot say.
         Misuse: `sd_jwt.entropy`.
-        Unavailable: `keys.unavailable`.
     """
     if registered.keys().isdisjoint(claims) and (found := sd_jwt_shape.flat(claims)) is not None:
         key, values = found
@@ -284,7 +317,8 @@ def issue(
                 frame.shapes.clear()
             frame.shapes[key] = sd_jwt_shape.shape(claims, frame.root, frame.decoys, padded=frame.padded)
         if (shape := frame.shapes[key]) is not None:
-            return _shaped(shape, values, frame.hash, signer, protected, registered, entropy)
+            written, disclosures = _shaped(shape, values, frame.hash, registered, entropy)
+            return Unsigned(protected + b"." + jws.segment(written), disclosures, shape.hidden)
     pour = _Pour(frame.decoys, frame.padded)
     payload = {**registered, **pour.object(claims, frame.root, ())[0]}
     _check_limits(pour)
@@ -303,14 +337,14 @@ def issue(
         made += texts
     _sort(pour)
     payload["_sd_alg"] = frame.hash.name
-    return _finished(json.write(payload), made, frozenset(pour.hidden), signer, protected)
+    return Unsigned(protected + b"." + jws.segment(json.write(payload)), made, frozenset(pour.hidden))
 
 
 def _shaped(
-    shape: sd_jwt_shape.Shape, values: list[Any], hash: Hash, signer: Signer, protected: bytes,
-    registered: Mapping[str, Any], entropy: Callable[[int], bytes],
-) -> Issued:  # fmt: skip
-    """What `issue` makes of claims whose shape is known."""
+    shape: sd_jwt_shape.Shape, values: list[Any], hash: Hash, registered: Mapping[str, Any],
+    entropy: Callable[[int], bytes],
+) -> tuple[bytes, list[bytes]]:  # fmt: skip
+    """The payload and the disclosures of claims whose shape is known."""
     salts = _salts(shape.disclosures, entropy)
     made = _disclosures(shape.first(values), salts)
     first = len(made)
@@ -330,7 +364,7 @@ def _shaped(
         )  # fmt: skip
     except UnicodeEncodeError:
         raise Malformed("json.surrogate", spec="RFC 7493 §2.1") from None
-    return _finished(payload, made, shape.hidden, signer, protected)
+    return payload, made
 
 
 def _drawn(count: int, entropy: Callable[[int], bytes]) -> list[bytes]:
@@ -338,13 +372,6 @@ def _drawn(count: int, entropy: Callable[[int], bytes]) -> list[bytes]:
     if len(raw) != _DECOY * count:
         raise Misuse("sd_jwt.entropy", spec="RFC 9901 §9.3")
     return [raw[start : start + _DECOY] for start in range(0, len(raw), _DECOY)]
-
-
-def _finished(payload: bytes, made: list[bytes], hidden: frozenset[Path], signer: Signer, protected: bytes) -> Issued:
-    text = b"~".join([jws.sign_segments(protected, payload, signer), *made, b""])
-    if len(text) > limits.DOCUMENT:
-        raise Malformed("jws.too_large", limit=limits.DOCUMENT, size=len(text))
-    return Issued(text, hidden)
 
 
 def _first_generation(pour: _Pour, salts: list[str], hash: Hash) -> list[bytes]:

@@ -45,6 +45,10 @@ _NAMES: Final[Mapping[Algorithm, tuple[str, ...]]] = MappingProxyType(
 )
 
 
+_P256_TEXT: Final = 43
+"""Characters of 32 bytes."""
+
+
 def names(key: PublicKey) -> tuple[str, ...]:
     """The `alg` values that a header may carry for this key: two for Ed25519 (RFC 9864 §2.2), none if it can't sign."""
     return _NAMES.get(key.algorithm, ())
@@ -89,6 +93,9 @@ def read(jwk: Mapping[str, Any], where: str = "$", *, agreement: bool | None = F
 def _curve_point(kty: str, crv: str, x: str, y: str, where: str) -> PublicKey:
     """What nearly every holder's key is: four members and no word about itself. A pure function, remembered because
     the same resident comes again; what was refused is not remembered."""
+    if crv == "P-256" and kty == "EC" and len(x) == len(y) == _P256_TEXT:
+        raw = b"\x04" + base64url.decode(x, f"{where}.x") + base64url.decode(y, f"{where}.y")
+        return made(Algorithm.ES256, raw, where)
     return read_members({"kty": kty, "crv": crv, "x": x, "y": y}, where, agreement=False)
 
 
