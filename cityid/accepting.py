@@ -80,7 +80,8 @@ def begin(
         pending = _Pending(offer.issuer, offer.type, offer.format, offer.wire_type, keys, person)
         wallet.remember_offer(offer.id, pending.write(), at)
     proofs = (prove(wallet.keyring.signer(key), issuer=offer.issuer, nonce=offer.nonce, at=at) for key in pending.keys)
-    return CardRequest(offer.issuer, configuration(offer.type, offer.format), offer.code, tuple(proofs))
+    named = configuration(offer.type, offer.format)
+    return CardRequest(offer.issuer, named, offer.code, tuple(proofs), wallet.device(offer.issuer, person))
 
 
 def _find(wallet: Wallet, id: str) -> _Pending | None:

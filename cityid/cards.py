@@ -15,12 +15,22 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from cityid import limits
-from cityid.encoding import base64url, json, times
+from cityid.encoding import base64url, json, texts, times
 from cityid.errors import Malformed, Refused
 from cityid.jose import jws
 from cityid.keys import Algorithm, PublicKey, Signer, jwk
 
-__all__ = ["CardRequest", "Cards", "Offer", "check_proofs", "configuration", "offer_id", "prove"]
+__all__ = [
+    "CardRequest",
+    "Cards",
+    "Device",
+    "Offer",
+    "check_proofs",
+    "configuration",
+    "device_name",
+    "offer_id",
+    "prove",
+]
 
 PRE_AUTHORIZED: Final = "urn:ietf:params:oauth:grant-type:pre-authorized_code"
 SCHEME: Final = "openid-credential-offer"
@@ -31,6 +41,9 @@ OFFER_SIZE: Final = 4_096
 PROOF_SIZE: Final = 16 << 10
 CARDS_SIZE: Final = 4 << 20
 TEXT: Final = 500
+DEVICE_NAME: Final = 40
+DEVICE_ID: Final = 16
+"""Bytes of a device's id."""
 
 
 def configuration(type: str, form: str) -> str:
@@ -122,21 +135,57 @@ class Offer:
         return f"{SCHEME}://?credential_offer={quote(self.write(), safe='')}"
 
 
+def device_name(text: str, where: str = "") -> str:
+    """A name for a device. Raises Malformed: `text.*`, `device.name` (none, or spaces around it)."""
+    texts.label(text, "device", DEVICE_NAME, where)
+    if not text or text != text.strip():
+        raise Malformed("device.name", where=where)
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """The wallet that takes a card, as it calls itself to one issuer: a name that its owner chose (`phone`), and an id
+    that means nothing to anybody else. So the cards on a lost device can be taken back, and no others."""
+
+    name: str
+    id: str
+
+    @classmethod
+    def of(cls, text: str) -> Device:
+        """A device as a register keeps it (`str`)."""
+        name, _, id_ = text.rpartition(" ")
+        return cls(name, id_)
+
+    @classmethod
+    def read(cls, fields: json.Fields) -> Device:
+        """Raises Malformed: `text.*`, `device.*`, `base64url.*`."""
+        name, id_ = device_name(fields.text("name"), fields.at("name")), fields.text("id")
+        if len(base64url.decode(id_, fields.at("id"))) != DEVICE_ID:
+            raise Malformed("device.id", where=fields.at("id"), expected=DEVICE_ID)
+        return cls(name, id_)
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.id}"
+
+
 @dataclass(frozen=True, slots=True)
 class CardRequest:
-    """A wallet's answer to an offer: the code, and a proof for each key (OpenID4VCI §8.2)."""
+    """A wallet's answer to an offer: the code, and a proof for each key (OpenID4VCI §8.2). `device` is said where the
+    wallet wants its device to be known; nothing proves it."""
 
     issuer: str
     configuration: str
     code: str = field(repr=False)
     proofs: tuple[str, ...] = field(repr=False)
+    device: Device | None = None
 
     @classmethod
     def read(cls, data: bytes) -> CardRequest:
         """Reading checks the form; `check_proofs` judges the proofs.
 
         Raises:
-            Malformed: `request.*`, `json.*`.
+            Malformed: `request.*`, `device.*`, `text.*`, `base64url.*`, `json.*`.
         """
         fields = json.Fields(json.read(data))
         for member in ("credential_identifier", "credential_response_encryption", "proof"):
@@ -145,18 +194,20 @@ class CardRequest:
         proofs = fields.fields("proofs")
         if list(proofs.value) != ["jwt"]:
             raise Malformed("request.proof_type", where=proofs.where, spec="OpenID4VCI §8.2")
-        texts = proofs.texts("jwt")
-        if not 1 <= len(texts) <= limits.PROOFS:
-            raise Malformed("request.proofs", where=proofs.at("jwt"), count=len(texts), limit=limits.PROOFS)
+        jwts = proofs.texts("jwt")
+        if not 1 <= len(jwts) <= limits.PROOFS:
+            raise Malformed("request.proofs", where=proofs.at("jwt"), count=len(jwts), limit=limits.PROOFS)
         ours = fields.fields(OURS)
         named = _text(fields, "credential_configuration_id")
-        return cls(_text(ours, "issuer"), named, _text(ours, "pre-authorized_code"), tuple(texts))
+        device = Device.read(ours.fields("device")) if "device" in ours else None
+        return cls(_text(ours, "issuer"), named, _text(ours, "pre-authorized_code"), tuple(jwts), device)
 
     def write(self) -> bytes:
+        device = self.device and {"device": {"name": self.device.name, "id": self.device.id}}
         return json.write({
             "credential_configuration_id": self.configuration,
             "proofs": {"jwt": list(self.proofs)},
-            OURS: {"issuer": self.issuer, "pre-authorized_code": self.code},
+            OURS: {"issuer": self.issuer, "pre-authorized_code": self.code, **(device or {})},
         })  # fmt: skip
 
 

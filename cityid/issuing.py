@@ -281,7 +281,8 @@ class Issuer:
             raw = self._sign(card, keys, at, entropy)
             with self.register.batch(by or card.by, f"issue:{offer_id(request.code)}", at) as batch:
                 window = Window(card.prepared.start, card.prepared.end)
-                batch.issue(card.number, [key.thumbprint for key in keys], window)
+                device = str(request.device or "")
+                batch.issue(card.number, [key.thumbprint for key in keys], window, device=device)
         except BaseException:
             self.sessions.give_back(request.code, kind=Kind.OFFER)
             raise

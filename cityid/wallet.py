@@ -12,15 +12,18 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Protocol, runtime_checkable
 
+from cityid.cards import Device
 from cityid.credential import Credential, Path, Window
 from cityid.encoding import times
 from cityid.errors import Misuse, Problem
 from cityid.keys import Keyring, PublicKey
 
-__all__ = ["ME", "Card", "Copy", "Offered", "Shown", "Wallet", "check_copies", "hints"]
+__all__ = ["DEVICE", "ME", "Card", "Copy", "Offered", "Shown", "Wallet", "check_copies", "hints"]
 
 ME: Final = "me"
 """The person whose wallet it is; a represented person has another name."""
+DEVICE: Final = "wallet"
+"""What a device is called whose owner gave it no name."""
 _FEW: Final = 5
 """One in so many copies left is few."""
 _NEAR: Final = 10
@@ -225,6 +228,11 @@ class Wallet(Protocol):
 
     def remove_person(self, name: str) -> None:
         """Raises Refused `wallet.unknown_person`, `wallet.person_has_cards`."""
+        ...
+
+    def device(self, issuer: str, person: str = ME) -> Device:
+        """This wallet on this device, as one issuer knows it for one person: the same each time, and another for every
+        other issuer and person, so that nobody can compare."""
         ...
 
     def remember_offer(self, id: str, value: bytes, at: datetime) -> None:

@@ -91,13 +91,16 @@ def _begin(
     if not yes:
         talk.agree("Answer with keys of this wallet?", flag="--yes")
     wallet = purse.opened(here, passphrase_fd, pin_fd=pin_fd)
-    request = begin(offer, wallet, clock.now(), person=for_).write() + b"\n"
+    made = begin(offer, wallet, clock.now(), person=for_)
+    request = made.write() + b"\n"
     if output is None or json_:
         talk.out(request.decode("utf-8").rstrip("\n"))
     if output is not None:
         files.write(output, request, force=force, private=True)
+        name = talk.clean(made.device.name if made.device else "unknown")
         talk.say(
-            f"{offer.copies} keys made and proved; request written to {talk.clean(output)}. Give it to city hall alone."
+            f"{offer.copies} keys made and proved, on the device called {name}; request written to "
+            f"{talk.clean(output)}. Give it to city hall alone."
         )
 
 

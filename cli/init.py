@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from . import talk
-from .options import Json, PassphraseFd, one_line, plain
+from .options import Device, Json, PassphraseFd, one_line, plain
 from .state import STATE
 
 Folder = Annotated[Path | None, typer.Argument(metavar="FOLDER", help="Where; --home or this folder by default.")]
@@ -166,6 +166,7 @@ def wallet(
     keys: Annotated[
         str, typer.Option("--keys", callback=plain, help="Where keys are made: in the wallet, or pkcs11:token=LABEL.")
     ] = "",
+    device: Device = "wallet",
     passphrase_fd: PassphraseFd = None,
     json_: Json = False,
 ) -> None:
@@ -176,16 +177,32 @@ def wallet(
     place = _place(folder)
     if keys:
         read_uri(keys)
+    check_device(device)
     passphrase = talk.secret("Passphrase for the wallet", passphrase_fd, again=True)
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    WalletFile.create(place / "wallet.sqlite", passphrase).close()
-    where = f"keys = {_quoted(keys)}\n" if keys else ""
-    _keep(place, "wallet.toml", f"# A wallet. Cards and keys lie encrypted in wallet.sqlite.\n{where}")
+    WalletFile.create(place / "wallet.sqlite", passphrase, device=device).close()
+    keep_wallet(place, keys)
     talk.say(
         f"Made {talk.clean(place / 'wallet.toml')}. Without its passphrase nobody can open it, and nobody can help."
     )
     if json_:
         talk.give({"home": str(place), "role": "wallet"})
+
+
+def check_device(name: str) -> None:
+    from cityid.cards import device_name
+    from cityid.errors import Malformed, Misuse
+
+    try:
+        device_name(name)
+    except Malformed as error:
+        raise Misuse(error.problem) from None
+
+
+def keep_wallet(place: Path, keys: str) -> None:
+    """Write the file of a wallet's home; `keys` is the token where fresh keys are made, or ""."""
+    where = f"keys = {_quoted(keys)}\n" if keys else ""
+    _keep(place, "wallet.toml", f"# A wallet. Cards and keys lie encrypted in wallet.sqlite.\n{where}")
 
 
 def service(

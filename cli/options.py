@@ -54,6 +54,15 @@ Out = Annotated[
 Force = Annotated[bool, typer.Option("--force", help="Overwrite FILE.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Agree beforehand.")]
 For = Annotated[str, typer.Option("--for", metavar="NAME", callback=plain, help="For whom: a person of this wallet.")]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        metavar="NAME",
+        callback=plain,
+        help="How city hall will know this device, such as phone or laptop; so its cards can be revoked if it is lost.",
+    ),
+]
 PassphraseFd = Annotated[
     int | None,
     typer.Option("--passphrase-fd", metavar="N", help="Read the passphrase from file descriptor N instead of asking."),

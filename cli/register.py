@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import register_files, register_log, register_move, talk
+from . import register_devices, register_files, register_log, register_move, talk
 from .options import Force, Json, named, plain
 from .registers import By, ClerkFd
 
@@ -41,7 +41,7 @@ Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most
 STANDINGS = {"valid": 0, "revoked": 1, "suspended": 2}
 COLUMNS = (
     "number", "type", "format", "state", "status", "valid_from", "valid_until", "copies", "made", "clerk",
-    "approved_by", "department", "batch", "why",
+    "approved_by", "department", "device", "batch", "why",
 )  # fmt: skip
 
 
@@ -50,6 +50,7 @@ def register(app: typer.Typer) -> None:
     group.command("list")(list_)
     group.command("show")(show)
     group.command("search")(search)
+    group.command("devices")(register_devices.devices)
     group.command("export")(export)
     group.command("statistics")(statistics)
     group.command("publish")(register_files.publish)
@@ -306,7 +307,7 @@ def _as_json(row: Issued) -> dict[str, Any]:
         "status": _word(row.standing) if row.status else "none",
         "valid_from": stamp(row.window.start), "valid_until": stamp(row.window.end), "copies": len(row.copies),
         "made": stamp(row.at), "clerk": row.clerk, "approved_by": row.approved_by, "department": row.department,
-        "batch": row.batch, "why": row.why,
+        "device": row.device, "batch": row.batch, "why": row.why,
     }  # fmt: skip
 
 

@@ -3,14 +3,16 @@ see it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import talk
-from .options import plain
+from .options import Json, Yes, plain
+from .registers import By, ClerkFd
 from .state import STATE
 
 if TYPE_CHECKING:
@@ -31,7 +33,14 @@ Person = Annotated[
     typer.Option("--person", metavar="ID", callback=plain, help="All cards of this person, as the city knows them."),
 ]
 Device = Annotated[
-    str | None, typer.Option("--device", metavar="KEY", callback=plain, help="All cards on the device with this key.")
+    str | None,
+    typer.Option(
+        "--device",
+        metavar="DEVICE",
+        callback=plain,
+        help="All cards on the device with this key; with --person or --holder, on the device of theirs that has this "
+        "name, or whose id begins so.",
+    ),
 ]
 From = Annotated[
     Path | None, typer.Option("--from", metavar="FILE", help="A file of numbers, one a line; - reads standard input.")
@@ -42,19 +51,75 @@ DONE = {"INVALID": "revoked", "SUSPENDED": "suspended", "VALID": "restored"}
 SHOWN = 10
 
 
-def change(
-    value: Status,
-    numbers: Sequence[str] | None,
-    holder: str | None,
-    person: str | None,
-    device: str | None,
-    from_: Path | None,
-    why: str,
-    by: str | None,
-    clerk_fd: int | None,
-    *,
-    yes: bool,
-    json_: bool,
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """Which cards are meant, as it was typed."""
+
+    numbers: Sequence[str] | None
+    holder: str | None
+    person: str | None
+    device: str | None
+    from_: Path | None
+
+    def check(self) -> None:
+        """Raises Misuse `standing.which`."""
+        from cityid.errors import Misuse
+
+        named = sum(map(bool, (self.numbers, self.holder, self.person, self.from_)))
+        if named + bool(self.device) != 1 and not (self.device and (self.holder or self.person) and named == 1):
+            raise Misuse("standing.which")
+
+    def rows(self, here: Home, register: StoredRegister) -> tuple[Issued, ...]:
+        from cityid.errors import Refused
+        from cityid.register import Filter, State, standing
+
+        from . import registers
+
+        if self.holder:
+            found = standing.of_holder(register, self.holder)
+        elif self.person:
+            found = tuple(register.rows(where=Filter(subject=registers.secret_of(here).pseudonym(self.person))))
+            if not found:
+                raise Refused("register.unknown_person")
+        elif self.device:
+            found = standing.of_device(register, self.device)
+        else:
+            return tuple(register.find(number) for number in dict.fromkeys(self.numbers or _listed(self.from_)))
+        if self.device and (self.holder or self.person):
+            found = standing.on_device(found, self.device)
+        # Of a person, only what can still change is meant: cards that were withdrawn or have no status end by
+        # themselves.
+        return tuple(
+            row for row in found if row.state is not State.WITHDRAWN and (row.status or row.state is not State.ISSUED)
+        )
+
+
+def verb(value: str, about: str) -> Callable[..., None]:
+    """The command that gives cards the status named `value`."""
+
+    def command(
+        numbers: Numbers = None,
+        holder: Holder = None,
+        person: Person = None,
+        device: Device = None,
+        from_: From = None,
+        why: Why = "",
+        by: By = None,
+        clerk_fd: ClerkFd = None,
+        yes: Yes = False,
+        json_: Json = False,
+    ) -> None:
+        from cityid.register import Status
+
+        meant = Meant(numbers, holder, person, device, from_)
+        _change(Status[value], meant, why, by, clerk_fd, yes=yes, json_=json_)
+
+    command.__doc__ = about
+    return command
+
+
+def _change(
+    value: Status, meant: Meant, why: str, by: str | None, clerk_fd: int | None, *, yes: bool, json_: bool
 ) -> None:
     from cityid.clerks import Right
     from cityid.edge import clock
@@ -63,14 +128,13 @@ def change(
 
     from . import home, registers
 
-    if sum(map(bool, (numbers, holder, person, device, from_))) != 1:
-        raise Misuse("standing.which")
+    meant.check()
     if not why:
         raise Misuse("standing.why")
     here = home.find(STATE.home, "city")
     register = registers.register_of(here)
     clerk = registers.acting(register, Right.REVOKE, by, clerk_fd)
-    rows = _meant(here, register, numbers, holder, person, device, from_)
+    rows = meant.rows(here, register)
     for row in rows:
         registers.allowed(register, clerk, Right.REVOKE, type_=row.type, department=row.department)
         standing.check(row, value)
@@ -90,36 +154,6 @@ def change(
     _said(register, rows, done, len(changed), len(had))
 
 
-def _meant(
-    here: Home,
-    register: StoredRegister,
-    numbers: Sequence[str] | None,
-    holder: str | None,
-    person: str | None,
-    device: str | None,
-    from_: Path | None,
-) -> tuple[Issued, ...]:
-    from cityid.errors import Refused
-    from cityid.register import Filter, State, standing
-
-    from . import registers
-
-    if holder:
-        found = standing.of_holder(register, holder)
-    elif device:
-        found = standing.of_device(register, device)
-    elif person:
-        found = tuple(register.rows(where=Filter(subject=registers.secret_of(here).pseudonym(person))))
-        if not found:
-            raise Refused("register.unknown_person")
-    else:
-        return tuple(register.find(number) for number in dict.fromkeys(numbers or _listed(from_)))
-    # Of a person, only what can still change is meant: cards that were withdrawn or have no status end by themselves.
-    return tuple(
-        row for row in found if row.state is not State.WITHDRAWN and (row.status or row.state is not State.ISSUED)
-    )
-
-
 def _listed(path: Path | None) -> list[str]:
     from cityid.edge import files
     from cityid.errors import Malformed
@@ -134,7 +168,8 @@ def _listed(path: Path | None) -> list[str]:
 
 def _show(rows: Sequence[Issued]) -> None:
     for row in rows[:SHOWN]:
-        talk.say(f"{talk.clean(row.type)} {row.number}, {row.state.value} {row.at:%d %b %Y}")
+        on = f", on {talk.clean(row.device.rpartition(' ')[0])}" if row.device else ""
+        talk.say(f"{talk.clean(row.type)} {row.number}, {row.state.value} {row.at:%d %b %Y}{on}")
     if len(rows) > SHOWN:
         talk.say(f"and {len(rows) - SHOWN} more")
 

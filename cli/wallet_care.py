@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from . import talk
-from .options import Force, Json, PassphraseFd, named
+from .options import Device, Force, Json, PassphraseFd, named, plain
 from .state import STATE
 
 CodeFd = Annotated[
@@ -124,28 +124,38 @@ def restore(
     folder: Annotated[
         Path | None, typer.Argument(metavar="FOLDER", help="Where; --home or this folder by default.")
     ] = None,
+    keys: Annotated[
+        str,
+        typer.Option("--keys", callback=plain, help="Where fresh keys are made: in the wallet, or pkcs11:token=LABEL."),
+    ] = "",
+    device: Device = "wallet",
     code_fd: CodeFd = None,
     passphrase_fd: PassphraseFd = None,
     json_: Json = False,
 ) -> None:
     """Make a new wallet out of a backup, under a passphrase of its own.
 
-    What was shown since the backup is not known, so every copy counts as used: ask city hall for new ones.
+    What was shown since the backup is not known, so every copy counts as used: ask city hall for new ones. To city hall
+    this is another device, so what is on a lost one can be revoked alone.
     """
     from cityid.edge import files, wallet_backup
+    from cityid.edge.pkcs11 import read_uri
 
     from . import kinds
     from .home import Home
-    from .init import _keep, _place
+    from .init import _place, check_device, keep_wallet
 
     place = _place(folder)
+    if keys:
+        read_uri(keys)
+    check_device(device)
     data = files.read(file, wallet_backup.SIZE)
     known = talk.secret("Recovery code", code_fd)
     chosen = talk.secret("Passphrase for the wallet", passphrase_fd, again=True)
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    done = wallet_backup.restore(place / "wallet.sqlite", chosen, data, known)
+    done = wallet_backup.restore(place / "wallet.sqlite", chosen, data, known, device=device)
     with done.wallet as wallet:
-        _keep(place, "wallet.toml", "# A wallet. Cards and keys lie encrypted in wallet.sqlite.\n")
+        keep_wallet(place, keys)
         cards = wallet.held()
         types, _ = kinds.known(Home(place, "wallet", {}))
         talk.say(f"Restored {len(cards)} cards, as of {done.made:%d %b %Y %H:%M} UTC, into {talk.clean(place)}.")

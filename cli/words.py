@@ -11,6 +11,7 @@ City hall      issue      prepare a credential for a resident, then sign it for 
                approve    say yes to what another clerk prepared (four eyes)
                revoke     take a credential back (or: suspend, restore)
                register   list, show, search, export, publish   what was issued
+               work       do parts of what was queued with issue --from FILE --queue
                clerk      add, list, remove, key           who may do what
 
 Resident       accept     take an offered credential into the wallet
@@ -24,7 +25,7 @@ Service        request    ask for a presentation
 
 Everyone       inspect    read any credential, request or key, believing nothing
                init       make a home: city, wallet or service
-               key        create, list, show, certify, rotate
+               key        create, list, show, certify, rotate, retire
                did        create, resolve
                type       new, check, show, template
                demo       a city, three residents and three services, in a folder
@@ -33,8 +34,8 @@ First steps: cityid init wallet, then cityid accept OFFER
 Each command explains itself: cityid verify --help"""
 
 VERBS = (
-    "issue", "approve", "revoke", "suspend", "restore", "register", "clerk", "accept", "present", "wallet", "request",
-    "verify", "policy", "trust", "inspect", "init", "key", "did", "type", "demo",
+    "issue", "approve", "revoke", "suspend", "restore", "register", "work", "clerk", "accept", "present", "wallet",
+    "request", "verify", "policy", "trust", "inspect", "init", "key", "did", "type", "demo",
 )  # fmt: skip
 """Each verb or noun has a file of its name, whose `register(app)` adds it."""
 
@@ -48,6 +49,7 @@ EXAMPLES = {
     "register list": "register list --type residency --status revoked",
     "register show": "register show R-2026-000001",
     "register search": "register search 4711",
+    "register devices": "register devices --person p-4711",
     "register export": "register export --since 2026-01-01 -o issued.csv",
     "register statistics": "register statistics",
     "register changed": "register changed people.csv --type residency --person id",
@@ -57,6 +59,7 @@ EXAMPLES = {
     "register audit": "register audit --tiles /srv/www/status/log",
     "register prove": "register prove R-2026-000001 -o proofs",
     "register erase-salts": "register erase-salts --before 2025-01-01",
+    "work": "work --until-done",
     "clerk add": "clerk add maria --may issue --may revoke --type residency --department registry",
     "clerk key": "--clerk-keys pkcs11:token=maria clerk key maria -o maria.jwk",
     "clerk list": "clerk list",
@@ -89,6 +92,7 @@ EXAMPLES = {
     "key list": "key list",
     "key show": "key show issuer-1 --as multikey",
     "key rotate": "key rotate",
+    "key retire": "key retire issuer-1 --why 'token lost'",
     "key certify": "key certify root root -o root.pem",
     "did create": "did create web --key issuer-1 --host id.lindau.example -o did.json",
     "did resolve": "did resolve did:web:id.lindau.example",

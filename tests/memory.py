@@ -3,14 +3,17 @@ walks that are not about storage. They can be told to fail."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from cityid.cards import Device
 from cityid.clerks import Clerk
 from cityid.credential import Credential, CredentialType, Path, StatusRef, Window
 from cityid.edge.software_keys import MemoryKeyring
+from cityid.encoding import base64url
 from cityid.errors import Fact, Refused, Unavailable
 from cityid.log import Tile
 from cityid.register import Bits, Checkpoint, Entry, Event, Filter, Issued, Key, State, StatusChange, check_step
@@ -334,6 +337,9 @@ class MemoryWallet:
 
     def remove_person(self, name: str) -> None:
         self.people.remove(name)
+
+    def device(self, issuer: str, person: str = ME) -> Device:
+        return Device("memory", base64url.encode(hashlib.sha256(f"{issuer} {person}".encode()).digest()[:16]))
 
     def remember_offer(self, id: str, value: bytes, at: datetime) -> None:
         if id in self.offers:

@@ -26,7 +26,7 @@ from cityid.encoding.json import Fields
 from cityid.errors import Malformed, Refused, Unavailable
 from cityid.formats import FORMATS, Format
 from cityid.keys import Algorithm, Keyring, PublicKey
-from cityid.wallet import Card
+from cityid.wallet import DEVICE, Card
 
 __all__ = ["SIZE", "Restored", "restore", "write"]
 
@@ -77,9 +77,10 @@ def restore(
     formats: Mapping[str, Format] = FORMATS,
     token: Keyring | None = None,
     entropy: Entropy = secrets.token_bytes,
+    device: str = DEVICE,
 ) -> Restored:
     """A new wallet at `path` with what the backup holds, under a passphrase of its own; all of it, or no file. Nothing
-    is ever restored into a wallet that is there.
+    is ever restored into a wallet that is there. To issuers it is another device than the one that was backed up.
 
     Raises:
         Malformed: `recovery.*`, `backup.not_age`, `backup.costly_kdf`, `backup.content`.
@@ -102,7 +103,9 @@ def restore(
         for record in records:
             change.add(record.sort, record.content, id=record.id, parent=record.parent, state=record.state)
 
-    wallet = WalletFile.create(path, passphrase, formats=formats, token=token, entropy=entropy, fill=fill)
+    wallet = WalletFile.create(
+        path, passphrase, formats=formats, token=token, entropy=entropy, fill=fill, device=device
+    )
     return Restored(wallet, made, wallet.bound_elsewhere())
 
 
@@ -131,15 +134,17 @@ def _read(whole: bytes) -> tuple[datetime, list[_Entry]]:
 
 def _entry(fields: Fields) -> _Entry:
     sort, content = Sort(fields.integer("sort")), base64url.decode(fields.text("content"))
-    id: bytes | str = bytes.fromhex(fields.text("id"))  # noqa: A001
+    name: bytes | str = bytes.fromhex(fields.text("id"))
     state = fields.integer("used")
+    if sort is Sort.DEVICE:  # two machines would pass for one
+        raise Malformed("backup.content")
     about = json.Fields(json.read_object(content)) if sort is not Sort.COPY else None
     # What is found by a name has another one under another key.
     if about is not None and sort is Sort.KEY:
-        id = PublicKey(Algorithm(about.text("algorithm")), base64url.decode(about.text("public"))).thumbprint  # noqa: A001
+        name = PublicKey(Algorithm(about.text("algorithm")), base64url.decode(about.text("public"))).thumbprint
     elif about is not None and sort in (Sort.OFFER, Sort.PERSON):
-        id = about.text("id" if sort is Sort.OFFER else "name")  # noqa: A001
-    return _Entry(sort, id, bytes.fromhex(fields.text("parent")), max(state, sort is Sort.COPY), content)
+        name = about.text("id" if sort is Sort.OFFER else "name")
+    return _Entry(sort, name, bytes.fromhex(fields.text("parent")), max(state, sort is Sort.COPY), content)
 
 
 def _age() -> ModuleType:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -10,9 +11,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from cityid import limits, wallet
+from cityid.cards import DEVICE_ID, Device, device_name
 from cityid.credential import Credential, Window
 from cityid.credential import Path as ClaimPath
-from cityid.edge.sealed import Entropy
+from cityid.edge.sealed import KEY, Entropy
 from cityid.edge.sqlite import Store
 from cityid.edge.wallet_keyring import WalletKeyring
 from cityid.edge.wallet_records import NOBODY, Change, Record, Records, Sort
@@ -21,7 +23,7 @@ from cityid.encoding.times import numeric, read_numeric
 from cityid.errors import Misuse, Refused
 from cityid.formats import FORMATS, Format
 from cityid.keys import Keyring
-from cityid.wallet import ME, Card, Copy, Offered, Shown
+from cityid.wallet import DEVICE, ME, Card, Copy, Offered, Shown
 
 __all__ = ["WalletFile", "WalletKeyring"]
 
@@ -51,10 +53,18 @@ class WalletFile(Store):
         token: Keyring | None = None,
         entropy: Entropy = secrets.token_bytes,
         fill: Callable[[Change], None] = lambda _: None,
+        device: str = DEVICE,
     ) -> WalletFile:
         """A new wallet, empty unless `fill` puts records into it (a restored backup). With a `token`, fresh keys are
-        made there. Raises as `Records.create`."""
-        return cls(Records.create(Path(path), passphrase, entropy, fill), formats, token)
+        made there. `device` is how issuers will know it. Raises as `Records.create`; Malformed `device.name`,
+        `text.*`."""
+        name = device_name(device)
+
+        def begin(change: Change) -> None:
+            fill(change)
+            _add_device(change, name, entropy)
+
+        return cls(Records.create(Path(path), passphrase, entropy, begin), formats, token)
 
     @classmethod
     def open(
@@ -298,7 +308,7 @@ class WalletFile(Store):
 
     def everything(self) -> Iterator[tuple[Record, bytes]]:
         """All records with their contents, as they are at one moment: what a backup is made of."""
-        for record in self._records.select("1 = 1", ()):
+        for record in self._records.select("sort <> ?", (Sort.DEVICE,)):
             yield record, self._records.content(record)
 
     def bound_elsewhere(self) -> tuple[Card, ...]:
@@ -308,6 +318,18 @@ class WalletFile(Store):
     def _elsewhere(self, card: Card) -> bool:
         holder = card.credential.holder
         return holder is not None and not self._keyring.is_here(holder)
+
+    def device(self, issuer: str, person: str = ME) -> Device:
+        found = self._records.select("sort = ?", (Sort.DEVICE,))
+        if not found:  # a wallet of the first versions
+            with self._records.change() as change:
+                found = change.select("sort = ?", (Sort.DEVICE,)) or [
+                    _add_device(change, DEVICE, self._records.entropy)
+                ]
+        about = json.read_object(self._records.content(found[0]))
+        key, whom = base64url.decode(about["secret"]), json.write([issuer, person])
+        id_ = hashlib.blake2b(whom, key=key, digest_size=DEVICE_ID).digest()
+        return Device(about["name"], base64url.encode(id_))
 
     def remember_offer(self, id: str, value: bytes, at: datetime) -> None:
         about = {"id": id, "value": base64url.encode(value), "at": numeric(at)}
@@ -333,6 +355,11 @@ class WalletFile(Store):
         if not found:
             raise Refused("wallet.unknown_offer")
         return found[0]
+
+
+def _add_device(change: Change, name: str, entropy: Entropy) -> Record:
+    about = {"name": name, "secret": base64url.encode(entropy(KEY))}
+    return change.add(Sort.DEVICE, json.write(about))
 
 
 def _id(text: str) -> bytes:

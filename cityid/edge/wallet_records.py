@@ -59,6 +59,8 @@ class Sort(IntEnum):
     OFFER = 4
     SHOWN = 5
     PERSON = 6
+    DEVICE = 7
+    """One a file, and none in a backup: a wallet on another device is another one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
+from cityid.cards import Device
 from cityid.errors import Refused
 from cityid.register.protocol import Batch, Register
 from cityid.register.rows import Filter, Issued, State, Status
 
-__all__ = ["check", "of_device", "of_holder", "set_standing"]
+__all__ = ["OnDevice", "check", "devices", "of_device", "of_holder", "on_device", "set_standing"]
+
+
+@dataclass(frozen=True, slots=True)
+class OnDevice:
+    """A device of a holder, as its wallet called itself, and the cards that it took. `device` is None for those of
+    which no device is known."""
+
+    device: Device | None
+    rows: tuple[Issued, ...]
 
 
 def of_holder(register: Register, holder: str) -> tuple[Issued, ...]:
@@ -28,6 +39,31 @@ def of_device(register: Register, holder: str) -> tuple[Issued, ...]:
         Refused: `register.unknown_holder`.
     """
     return _of(register, holder, lambda row: Filter(device=row.device, subject=row.subject) if row.device else None)
+
+
+def devices(rows: Iterable[Issued]) -> tuple[OnDevice, ...]:
+    """The devices that took these cards, in the order they first did. What no wallet took yet is on none."""
+    found: dict[str, list[Issued]] = {}
+    for row in rows:
+        if row.state is State.ISSUED:
+            found.setdefault(row.device, []).append(row)
+    return tuple(OnDevice(Device.of(text) if text else None, tuple(theirs)) for text, theirs in found.items())
+
+
+def on_device(rows: Iterable[Issued], named: str) -> tuple[Issued, ...]:
+    """Of the cards of one holder, those on the device that has this name, or whose id begins so.
+
+    Raises:
+        Refused: `register.unknown_device`, `register.several_devices`.
+    """
+    known = [one for one in devices(rows) if one.device is not None]
+    fits = [one for one in known if one.device and (one.device.name == named or one.device.id.startswith(named))]
+    if not fits:
+        names = ", ".join(dict.fromkeys(one.device.name for one in known if one.device)) or "none"
+        raise Refused("register.unknown_device", device=named, known=names)
+    if len(fits) > 1:
+        raise Refused("register.several_devices", device=named, count=len(fits))
+    return fits[0].rows
 
 
 def _of(register: Register, holder: str, more: Callable[[Issued], Filter | None]) -> tuple[Issued, ...]:

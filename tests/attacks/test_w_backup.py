@@ -72,6 +72,7 @@ class TestW18:
             (lambda whole: whole.update(made="yesterday"), "backup.content"),
             (lambda whole: whole["records"][0].update(sort=99), "backup.content"),
             (lambda whole: whole["records"][0].update(id="zz"), "backup.content"),
+            (lambda whole: whole["records"][0].update(sort=7), "backup.content"),  # two machines as one
             (lambda whole: whole["records"][0].update(content="!"), "backup.content"),
             (lambda whole: whole.pop("records"), "backup.content"),
         ],

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from cityid.cards import Device
 from cityid.edge.database import StoredRegister
 from cityid.errors import Refused
 from cityid.register import Issued, State, Status
-from cityid.register.standing import check, of_device, of_holder, set_standing
+from cityid.register.standing import OnDevice, check, devices, of_device, of_holder, on_device, set_standing
 from tests.jobs.test_register import AT, TYPE, code, entry, offered
 from tests.jobs.test_register_keeps import does
 
@@ -48,6 +49,38 @@ class TestWhich:
             with pytest.raises(Refused) as error:
                 which(register, "g")
             assert code(error) == "register.unknown_holder"
+
+
+class TestDevices:
+    def test_one_of_several(self, register: StoredRegister) -> None:
+        phone, tablet = Device("phone", "AAAA1"), Device("my tablet", "BBBB2")
+        first = issued(register, ["a"], str(phone), subject="ada")
+        second = issued(register, ["b"], str(tablet), subject="ada")
+        third = issued(register, ["c"], str(phone), subject="ada")
+        older = issued(register, ["d"], subject="ada")
+        rows = of_holder(register, "a")
+        assert devices(rows) == (OnDevice(phone, (first, third)), OnDevice(tablet, (second,)), OnDevice(None, (older,)))
+        for named in ("phone", "AAAA1", "AA"):
+            assert on_device(rows, named) == (first, third)
+        assert on_device(rows, "my tablet") == (second,)
+        with pytest.raises(Refused) as error:
+            on_device(rows, "laptop")
+        assert code(error) == "register.unknown_device"
+        assert error.value.problem.facts["known"] == "phone, my tablet"
+
+    def test_two_of_one_name_are_told_by_their_ids(self, register: StoredRegister) -> None:
+        rows = [issued(register, [name], f"phone {name * 4}", subject="ada") for name in ("A", "B")]
+        with pytest.raises(Refused) as error:
+            on_device(rows, "phone")
+        assert code(error) == "register.several_devices"
+        assert on_device(rows, "BB") == (rows[1],)
+
+    def test_what_nobody_took_is_on_no_device(self, register: StoredRegister) -> None:
+        rows = [offered(register)]
+        assert devices(rows) == ()
+        with pytest.raises(Refused) as error:
+            on_device(rows, "")
+        assert error.value.problem.facts["known"] == "none"
 
 
 class TestWhat:

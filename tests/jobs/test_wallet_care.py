@@ -61,6 +61,41 @@ def code(error: pytest.ExceptionInfo[CityIdError]) -> str:
     return error.value.code
 
 
+class TestDevice:
+    def test_one_for_each_issuer_and_person(self, wallet: WalletFile, path: Path) -> None:
+        mine = wallet.device("did:web:lindau.example")
+        assert mine.name == "wallet"
+        others = {wallet.device("did:web:bregenz.example").id, wallet.device("did:web:lindau.example", "Tom").id}
+        assert len({mine.id, *others}) == 3
+        with WalletFile.open(path, PASSPHRASE) as again:
+            assert again.device("did:web:lindau.example") == mine
+        assert mine.id.encode() not in path.read_bytes()
+
+    def test_its_owner_names_it(self, tmp_path: Path) -> None:
+        with WalletFile.create(tmp_path / "named.db", PASSPHRASE, device="phone") as wallet:
+            assert wallet.device("did:web:lindau.example").name == "phone"
+        for name, wanted in (("", "device.name"), ("x" * 41, "text.too_long"), ("a\nb", "text.control")):
+            with pytest.raises(Malformed) as error:
+                WalletFile.create(tmp_path / "bad.db", PASSPHRASE, device=name)
+            assert code(error) == wanted
+        assert not (tmp_path / "bad.db").exists()
+
+    def test_a_restored_wallet_is_another_device(self, wallet: WalletFile, path: Path, quick_age: Any) -> None:
+        add(wallet)
+        before, paper = wallet.device("did:web:lindau.example"), recovery_code.new()
+        data = wallet_backup.write(wallet, paper, AT)
+        with wallet_backup.restore(path.parent / "new.db", NEW, data, paper, device="laptop").wallet as restored:
+            after = restored.device("did:web:lindau.example")
+        assert (before.name, after.name) == ("wallet", "laptop")
+        assert before.id != after.id
+
+    def test_a_wallet_that_had_none(self, wallet: WalletFile) -> None:
+        with wallet._records.change() as change:
+            (old,) = change.select("sort = ?", (wallet_records.Sort.DEVICE,))
+            change.remove(old)
+        assert wallet.device("did:web:lindau.example") == wallet.device("did:web:lindau.example")
+
+
 class TestVersions:
     def test_a_wallet_of_the_first_version(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         with monkeypatch.context() as patch:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cityid import accepting
-from cityid.cards import CardRequest, Cards, Offer
+from cityid.cards import CardRequest, Cards, Device, Offer
 from cityid.errors import CityIdError, Misuse
 from cityid.keys import Algorithm
 from tests.jobs.offices import NOW, Office
@@ -74,6 +74,29 @@ class TestMessages:
         ]:
             assert refusal(CardRequest.read, json.dumps({**request, "proofs": wrong}).encode()) == code
         assert CardRequest.read(json.dumps({**request, "proofs": {"jwt": proofs * 10}}).encode()).proofs
+
+    def test_the_device_in_a_request(self) -> None:
+        """It may be left out; what is there has a name that a person can read, and an id of 16 bytes."""
+        office = Office()
+        asked = accepting.begin(office.offer(), MemoryWallet(), NOW)
+        request = json.loads(asked.write())
+        good = request["cityid"]["device"]
+        assert CardRequest.read(asked.write()).device == asked.device == Device("memory", good["id"])
+
+        def with_device(**changes: object) -> bytes:
+            return json.dumps({**request, "cityid": {**request["cityid"], "device": {**good, **changes}}}).encode()
+
+        for changes, code in [
+            ({"name": ""}, "device.name"), ({"name": " phone"}, "device.name"), ({"name": "x" * 41}, "text.too_long"),
+            ({"name": "pho\u202ene"}, "text.control"), ({"name": 1}, "json.wrong_type"),
+            ({"id": good["id"][:-6]}, "device.id"), ({"id": "=="}, "base64url.alphabet"),
+            ({"id": None}, "json.wrong_type"),
+        ]:  # fmt: skip
+            assert refusal(CardRequest.read, with_device(**changes)) == code
+        assert str(CardRequest.read(with_device(name="my old phone")).device) == f"my old phone {good['id']}"
+        assert Device.of(f"my old phone {good['id']}") == Device("my old phone", good["id"])
+        del request["cityid"]["device"]
+        assert CardRequest.read(json.dumps(request).encode()).device is None
 
     def test_cards_in_any_other_form(self) -> None:
         cards = json.loads(Cards("did:web:x", "residency.dc+sd-jwt", "id", (b"a~",)).write())
