@@ -120,15 +120,15 @@ class Server:
     def freeze(self, *, stopped: bool) -> None:
         os.kill(self.pid, signal.SIGSTOP if stopped else signal.SIGCONT)
 
-    def name(self, *, user: str = "city", more: str = "") -> str:
+    def name(self, *, user: str = "city", more: str = "", options: str = "") -> str:
         """A new, empty database, as far as a test can see."""
         import psycopg
 
         schema = f"t{os.getpid()}_{next(_NAMES)}"
         with psycopg.connect(self.at("public"), autocommit=True) as connection:
             connection.execute(f"CREATE SCHEMA {schema}".encode())
-        return self.at(schema, user=user, more=more)
+        return self.at(schema, user=user, more=more, options=options)
 
-    def at(self, schema: str, *, user: str = "city", more: str = "") -> str:
-        path = quote(f"-csearch_path={schema}")
+    def at(self, schema: str, *, user: str = "city", more: str = "", options: str = "") -> str:
+        path = quote(f"-csearch_path={schema} {options}".rstrip())
         return f"postgresql:///postgres?host={quote(str(self.folder), safe='')}&user={user}&options={path}{more}"

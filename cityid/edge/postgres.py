@@ -19,6 +19,7 @@ from cityid.errors import Misuse, Unavailable
 
 if TYPE_CHECKING:
     from psycopg import Connection
+    from psycopg import Cursor as PostgresCursor
 
 __all__ = ["PostgresSql", "is_postgres"]
 
@@ -96,6 +97,7 @@ class PostgresSql(Store):
         self._lost: list[Connection[Any]] = []
         self._process = os.getpid()
         self._closed = False
+        self._known = len(migrations(kind, "postgresql"))
         self._lock = int.from_bytes(hashlib.sha256(b"cityid " + kind.encode()).digest()[:8], "big", signed=True)
         try:
             with self._told(), self._connection() as connection:
@@ -117,7 +119,14 @@ class PostgresSql(Store):
 
     @contextmanager
     def write(self) -> Iterator[Link]:
-        with self._told(), self._connection() as connection, self._writing(connection):
+        version = f"; SELECT version FROM cityid_versions WHERE kind = '{self.kind}'"  # noqa: S608  # our own word
+        with self._told(), self._connection() as connection, self._writing(connection, version) as begun:
+            # A newer program may have taken the tables over since they were opened: they are not written to then.
+            while begun.nextset():
+                pass
+            found = begun.fetchone()
+            if found is not None and found[0] > self._known:
+                raise Unavailable("store.newer", path=self.name, version=found[0], known=self._known)
             yield _Link(connection)
 
     def close(self) -> None:
@@ -127,17 +136,17 @@ class PostgresSql(Store):
             self._idle.pop().close()
 
     @contextmanager
-    def _writing(self, connection: Connection[Any]) -> Iterator[None]:
+    def _writing(self, connection: Connection[Any], ask: str = "") -> Iterator[PostgresCursor[Any]]:
+        """`ask` is said in the same breath, and answered last."""
         # READ COMMITTED by name: what is read inside must be what the writer before us has left.
-        begin = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({self._lock})"
-        with self._transaction(connection, begin):
-            yield
+        begin = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({self._lock}){ask}"
+        with self._transaction(connection, begin) as begun:
+            yield begun
 
     @contextmanager
-    def _transaction(self, connection: Connection[Any], begin: str) -> Iterator[None]:
+    def _transaction(self, connection: Connection[Any], begin: str) -> Iterator[PostgresCursor[Any]]:
         try:
-            connection.execute(begin.encode())
-            yield
+            yield connection.execute(begin.encode())
             # After a failed statement that somebody caught, COMMIT means ROLLBACK and raises nothing.
             if (ended := connection.execute("COMMIT").statusmessage) != "COMMIT":
                 raise Unavailable("store.failed", path=self.name, reason=str(ended))

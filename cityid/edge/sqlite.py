@@ -143,6 +143,7 @@ class Database(Store):
         self._lost: list[sqlite3.Connection] = []
         self._process = os.getpid()
         self._closed = False
+        self._known = len(migrations)
         # A database in memory is its one connection, which its threads share by turns.
         self._turns = threading.RLock() if path is None else None
         if self._path is not None:
@@ -168,8 +169,11 @@ class Database(Store):
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
         """A connection inside a transaction that holds the right to write; committed, durably, when left without an
-        error."""
+        error. A newer program may have taken the file over since it was opened: it is not written to then."""
         with told(self.name, self.kind), self._connection() as connection, transaction(connection):
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if version > self._known:
+                raise Unavailable("store.newer", path=self.name, version=version, known=self._known)
             yield connection
 
     def close(self) -> None:

@@ -1,5 +1,5 @@
 """Group R: the city's register. R14 (a row changed behind its back) is in test_r_log.py; kills and crowds (R01, R02,
-R03, R07, R09, R18) are also in tests/jobs/test_register_crash.py."""
+R03, R07, R09, R18) are also E2 and E4 of tests/soak."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Attack group W: what lies on a disk, and who else can write there.
 
 Here: the wallet, and what all SQLite stores share. W03, W04 and W17 are about what does not exist here; W15,
-W23 and W25 come with the canary experiments, W07 and W08 are in tests/edge/test_wallet_crash.py, W18 and W20 in
+W23 and W25 come with the canary experiments, W07 and W08 are E1 and E5 of tests/soak, W18 and W20 in
 test_w_backup.py; the keyring file has tests of its own."""
 
 from __future__ import annotations

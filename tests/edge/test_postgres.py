@@ -143,6 +143,19 @@ class TestMigrations:
         assert code(error) == "store.newer"
         assert sql_of(name, "SELECT version FROM cityid_versions") == [(99,)]
 
+    def test_e18_a_program_that_runs_still_writes_nothing_into_a_newer_database(self, postgres: Server) -> None:
+        name = postgres.name()
+        with PostgresSessions(name) as sessions:
+            (now,) = sql_of(name, "SELECT version FROM cityid_versions")[0]
+            sessions.forget(AT)
+            sql_of(name, "UPDATE cityid_versions SET version = version + 1")
+            with pytest.raises(Unavailable) as error:
+                sessions.forget(AT)
+            assert code(error) == "store.newer"
+            assert error.value.problem.facts == {"path": name, "version": now + 1, "known": now}
+            sql_of(name, "UPDATE cityid_versions SET version = version - 1")
+            sessions.forget(AT)
+
     def test_forward_from_the_first(self, postgres: Server, monkeypatch: pytest.MonkeyPatch) -> None:
         name = postgres.name()
         with monkeypatch.context() as patch:

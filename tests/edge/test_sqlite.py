@@ -38,6 +38,17 @@ class TestMigrations:
             Database(tmp_path / "d.db", "register", KIND, ONE)
         assert code(error) == "store.newer"
 
+    def test_e18_a_program_that_runs_still_writes_nothing_into_a_newer_file(self, tmp_path: Path) -> None:
+        with Database(tmp_path / "d.db", "register", KIND, ONE) as older:
+            with older.write() as rows:
+                rows.execute("INSERT INTO one VALUES (7)")
+            with Database(tmp_path / "d.db", "register", KIND, TWO) as newer, newer.write():
+                pass
+            with pytest.raises(Unavailable) as error, older.write():
+                pass
+            assert code(error) == "store.newer"
+            assert error.value.problem.facts == {"path": str(tmp_path / "d.db"), "version": 2, "known": 1}
+
     def test_all_of_it_or_nothing(self, tmp_path: Path) -> None:
         Database(tmp_path / "d.db", "register", KIND, ONE).close()
         broken = (*ONE, ("CREATE TABLE two (x)", "not SQL"))

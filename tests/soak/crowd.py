@@ -1,0 +1,110 @@
+"""E4: many clerks at once at one register, in every database and under every isolation that is a server's default. No
+index twice, nothing lost, no illegal change, no issue that failed because somebody else was at it.
+
+Each transaction waits its turn, so how long a clerk waits grows with the crowd (`waited`, told and not judged: these
+clerks never think); how long an allocation takes once it is its turn must not grow (`held`, judged)."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from multiprocessing import get_context
+from pathlib import Path
+
+from tests.soak.clerks import Crew, harmed, judge, opened
+from tests.soak.core import Place, Tally
+
+SHORT = ((8, 500),)
+LONG = ((1, 160), (8, 40), (32, 10), (64, 5))
+"""Clerks, and what each of them does, in one round."""
+HELD = {"sqlite": 0.25, "postgresql": 0.05}
+"""Seconds, for 99 of 100."""
+ATTEMPTS = 6
+SERIALIZABLE = "-cdefault_transaction_isolation=serializable"
+
+
+def stores(tally: Tally, place: Place) -> Iterator[tuple[str, str, str]]:
+    """Kind, what is said of it, and a new register."""
+    yield "sqlite", "SQLite FULL", str(place.sub("sqlite") / "register.sqlite")
+    server = place.server()
+    if server is None:
+        tally.lack("a PostgreSQL server")
+        return
+    yield "postgresql", "PostgreSQL read committed", server.name()
+    if place.long:
+        yield "postgresql", "PostgreSQL serializable", server.name(options=SERIALIZABLE)
+
+
+def run(tally: Tally, place: Place) -> None:
+    from cityid.edge.register_audit import audit
+
+    for clerks, operations in LONG if place.long else SHORT:
+        for kind, title, store in stores(tally, place):
+            what = f"operations of {clerks} clerks on {title}"
+            tally.ask(what, clerks * operations)
+            names = [f"clerk-{place.seed}-{number}" for number in range(clerks)]
+            crew = Crew(store, names, operations, place.sub("said"), seed=place.seed)
+            lines = crew.end()
+            if set(crew.statuses().values()) != {0}:
+                tally.wrong(f"seed {place.seed}: {what}: {crew.errors}")
+            tally.did(what, sum(line.startswith("done") for said in lines.values() for line in said))
+            waited, held, begun = took(lines.values())
+            tally.worst(f"{title}: p99 waited by {clerks}, s", _p99(waited))
+            tally.worst(f"{title}: p99 held, s", _p99(held))
+            tally.worst(f"{title}: most attempts", max(begun, default=0))
+            with opened(store) as register:
+                found = judge(register, lines.values())
+                found += [f"audit: {problem}" for problem in audit(register).findings]
+                numbers = sorted(row.number for row in register.rows())
+            if numbers != [f"R-2026-{count:06d}" for count in range(1, len(numbers) + 1)]:
+                found.append("numbers are missing, or there twice")
+            if max(begun, default=0) > ATTEMPTS:
+                found.append(f"{max(begun)} attempts at one operation")
+            if place.long and _p99(held) > HELD[kind]:
+                found.append(f"an allocation takes {_p99(held):.3f} s")
+            tally.wrong(*(f"seed {place.seed}: {what}: {one}" for one in found))
+
+
+def took(clerks: Iterable[Sequence[str]]) -> tuple[list[float], list[float], list[int]]:
+    """How long each operation waited and was at it, and how often it began."""
+    lines = [line.split() for said in clerks for line in said if line.startswith("took")]
+    return [float(line[1]) for line in lines], [float(line[2]) for line in lines], [int(line[3]) for line in lines]
+
+
+def _p99(values: Sequence[float]) -> float:
+    return sorted(values)[len(values) * 99 // 100] if values else 0.0
+
+
+def catches(place: Place) -> list[str]:
+    """The judge's faults, and whether a crowd is close enough together to break a register that counts badly."""
+    missed = harmed(place.sub("harmed"))
+    if not naive(place.sub("naive")):
+        missed.append("an allocation by max + 1 without a lock")
+    return missed
+
+
+def naive(folder: Path) -> int:
+    """How many indices eight processes give twice by `select max + 1`, in autocommit."""
+    path = folder / "naive.sqlite"
+    with sqlite3.connect(path) as made:
+        made.execute("PRAGMA journal_mode = WAL")
+        made.execute("CREATE TABLE entries (idx INTEGER)")
+    made.close()
+    context = get_context("fork")
+    processes = [context.Process(target=_allot, args=(path,)) for _ in range(8)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    with sqlite3.connect(path) as made:
+        (twice,) = made.execute("SELECT count(idx) - count(DISTINCT idx) FROM entries").fetchone()
+    made.close()
+    return int(twice)
+
+
+def _allot(path: Path) -> None:
+    connection = sqlite3.connect(path, timeout=10, isolation_level=None)
+    for _ in range(60):
+        (last,) = connection.execute("SELECT coalesce(max(idx), 0) FROM entries").fetchone()
+        connection.execute("INSERT INTO entries VALUES (?)", (last + 1,))
+    connection.close()
