@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.main import get_command
 
 from . import talk
 from .state import STATE
@@ -41,14 +43,10 @@ def _before(
 def run(argv: Sequence[str]) -> int:
     """Run one command line that has a verb; its exit status. Exceptions of the library pass through."""
     verb = wanted(argv)
-    app = _new()
-    for name in (verb,) if verb in VERBS else VERBS:
-        import_module(f".{name}", __package__).register(app)
-    _give_examples(app)
     usage_error: type[Any] = typer.BadParameter.__mro__[1]
     try:
         with STATE.opened:
-            status = app(list(argv), prog_name="cityid", standalone_mode=False)
+            status = _tree(verb if verb in VERBS else None)(list(argv), prog_name="cityid", standalone_mode=False)
         if status == talk.INTERRUPTED:  # Typer makes an exit status of Ctrl-C
             raise KeyboardInterrupt
     except typer.Exit as end:
@@ -64,6 +62,16 @@ def run(argv: Sequence[str]) -> int:
     except usage_error as error:
         return _usage(error, verb, json_="--json" in argv)
     return status if isinstance(status, int) else talk.DONE
+
+
+@cache
+def _tree(verb: str | None) -> Any:
+    """The command of one verb, or of all. Building it takes longer than most commands."""
+    app = _new()
+    for name in (verb,) if verb else VERBS:
+        import_module(f".{name}", __package__).register(app)
+    _give_examples(app)
+    return get_command(app)
 
 
 def _usage(error: Any, verb: str | None, *, json_: bool) -> int:

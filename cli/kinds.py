@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
+from functools import cache
 from typing import TYPE_CHECKING
 
 from .home import Home
@@ -20,23 +20,29 @@ def known(home: Home | None) -> tuple[Mapping[str, CredentialType], Mapping[str,
     """
     from cityid import credential_type
     from cityid.edge import files
-    from cityid.edge.resources import schemas
     from cityid.errors import Malformed, Misuse
 
-    texts: list[tuple[Path | None, bytes]] = [
-        (None, entry.read_bytes()) for entry in (schemas() / "types").iterdir() if entry.name.endswith(".json")
-    ]
     own = home.path("types") if home is not None else None
-    if own is not None and own.is_dir():
-        texts += [(path, files.read_home_file(path)) for path in sorted(own.glob("*.json"))]
-    types, sources = {}, {}
-    for path, text in texts:
+    shipped, written = _shipped()
+    types, sources = dict(shipped), dict(written)
+    for path in sorted(own.glob("*.json")) if own is not None and own.is_dir() else ():
+        text = files.read_home_file(path)
         try:
             kind = credential_type.read(text)
         except Malformed:
             raise Misuse("type.of_this_home", file=str(path)) from None
         types[kind.id], sources[kind.id] = kind, text
     return dict(sorted(types.items())), sources
+
+
+@cache
+def _shipped() -> tuple[Mapping[str, CredentialType], Mapping[str, bytes]]:
+    from cityid import credential_type
+    from cityid.edge.resources import schemas
+
+    texts = [entry.read_bytes() for entry in (schemas() / "types").iterdir() if entry.name.endswith(".json")]
+    kinds = [credential_type.read(text) for text in texts]
+    return {kind.id: kind for kind in kinds}, {kind.id: text for kind, text in zip(kinds, texts, strict=True)}
 
 
 def label(types: Mapping[str, CredentialType], wire: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -30,6 +31,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if (marker := item.get_closest_marker("interop")) and "npm" in marker.args:
             item.add_marker(skip)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def derive_once() -> Iterator[None]:
+    """Nobody waits twice for the same key: what Argon2id gives for one passphrase and salt does not change."""
+    from cityid.edge import sealed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sealed, "derive", cache(sealed.derive))
+        yield
 
 
 @pytest.fixture(scope="session")

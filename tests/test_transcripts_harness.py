@@ -55,3 +55,13 @@ def test_a_wrong_line_and_a_wrong_status_are_found(tmp_path: Path, text: str, to
 def test_what_is_plain(command: str, words: list[str] | None) -> None:
     found = transcripts.plain(command)
     assert (None if found is None else [str(word) for word in found]) == words
+
+
+def test_a_loop_over_words(tmp_path: Path) -> None:
+    assert transcripts.rounds("for i in 1 b; do cityid $i >$i; done") == ["cityid 1 >1", "cityid b >b"]
+    assert transcripts.rounds("cityid x") == ["cityid x"]
+    text = "$ for i in 1 2; do cityid --version; done\ncityid ...\ncityid ...\n"
+    assert transcripts.run(text, tmp_path, "test") == 1
+    (tmp_path / "again").mkdir()
+    with pytest.raises(Mismatch):
+        transcripts.run(text + "cityid ...\n", tmp_path / "again", "test")

@@ -18,7 +18,7 @@ A transcript is what a reader would see, so it is also what a reader may type:
 - `{{name}}` keeps the word that stands there; later it stands for that word, in commands and in expectations.
 - `mode: subprocess` before the first command runs everything through bash. Otherwise a plain `cityid ...` is called in
   this process, which is about twenty times faster; redirections (`<f`, `>f`, `2>f`, `3<f`, `3<<<word`) and leading
-  `NAME=value` are understood there, anything more goes to bash.
+  `NAME=value` are understood there, and `for NAME in WORD...; do cityid ...; done`; anything more goes to bash.
 
 All commands of one transcript share one empty directory, an empty HOME and nothing else.
 `python -m tests.transcripts FILE` prints FILE with the output that the commands really give.
@@ -47,6 +47,7 @@ from tests.paths import TREE
 SECONDS = 120
 _NAME = re.compile(r"\{\{(\w+)\}\}")
 _HERE = re.compile(r"<<(-?)\s*(['\"]?)(\w+)\2\s*(?:[12]?>.*)?$")
+_LOOP = re.compile(r"for (\w+) in ([\w ]+); do (.+); done")
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 
 
@@ -151,9 +152,11 @@ class Shell:
     subprocess_only: bool = False
 
     def run(self, command: str) -> tuple[str, int]:
-        words = None if self.subprocess_only else plain(command)
-        if words is not None:
-            return self._in_process(words)
+        if not self.subprocess_only:
+            commands = [plain(each) for each in rounds(command)]
+            ran = [self._in_process(words) for words in commands if words is not None] if all(commands) else []
+            if ran:
+                return "".join(output for output, _ in ran), ran[-1][1]
         if re.search(r"\bcityid\b", command) and not shutil.which("cityid", path=self.env["PATH"]):
             raise Mismatch("the `cityid` script is not installed beside this interpreter")
         done = subprocess.run(
@@ -222,6 +225,12 @@ def _renumbered(arguments: Sequence[str], index: int, numbers: Mapping[str, str]
     if index and arguments[index - 1].endswith("-fd") and word in numbers:
         return numbers[word]
     return word
+
+
+def rounds(command: str) -> list[str]:
+    """What a loop over words comes to; any other command is one."""
+    loop = _LOOP.fullmatch(command)
+    return [loop[3].replace(f"${loop[1]}", word) for word in loop[2].split()] if loop else [command]
 
 
 def plain(command: str) -> list[Word] | None:

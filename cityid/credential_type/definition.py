@@ -30,6 +30,7 @@ _ID: Final = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _NAME: Final = re.compile(r"[^\s\"\\.\[\]\x00-\x1f\x7f]{1,100}")
 _LOCALE: Final = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
 _LIFETIME: Final = re.compile(r"([1-9][0-9]{0,4}) (hour|day|week|year)s?")
+_CONTROL: Final = re.compile(rf"[\x00-\x1f\x7f-\x9f{''.join(sorted(BIDI))}]")
 _UNITS: Final = {
     "hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1), "year": timedelta(days=365),
 }  # fmt: skip
@@ -170,7 +171,7 @@ def _texts(fields: json.Fields, name: str) -> Mapping[str, str]:
         text = texts.text(locale)
         if not _LOCALE.fullmatch(locale):
             raise Malformed("type.locale", where=texts.at(locale), locale=locale)
-        if not text.strip() or len(text) > 200 or any(ord(c) < 32 or 127 <= ord(c) < 160 or c in BIDI for c in text):
+        if not text.strip() or len(text) > 200 or _CONTROL.search(text):
             raise Malformed("type.text", where=texts.at(locale))
     return MappingProxyType(dict(texts.value))
 

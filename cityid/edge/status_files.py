@@ -183,8 +183,7 @@ def reconcile(register: Register, key: PublicKey, folder: Path, *, by: str, at: 
             if token.uri not in known:
                 batch.adopt(token.uri, found.bits, len(found))
                 adopted += 1
-            values = {index: value for index in range(len(found)) if (value := found[index])}
-            entries += batch.take_over(token.uri, values, WHY)
+            entries += batch.take_over(token.uri, found.nonzero(), WHY)
         closed = batch.restart()
         number = batch.publication(published)
         batch.event("reconcile", {"publication": number, "entries": entries, "lists": adopted, "closed": closed})

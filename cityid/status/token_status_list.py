@@ -10,6 +10,7 @@ The W3C's lists have it the other way round; nothing here is shared with them.
 from __future__ import annotations
 
 import base64
+import re
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -72,6 +73,17 @@ class StatusList:
         if place < 0 or place >= len(self.data) << 3:
             raise Refused("status.index", spec="Token Status List §8.3", index=index, size=len(self))
         return self.data[place >> 3] >> (place & 7) & ((1 << bits) - 1)
+
+    def nonzero(self) -> dict[int, int]:
+        """The entries that are not 0; bytes that are 0 are passed over quickly."""
+        bits, mask = self.bits, (1 << self.bits) - 1
+        return {
+            (place << 3 | shift) // bits: value
+            for run in re.finditer(rb"[^\0]+", self.data)
+            for place in range(*run.span())
+            for shift in range(0, 8, bits)
+            if (value := self.data[place] >> shift & mask)
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,8 @@ class TestU01U02WhatATerminalObeys:
     @each
     def test_u01_u02_file_names_and_arguments(self, town: Town, text: str) -> None:
         for command in ("inspect {}", "did resolve {}", "type show {}", "--home library trust remove {}", "{}"):
-            said, status = town.shell.run(f"cityid {command.format(_quoted(text))}")
+            quoted = _quoted(text) if command.startswith("inspect") else shlex.quote(text)
+            said, status = town.shell.run(f"cityid {command.format(quoted)}")
             assert status in (1, 2)
             assert said.startswith("error: ")
             assert printable(said)

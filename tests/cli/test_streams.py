@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -104,7 +105,7 @@ class TestNobodyListens:
         assert status == talk.NO_ANSWER
         _, _, status = bash(town, "cityid --home ada wallet show no-such-card --passphrase-fd 3 3<pass 0<&- 2>&-")
         assert status == talk.NO
-        with sqlite3.connect(town.here / "ada" / "wallet.sqlite") as found:
+        with closing(sqlite3.connect(town.here / "ada" / "wallet.sqlite")) as found:
             assert found.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 

@@ -233,7 +233,7 @@ class TestHeader:
 
         assert len(sealed.derive(PASS, bytes(16))) == 32
         monkeypatch.setattr(nacl.bindings, "crypto_pwhash_alg", full)
-        assert code(sealed.derive, PASS, bytes(16)) == "store.no_memory"
+        assert code(sealed.derive, PASS, b"another salt 16b") == "store.no_memory"
 
     @pytest.mark.kdf
     def test_argon2id(self) -> None:

@@ -146,6 +146,7 @@ class TestCompressedByteArray:
         assert len(found) == size
         assert found.nbytes == size * bits // 8
         assert {index: found[index] for index in range(size)} == {index: values.get(index, 0) for index in range(size)}
+        assert found.nonzero() == {index: value for index, value in values.items() if value}
         assert zlib.decompress(packed.lst) == found.data
         assert packed.lst[0] == 0x78
         assert str(found.data) not in repr((found, packed))
