@@ -77,8 +77,6 @@ def read(path: str | Path, limit: int = limits.DOCUMENT, *, stdin: BinaryIO | No
             found = os.fstat(number)
             if not stat.S_ISREG(found.st_mode):
                 raise Misuse("file.not_regular", file=str(path))
-            if found.st_size > limit:
-                raise Malformed("file.too_large", file=str(path), limit=limit)
             try:
                 return _all(file, limit, path)
             except OSError as error:

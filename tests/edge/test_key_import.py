@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa,
 from cityid.edge.key_import import read_jwk, read_pem
 from cityid.edge.signers import load
 from cityid.encoding import base64url
-from cityid.errors import CityIdError
+from cityid.errors import CityIdError, Malformed
 from cityid.keys import Algorithm, jwk
 
 P256 = ec.derive_private_key(7, ec.SECP256R1())
@@ -57,6 +57,9 @@ class TestJwk:
         ):
             assert code(read_jwk, private(Algorithm.ES256, **changes)) == expected
         assert code(read_jwk, jwk.write(load(Algorithm.ES256, b"\1" * 32).public_key)) == "json.missing"
+        with pytest.raises(Malformed) as short:
+            read_jwk(private(Algorithm.ES256, d=base64url.encode(b"\1" * 31)), "$.key")
+        assert short.value.problem.where == "$.key"
 
 
 class TestPem:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -326,6 +327,8 @@ def test_hints(left: int, hours: float, wanted: list[str]) -> None:
     card = Card("1", "t", "i", "", "f", window, left, 10, ME, AT, lambda: None)  # type: ignore[arg-type,return-value]
     at = AT + timedelta(days=1) - timedelta(hours=hours)
     assert [problem.code for problem in hints(card, at)] == wanted
+    endless = replace(card, window=Window(AT))
+    assert [problem.code for problem in hints(endless, at)] == [code for code in wanted if "left" in code]
 
 
 class TestRecoveryCode:
