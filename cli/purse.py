@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from .state import STATE
 
 if TYPE_CHECKING:
     from cityid.edge.wallet_file import WalletFile
+    from cityid.edge.wallet_mark import Marks
     from cityid.keys import Algorithm, Keyring, PublicKey, Signer
 
 
@@ -50,12 +52,42 @@ def opened(home: Home, passphrase_fd: int | None, *, pin_fd: int | None = None, 
 
     path = home.path("wallet.sqlite")
     token = _Token(home.text("keys"), pin_fd) if "keys" in home.config else None
+    known = marks(home)
+    wallet = None
     if not typed and passphrase_fd is None and home.config.get("unlock") == "keyring":
-        wallet = _by_keyring(path, token)
-        if wallet is not None:
-            return STATE.opened.enter_context(wallet)
-    passphrase = talk.secret("Passphrase of this wallet", passphrase_fd)
-    return STATE.opened.enter_context(WalletFile.open(path, passphrase, token=token))
+        wallet = _by_keyring(path, token, known)
+    if wallet is None:
+        passphrase = talk.secret("Passphrase of this wallet", passphrase_fd)
+        wallet = WalletFile.open(path, passphrase, token=token, marks=known)
+    _warn(STATE.opened.enter_context(wallet))
+    return wallet
+
+
+def _warn(wallet: WalletFile) -> None:
+    from cityid.edge.messages import explain
+    from cityid.errors import Problem
+
+    if wallet.lost_uses:
+        told = explain(Problem("wallet.rolled_back", {"uses": wallet.lost_uses}))
+        talk.say(f"warning: {talk.clean(told.text)}\nhint: {talk.clean(told.hint)}")
+    if wallet.unmarked is not None:
+        told = explain(Problem("wallet.unmarked", {"why": wallet.unmarked.code}))
+        talk.say(f"note: {talk.clean(told.text)}")
+
+
+def marks(home: Home) -> Marks:
+    """Where it is kept how often copies of the wallet were used: two folders beside the person's data, because what is
+    put back from a backup is seldom all of them, and the system's keyring where it opens the wallet."""
+    from cityid.edge.wallet_mark import FolderMarks, KeyringMarks, SeveralMarks
+
+    places: list[Marks] = []
+    for name, default in (("XDG_STATE_HOME", "~/.local/state"), ("XDG_CACHE_HOME", "~/.cache")):
+        given = os.environ.get(name, "")  # a relative one is to be ignored (XDG Base Directory 0.8)
+        base = Path(given) if os.path.isabs(given) else Path(os.path.expanduser(default))
+        places.append(FolderMarks(base / "cityid" / "marks"))
+    if home.config.get("unlock") == "keyring":
+        places.append(KeyringMarks())
+    return SeveralMarks(places)
 
 
 def kept_as(path: Path) -> str:
@@ -63,7 +95,7 @@ def kept_as(path: Path) -> str:
     return f"wallet {path.resolve()}"
 
 
-def _by_keyring(path: Path, token: Keyring | None) -> WalletFile | None:
+def _by_keyring(path: Path, token: Keyring | None, known: Marks) -> WalletFile | None:
     from cityid.edge import os_keyring
     from cityid.edge.wallet_file import WalletFile
     from cityid.errors import Refused, Unavailable
@@ -76,6 +108,6 @@ def _by_keyring(path: Path, token: Keyring | None) -> WalletFile | None:
     if secret is None:
         return None
     try:
-        return WalletFile.open_with(path, secret, token=token)
+        return WalletFile.open_with(path, secret, token=token, marks=known)
     except Refused:  # the passphrase was changed elsewhere, or this is another wallet
         return None

@@ -41,13 +41,13 @@ def keep(name: str, *, keyring: Any = None, entropy: Entropy = secrets.token_byt
         Unavailable: `install.extra`, `keyring.none`, `keyring.failed`.
     """
     secret = entropy(KEY)
-    _asked(lambda: (keyring or system()).set_password(_SERVICE, name, base64url.encode(secret)))
+    write(name, base64url.encode(secret), keyring=keyring)
     return secret
 
 
 def find(name: str, *, keyring: Any = None) -> bytes | None:
     """The secret that is kept under `name`. Raises as `keep`."""
-    text = _asked(lambda: (keyring or system()).get_password(_SERVICE, name))
+    text = read(name, keyring=keyring)
     try:
         return None if text is None else base64url.decode(text)
     except Malformed:
@@ -56,9 +56,19 @@ def find(name: str, *, keyring: Any = None) -> bytes | None:
 
 def forget(name: str, *, keyring: Any = None) -> None:
     """Keep nothing under `name`. Raises as `keep`."""
-    ring = keyring or system()
-    if _asked(lambda: ring.get_password(_SERVICE, name)) is not None:
-        _asked(lambda: ring.delete_password(_SERVICE, name))
+    if read(name, keyring=keyring) is not None:
+        _asked(lambda: (system() if keyring is None else keyring).delete_password(_SERVICE, name))
+
+
+def read(name: str, *, keyring: Any = None) -> str | None:
+    """The text that is kept under `name`. Raises as `keep`."""
+    found = _asked(lambda: (system() if keyring is None else keyring).get_password(_SERVICE, name))
+    return found if isinstance(found, str) else None
+
+
+def write(name: str, text: str, *, keyring: Any = None) -> None:
+    """Keep this text under `name`. Raises as `keep`."""
+    _asked(lambda: (system() if keyring is None else keyring).set_password(_SERVICE, name, text))
 
 
 def _asked(question: Any) -> Any:

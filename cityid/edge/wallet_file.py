@@ -17,10 +17,11 @@ from cityid.credential import Path as ClaimPath
 from cityid.edge.sealed import KEY, Entropy
 from cityid.edge.sqlite import Store
 from cityid.edge.wallet_keyring import WalletKeyring
+from cityid.edge.wallet_mark import Marks
 from cityid.edge.wallet_records import NOBODY, Change, Record, Records, Sort
 from cityid.encoding import base64url, json, texts
 from cityid.encoding.times import numeric, read_numeric
-from cityid.errors import Misuse, Refused
+from cityid.errors import CityIdError, Misuse, Refused
 from cityid.formats import FORMATS, Format
 from cityid.keys import Keyring
 from cityid.wallet import DEVICE, ME, Card, Copy, Offered, Shown
@@ -54,17 +55,21 @@ class WalletFile(Store):
         entropy: Entropy = secrets.token_bytes,
         fill: Callable[[Change], None] = lambda _: None,
         device: str = DEVICE,
+        marks: Marks | None = None,
     ) -> WalletFile:
         """A new wallet, empty unless `fill` puts records into it (a restored backup). With a `token`, fresh keys are
-        made there. `device` is how issuers will know it. Raises as `Records.create`; Malformed `device.name`,
-        `text.*`."""
+        made there. `device` is how issuers will know it; `marks`: `cityid.edge.wallet_mark`.
+
+        Raises:
+            As `Records.create`. Malformed: `device.name`, `text.*`.
+        """
         name = device_name(device)
 
         def begin(change: Change) -> None:
             fill(change)
             _add_device(change, name, entropy)
 
-        return cls(Records.create(Path(path), passphrase, entropy, begin), formats, token)
+        return cls(Records.create(Path(path), passphrase, entropy, begin, marks), formats, token)
 
     @classmethod
     def open(
@@ -75,9 +80,10 @@ class WalletFile(Store):
         formats: Mapping[str, Format] = FORMATS,
         token: Keyring | None = None,
         entropy: Entropy = secrets.token_bytes,
+        marks: Marks | None = None,
     ) -> WalletFile:
         """A wallet that is there. Raises as `Records.unlock`."""
-        return cls(Records.unlock(Path(path), passphrase, entropy), formats, token)
+        return cls(Records.unlock(Path(path), passphrase, entropy, marks), formats, token)
 
     @classmethod
     def open_with(
@@ -88,9 +94,10 @@ class WalletFile(Store):
         formats: Mapping[str, Format] = FORMATS,
         token: Keyring | None = None,
         entropy: Entropy = secrets.token_bytes,
+        marks: Marks | None = None,
     ) -> WalletFile:
         """A wallet that is there, with the secret of `keep_for`. Raises as `Records.unlock_with`."""
-        return cls(Records.unlock_with(Path(path), secret, entropy), formats, token)
+        return cls(Records.unlock_with(Path(path), secret, entropy, marks), formats, token)
 
     def change_passphrase(self, passphrase: str | bytes) -> None:
         """Open with `passphrase` from now on. Nothing but the wrapped data key is written, and secrets that were given
@@ -113,6 +120,17 @@ class WalletFile(Store):
 
     def __repr__(self) -> str:
         return "WalletFile()"
+
+    @property
+    def lost_uses(self) -> int:
+        """Uses of copies that the file did not know of when it was opened: an old copy of it was put back, and every
+        copy in it counts as used now."""
+        return self._records.lost_uses
+
+    @property
+    def unmarked(self) -> CityIdError | None:
+        """Why an old copy of this file could not be noticed, where marks were asked for and could not be kept."""
+        return self._records.unmarked
 
     @property
     def keyring(self) -> WalletKeyring:

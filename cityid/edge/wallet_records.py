@@ -2,8 +2,8 @@
 
 Each record is sealed on its own (XChaCha20-Poly1305, a fresh random nonce at every save), with its place, state and
 version bound in, and padded, so that names and kinds of cards do not show by content or length. A sealed sum over all
-records makes a missing, added or older record as visible as a changed one. What shows is how many records of which sort
-there are, and which copies were used.
+records makes a missing, added or older record as visible as a changed one, and a mark that is kept elsewhere an older
+file (`cityid.edge.wallet_mark`). What shows is how many records of which sort there are, and which copies were used.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from typing import Final
 from cityid.edge import files, sealed
 from cityid.edge.private_file import make_directory
 from cityid.edge.sqlite import BESIDE, Database, check, told, versions
-from cityid.errors import Misuse, Refused, Unavailable
+from cityid.edge.wallet_mark import Marks
+from cityid.errors import CityIdError, Misuse, Refused, Unavailable
 
 KIND: Final = "wallet"
 _APPLICATION: Final = 0x63695761  # "ciWa"
@@ -38,8 +39,10 @@ _MIGRATIONS: Final = (
         "CREATE INDEX records_sort ON records(sort, parent, state)",
     ),
     ("CREATE TABLE slots (id INTEGER PRIMARY KEY CHECK (id = 1), wrapped BLOB NOT NULL)",),
+    (),  # the sealed sum also counts uses
 )
 _SLOT: Final = b"cityid wallet slot 1"
+_MARK: Final = b"cityid wallet mark 1"
 ID: Final = 16
 NOBODY: Final = bytes(ID)
 """The parent of a record that has none."""
@@ -83,14 +86,20 @@ class Record:
 class Records:
     """The records of one open file. Raises as `cityid.edge.sqlite.Database`."""
 
-    def __init__(self, path: Path, key: bytes, entropy: sealed.Entropy) -> None:
+    def __init__(self, path: Path, key: bytes, entropy: sealed.Entropy, marks: Marks | None = None) -> None:
         self._key = hashlib.blake2b(b"records", key=key, digest_size=32).digest()
         self._mac_key = hashlib.blake2b(b"sum", key=key, digest_size=32).digest()
         self._name_key = hashlib.blake2b(b"names", key=key, digest_size=32).digest()
+        self._mark = hashlib.blake2b(b"mark", key=key, digest_size=ID).hexdigest()
+        self._marks = marks
         self._data_key = key
         self.entropy = entropy
         self._path = path
         self._database: Database | None = None
+        self.lost_uses = 0
+        """Uses of copies that this file did not know of when it was opened."""
+        self.unmarked: CityIdError | None = None
+        """Why no mark could be kept, where that was so."""
 
     @classmethod
     def create(
@@ -99,6 +108,7 @@ class Records:
         passphrase: str | bytes,
         entropy: sealed.Entropy = secrets.token_bytes,
         fill: Callable[[Change], None] = lambda _: None,
+        marks: Marks | None = None,
     ) -> Records:
         """A new file, which appears under its name when it is complete, with what `fill` puts into it.
 
@@ -113,9 +123,9 @@ class Records:
         made = cls(unfinished, key, entropy)
         try:
             with closing(Database(unfinished, KIND, _APPLICATION, _MIGRATIONS)) as database, database.write() as rows:
-                change = Change(made, rows, 0, 0)
+                change = Change(made, rows, 0, 0, 0)
                 fill(change)
-                total = made.seal_total(change.count, change.total)
+                total = made.seal_total(change)
                 rows.execute("INSERT INTO header VALUES (1, ?, ?)", (header.write(), total))
             try:
                 files.give_name(unfinished, path)
@@ -123,10 +133,16 @@ class Records:
                 raise Misuse("store.exists", path=str(path)) from None
         finally:
             _tidy(path, unfinished.name)
-        return cls.open(path, key, entropy)
+        return cls.open(path, key, entropy, marks)
 
     @classmethod
-    def unlock(cls, path: Path, passphrase: str | bytes, entropy: sealed.Entropy = secrets.token_bytes) -> Records:
+    def unlock(
+        cls,
+        path: Path,
+        passphrase: str | bytes,
+        entropy: sealed.Entropy = secrets.token_bytes,
+        marks: Marks | None = None,
+    ) -> Records:
         """Open a file. Nothing is derived from a header that is weak, costly or damaged.
 
         Raises:
@@ -139,10 +155,12 @@ class Records:
         _tidy(path)
         with _looking(path) as rows:
             header = sealed.read_header(_header(rows)[0], KIND)
-        return cls.open(path, sealed.unlock(header, passphrase), entropy)
+        return cls.open(path, sealed.unlock(header, passphrase), entropy, marks)
 
     @classmethod
-    def unlock_with(cls, path: Path, secret: bytes, entropy: sealed.Entropy = secrets.token_bytes) -> Records:
+    def unlock_with(
+        cls, path: Path, secret: bytes, entropy: sealed.Entropy = secrets.token_bytes, marks: Marks | None = None
+    ) -> Records:
         """Open a file with the secret of 32 bytes that `keep_for` gave out: no key is derived.
 
         Raises:
@@ -160,16 +178,45 @@ class Records:
             key = sealed.open_sealed(secret, found[0], _SLOT, kind=KIND)
         except Unavailable:
             raise Refused("passphrase.wrong") from None
-        return cls.open(path, key, entropy)
+        return cls.open(path, key, entropy, marks)
 
     @classmethod
-    def open(cls, path: Path, key: bytes, entropy: sealed.Entropy) -> Records:
-        """Look at all of the file before the first byte of it may change."""
-        opened = cls(path, key, entropy)
+    def open(cls, path: Path, key: bytes, entropy: sealed.Entropy, marks: Marks | None = None) -> Records:
+        """Look at all of the file before the first byte of it may change. In a file that is older than its mark, every
+        copy counts as used: which ones were shown since, it does not know."""
+        opened = cls(path, key, entropy, marks)
+        seen = opened._marked()  # before the file, which may be ahead of it and never behind
         with _looking(path) as rows:
-            opened._check_all(rows)
+            uses = opened._check_all(rows)
         opened._database = Database(path, KIND, _APPLICATION, _MIGRATIONS, must_exist=True)
+        if seen is not None and seen > uses:
+            opened.lost_uses = seen - uses
+            with opened.change() as change:
+                for copy in change.select("sort = ? AND state = 0", (Sort.COPY,)):
+                    change.use(copy)
+                change.uses = max(change.uses, seen) + 1
+        elif seen is None or seen < uses:
+            opened._keep_mark(uses)
         return opened
+
+    def _marked(self) -> int | None:
+        """How many uses this wallet had when it was last seen here, as far as is known. A mark that it did not seal
+        says nothing."""
+        known: list[int] = []
+        try:
+            for found in self._marks.read(self._mark) if self._marks is not None else ():
+                with suppress(Unavailable):
+                    known.append(int.from_bytes(sealed.open_sealed(self._key, found, _MARK, kind=KIND), "big"))
+        except CityIdError as error:
+            self.unmarked = error
+        return max(known, default=None)
+
+    def _keep_mark(self, uses: int) -> None:
+        if self._marks is not None:
+            try:
+                self._marks.write(self._mark, sealed.seal(self._key, uses.to_bytes(8, "big"), _MARK, self.entropy))
+            except CityIdError as error:  # what was used is used; only an older file would not be noticed
+                self.unmarked = error
 
     @property
     def database(self) -> Database:
@@ -243,8 +290,11 @@ class Records:
         """One transaction on records and their sum."""
         with self.database.write() as rows:
             change = Change(self, rows, *self.open_total(_header(rows)[1]))
+            before = change.uses
             yield change
-            rows.execute("UPDATE header SET total = ?", (self.seal_total(change.count, change.total),))
+            rows.execute("UPDATE header SET total = ?", (self.seal_total(change),))
+        if change.uses != before:
+            self._keep_mark(change.uses)
 
     def seal(self, record: Record, content: bytes) -> Record:
         padded = len(content).to_bytes(4, "big") + content
@@ -255,15 +305,18 @@ class Records:
         place = _ROW.pack(record.sort, record.id, record.parent, record.state, record.version, record.seq)
         return int.from_bytes(hashlib.blake2b(place + record.sealed, key=self._mac_key, digest_size=32).digest(), "big")
 
-    def seal_total(self, count: int, total: int) -> bytes:
-        content = count.to_bytes(8, "big") + total.to_bytes(32, "big")
+    def seal_total(self, change: Change) -> bytes:
+        content = change.count.to_bytes(8, "big") + change.total.to_bytes(32, "big") + change.uses.to_bytes(8, "big")
         return sealed.seal(self._key, content, b"total", self.entropy)
 
-    def open_total(self, total: bytes) -> tuple[int, int]:
+    def open_total(self, total: bytes) -> tuple[int, int, int]:
+        """How many records there are, their sum, and how often a copy was used; older files did not count that."""
         content = sealed.open_sealed(self._key, total, b"total", kind=KIND)
-        return int.from_bytes(content[:8], "big"), int.from_bytes(content[8:], "big")
+        count, total_, uses = content[:8], content[8:40], content[40:]
+        return int.from_bytes(count, "big"), int.from_bytes(total_, "big"), int.from_bytes(uses, "big")
 
-    def _check_all(self, rows: sqlite3.Connection) -> None:
+    def _check_all(self, rows: sqlite3.Connection) -> int:
+        """The records are those that were written, all of them: how often a copy was used."""
         count = total = 0
         try:
             if rows.execute("PRAGMA integrity_check(1)").fetchall() != [("ok",)]:
@@ -276,18 +329,21 @@ class Records:
                 count += 1
         except (struct.error, TypeError):
             raise Unavailable("store.damaged", kind=KIND) from None
-        if (count, total % _SUM) != self.open_total(_header(rows)[1]):
+        known_count, known_total, uses = self.open_total(_header(rows)[1])
+        if (count, total % _SUM) != (known_count, known_total):
             raise Unavailable("store.damaged", kind=KIND)
+        return uses
 
 
 class Change:
     """Changes to records, inside a transaction."""
 
-    def __init__(self, records: Records, rows: sqlite3.Connection, count: int, total: int) -> None:
+    def __init__(self, records: Records, rows: sqlite3.Connection, count: int, total: int, uses: int) -> None:
         self._records = records
         self._rows = rows
         self.count = count
         self.total = total
+        self.uses = uses
 
     def select(self, where: str, values: tuple[object, ...]) -> list[Record]:
         return self._records.select(where, values, self._rows)
@@ -316,6 +372,7 @@ class Change:
             (new.state, new.version, new.sealed, new.seq),
         )
         self._count(0, self._records.digest(new) - self._records.digest(record))
+        self.uses += 1
         return new
 
     def remove(self, record: Record) -> None:
