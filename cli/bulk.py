@@ -17,7 +17,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import talk
+from . import bulk_rows, talk
 from .bulk_work import RUN, Chunk, Run, Worker, begin, do, expected, opened, unswept
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from .home import Home
 
+Look = Callable[["Chunk", "Sequence[Person]", "Mapping[int, Sequence[str]]"], None]
+"""Is shown a part, its people, and whom their letters are for."""
 ROWS = 1_000
 """Rows of a chunk."""
 TOLD = 20
@@ -92,7 +94,7 @@ def many(here: Home, wanted: Wanted, passphrase_fd: int | None, *, json_: bool) 
     with _folder(folder), outputs.locked(place / "lock"):
         run = _begun(run)
         worker = Worker(here, run, passphrase)
-        checked = _check(worker, place / "refused.csv")
+        checked = _check(worker, place / "refused.csv", None if wanted.queue else worker.keep)
         if not (place / "run.json").exists():
             files.write(place / "run.json", run.write(), private=True)
         counts = _work(here, worker, checked, passphrase, wanted)
@@ -180,15 +182,17 @@ def _begun(run: Run) -> Run:
 # -- the first reading --
 
 
-def _check(worker: Worker, errors: Path | None, look: Callable[[Sequence[Person]], None] | None = None) -> Checked:
+def _check(worker: Worker, errors: Path | None, look: Look | None = None) -> Checked:
     """Every row checked; what is wrong goes to the file `errors`. `look` is shown the good ones, a chunk at a time."""
     from cityid import limits
     from cityid.errors import Malformed
 
-    checked, seen = Checked(), _Seen()
+    checked = Checked()
     people: list[Person] = []
+    addresses: dict[int, Sequence[str]] = {}
     rows, without = 0, []
-    with unswept(), worker.table() as reading, _progress("checked", os.path.getsize(worker.run.table)) as step:
+    size = os.path.getsize(worker.run.table)
+    with unswept(), bulk_rows.Seen() as seen, worker.table() as reading, _progress("checked", size) as step:
         reading.check_columns()
         begun = last = reading.table.start
         with _errors(errors) as wrong:
@@ -202,24 +206,25 @@ def _check(worker: Worker, errors: Path | None, look: Callable[[Sequence[Person]
                         without.append(row.line)
                     else:
                         people.append(found)
+                        addresses[found.line] = address
                 for problem in problems:
                     _note(checked, wrong, row.line, problem)
                 checked.bad += bool(problems)
                 last = row.end
                 if rows % ROWS == 0:
-                    _close(checked, wrong, seen, people, without, begun, rows, look)
-                    people, without, begun = [], [], row.end
+                    _close(checked, wrong, seen, people, addresses, without, begun, rows, look)
+                    people, addresses, without, begun = [], {}, [], row.end
                     step(row.end.offset)
             left = rows % ROWS
             if left:
-                _close(checked, wrong, seen, people, without, begun, left, look)
+                _close(checked, wrong, seen, people, addresses, without, begun, left, look)
         step(last.offset)
     return checked
 
 
 def _close(
-    checked: Checked, wrong: Any, seen: _Seen, people: list[Person], without: list[int], begun: Any, rows: int,
-    look: Callable[[Sequence[Person]], None] | None,
+    checked: Checked, wrong: Any, seen: bulk_rows.Seen, people: list[Person], addresses: Mapping[int, Sequence[str]],
+    without: list[int], begun: Any, rows: int, look: Look | None,
 ) -> None:  # fmt: skip
     """The end of a chunk: rows that repeat an earlier one are refused."""
     from cityid.errors import Malformed, Problem
@@ -231,12 +236,13 @@ def _close(
         if (found := seen.count) > TWICE:
             raise Malformed("table.too_many_twice", limit=TWICE, found=found)
     people = [person for person in people if person.line not in without] if without else people
-    if look is not None:
-        look(people)
     checked.good += len(people)
     if people:
         rows = ROWS if rows % ROWS == 0 else rows
-        checked.chunks.append(Chunk(len(checked.chunks), begun.offset, begun.line, rows, len(people), tuple(without)))
+        chunk = Chunk(len(checked.chunks), begun.offset, begun.line, rows, len(people), tuple(without))
+        checked.chunks.append(chunk)
+        if look is not None:
+            look(chunk, people, addresses)
 
 
 def _of_letter(worker: Worker, line: int, address: Sequence[str]) -> tuple[Problem, ...]:
@@ -246,33 +252,6 @@ def _of_letter(worker: Worker, line: int, address: Sequence[str]) -> tuple[Probl
         return ()
     missing = worker.letters.missing("".join(address))
     return (Problem("letter.character", {"character": f"U+{ord(missing):04X}"}, f"line {line}"),) if missing else ()
-
-
-class _Seen:
-    """Keys of rows that came before, on disk: the memory of a long table stays flat."""
-
-    def __init__(self) -> None:
-        import sqlite3
-
-        self._link = sqlite3.connect("", isolation_level=None)
-        self._link.execute("PRAGMA journal_mode = OFF")
-        self._link.execute("CREATE TABLE seen (key TEXT PRIMARY KEY, line INTEGER) WITHOUT ROWID")
-        self.count = 0
-
-    def repeated(self, people: Sequence[Person]) -> list[tuple[Person, int]]:
-        """Those whose key was there before, with the line of the first."""
-        before = self._link.total_changes
-        rows = [(person.key, person.line) for person in people]
-        self._link.executemany("INSERT INTO seen VALUES (?, ?) ON CONFLICT DO NOTHING", rows)
-        if self._link.total_changes - before == len(rows):
-            return []
-        found = []
-        for person in people:
-            (line,) = self._link.execute("SELECT line FROM seen WHERE key = ?", (person.key,)).fetchone()
-            if line != person.line:
-                found.append((person, int(line)))
-        self.count += len(found)
-        return found
 
 
 @contextmanager
@@ -416,7 +395,7 @@ def _dry(worker: Worker, *, json_: bool) -> int:
     counts = {"new": 0, "same": 0, "changed": 0}
     changed: list[int] = []
 
-    def look(people: Sequence[Person]) -> None:
+    def look(chunk: Chunk, people: Sequence[Person], addresses: Mapping[int, Sequence[str]]) -> None:
         found = differs(people, worker.issuer)
         for name in counts:
             counts[name] += len(found[name])

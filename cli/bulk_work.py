@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from . import talk
+from . import bulk_rows, talk
 from .home import Home
 
 if TYPE_CHECKING:
@@ -79,6 +79,9 @@ class Run:
 
     def done(self, chunk: int) -> Path:
         return self.place / f"done-{chunk:09d}.json"
+
+    def rows(self, chunk: int) -> Path:
+        return self.place / f"rows-{chunk:09d}.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +216,17 @@ class Worker:
                 made = self._offer(chunk, people, addresses, clock.now())
         counts = {"made": made, "known": len(people) - made}
         files.write(self.run.done(chunk.number), json.write(counts), force=True, private=True)
+        self.run.rows(chunk.number).unlink(missing_ok=True)
         return counts
+
+    def keep(self, chunk: Chunk, people: Sequence[Person], addresses: Mapping[int, Sequence[str]]) -> None:
+        """Keep what `people` will be asked for."""
+        if self.run.done(chunk.number).exists():
+            return
+        signed = self.run.signed
+        bulk_rows.write(
+            self.run.rows(chunk.number), people, addresses, typed=not signed, claims=signed or self.issuer.keeps_claims
+        )
 
     def people(self, chunk: Chunk) -> tuple[list[Person], Mapping[int, Sequence[str]]]:
         """The rows of a chunk that were good when all were checked, and whom their letters are for, by line.
@@ -223,6 +236,10 @@ class Worker:
         """
         from cityid.errors import Misuse
 
+        with unswept():
+            kept = bulk_rows.read(self.run.rows(chunk.number))
+        if kept is not None and len(kept[0]) == chunk.good:
+            return kept
         people, addresses = [], {}
         with unswept(), self.table() as reading:
             for _row, found, address in reading.people(chunk):

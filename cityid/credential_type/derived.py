@@ -82,9 +82,7 @@ def window(
 ) -> tuple[datetime, datetime]:
     """From when (inclusive) until when (exclusive) a card made at `at` holds. Both are coarse, in the issuer's local
     time, so they do not tell one card of a day (or hour) from another."""
-    local = at.astimezone(zone)
-    hour = 0 if type.lifetime >= SHORT else local.hour
-    start = local.replace(hour=hour, minute=0, second=0, microsecond=0).astimezone(UTC)
+    start = _opening(at, zone, type.lifetime < SHORT)
     opens, closes = (get(typed, path) if path else None for path in type.window)
     if opens is not None:
         start = max(start, midnight(read_date(opens), zone))
@@ -99,6 +97,14 @@ def window(
     return start, end
 
 
+@lru_cache(1 << 5)
+def _opening(at: datetime, zone: tzinfo, hourly: bool) -> datetime:
+    """The full hour or day that has begun. Remembered, because a table is read at one time."""
+    local = at.astimezone(zone)
+    return local.replace(hour=local.hour if hourly else 0, minute=0, second=0, microsecond=0).astimezone(UTC)
+
+
+@lru_cache(1 << 12)
 def midnight(day: date, zone: tzinfo) -> datetime:
     """The instant at which a local day begins, in UTC."""
     return datetime.combine(day, time(), tzinfo=zone).astimezone(UTC)

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from cityid.edge import files
+from cityid.edge.archives import join, pack
 from cityid.edge.files import of_the_system
 from cityid.errors import Unavailable
 
-__all__ = ["archive", "locked", "pack", "together", "unpacked", "write_all"]
+__all__ = ["archive", "join", "locked", "pack", "together", "unpacked", "write_all"]
 
 _FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _COPY: Final = 1 << 20
-_STAMP: Final = (1980, 1, 1, 0, 0, 0)  # the same rows make the same archive
 
 
 def write_all(folder: Path, made: Iterable[tuple[str, bytes]]) -> None:
@@ -59,29 +59,25 @@ def archive(path: Path, made: Iterable[tuple[str, bytes]]) -> None:
         pack(file, made)
 
 
-def pack(file: BinaryIO, made: Iterable[tuple[str, bytes]]) -> None:
-    """A zip file's bytes: the same entries make the same."""
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as into:
-        for name, data in made:
-            entry = zipfile.ZipInfo(name, _STAMP)
-            entry.external_attr = 0o600 << 16
-            into.writestr(entry, data, zipfile.ZIP_DEFLATED)
-
-
 def together(path: Path, parts: Iterable[Path]) -> None:
     """One file of many parts: archives become one archive, others one text.
 
     Raises:
-        Misuse, Unavailable: `file.*`.
+        Misuse, Unavailable: `file.*`. Unavailable: `store.damaged`, for an archive that was touched.
     """
     with files.writing(path, force=True, private=True) as file:
         if path.suffix == ".zip":
-            pack(file, (entry for part in parts for entry in unpacked(part)))
+            join(file, _opened(parts))
             return
-        for part in parts:
-            with part.open("rb") as one:
-                while chunk := one.read(_COPY):
-                    file.write(chunk)
+        for part in _opened(parts):
+            while chunk := part.read(_COPY):
+                file.write(chunk)
+
+
+def _opened(parts: Iterable[Path]) -> Iterator[BinaryIO]:
+    for part in parts:
+        with part.open("rb") as one:
+            yield one
 
 
 def unpacked(part: Path | BinaryIO) -> Iterator[tuple[str, bytes]]:
