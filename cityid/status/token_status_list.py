@@ -46,6 +46,8 @@ KIND: Final = "status_list"
 JWT: Final = "application/statuslist+jwt"
 CWT: Final = "application/statuslist+cwt"
 _JWT_TYP: Final = "statuslist+jwt"
+_END: Final = 253402300799
+"""The last second of the year 9999, after which no reader of ours knows a time."""
 BITS: Final = (1, 2, 4, 8)
 _ISS, _SUB, _EXP, _IAT, _TTL, _STATUS_LIST, _STATUS = 1, 2, 4, 6, 65534, 65533, 65535
 """Claims of a CWT (RFC 8392 §3.1, §14.4 here)."""
@@ -169,13 +171,13 @@ def issue(
     lifetime` on. `uri` is what the credentials name. Deterministic but for the signature.
 
     Raises:
-        Misuse: `status_list.window`, unless 0 < ttl <= lifetime in whole seconds; `status_list.wrong_key`, for a
+        Misuse: `status_list.window`, unless 0 < ttl <= lifetime in whole seconds, all before the year 10000; `status_list.wrong_key`, for a
             certificate of another key.
         Unavailable: `keys.unavailable`.
     """
     iat, seconds = times.numeric(at), int(ttl.total_seconds())
-    exp = times.numeric(at + lifetime)
-    if not 0 < seconds <= exp - iat:
+    exp = iat + int(lifetime.total_seconds())
+    if not 0 < seconds <= exp - iat or exp > _END:
         raise Misuse("status_list.window", ttl=seconds, lifetime=exp - iat)
     chain, kid, iss = _named(signed_by, signer.public_key)
     inside: dict[str, Any] = {"bits": packed.bits}

@@ -242,6 +242,13 @@ class TestStatusListToken:
         for ttl in (timedelta(0), -HOUR, timedelta(milliseconds=500), HOUR + timedelta(seconds=1)):
             assert raised(token, OFFICE, ttl=ttl, lifetime=HOUR) == "status_list.window"
 
+    def test_e6_the_end_of_the_calendar(self) -> None:
+        last = datetime(9999, 12, 31, 22, 59, 59, tzinfo=UTC)
+        made = read(token(OFFICE, at=last, ttl=HOUR, lifetime=HOUR), "jwt")
+        assert made.exp == last + HOUR
+        later = last + timedelta(seconds=1)
+        assert raised(token, OFFICE, at=later, ttl=HOUR, lifetime=HOUR) == "status_list.window"
+
     @pytest.mark.parametrize("form", FORMS)
     def test_members_that_must_be_there(self, form: lists.Form) -> None:
         made = token(OFFICE, form=form)
