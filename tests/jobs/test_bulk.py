@@ -93,6 +93,24 @@ class TestOffers:
         read = FORMATS["dc+sd-jwt"].read(cards.credentials[0])
         assert read.claims["age_over_18"] is True
 
+    def test_what_has_ended_while_the_letter_lay_is_not_signed(self, hall: Hall) -> None:
+        typed = {
+            "permit_type": "street-party", "permit_number": "E-1", "organiser": "Ada Lovelace",
+            "event": {"name": "Sommerfest", "place": "Maximilianstra\u00dfe"}, "valid_from": f"{NOW:%Y-%m-%d}",
+            "valid_until": f"{NOW + timedelta(days=5):%Y-%m-%d}",
+        }  # fmt: skip
+        prepared, text = hall.issuer.prepare("event-permit", typed, at=NOW), json.dumps(typed).encode()
+        event = Person(2, hall.secret.row("E-1"), prepared, text, hall.secret.digest_of(text))
+        bulk = Bulk(hall.issuer, hall.sessions, "event-permit", by="clerk-1", until=UNTIL, name="run-1", seed=bytes(32))
+        ((_, _, offer),) = bulk.offer([event], 0, NOW)
+        request = accepting.begin(offer, MemoryWallet(), NOW)
+        over = NOW + timedelta(days=7)
+        with pytest.raises(Refused) as refused:
+            hall.issuer.answer(request, at=over)
+        assert refused.value.code == "offer.outdated"
+        in_time = NOW + timedelta(days=4)
+        assert hall.issuer.answer(accepting.begin(offer, MemoryWallet(), in_time), at=in_time).credentials
+
     def test_done_again_it_is_the_same(self, hall: Hall) -> None:
         people = hall.people()
         first = hall.bulk().offer(people, 0, NOW)
