@@ -104,8 +104,13 @@ def _open(folder: Path, found: str, role: str | None) -> Home:
 
 
 def set_member(home: Home, name: str, value: str | None) -> None:
-    """Write one member of the home's file anew, before its tables, and leave every other line as it is; None removes
-    it."""
+    """Write one member of the home's file anew: as `set_members`."""
+    set_members(home, {name: value})
+
+
+def set_members(home: Home, members: Mapping[str, str | None]) -> None:
+    """Write members of the home's file anew, all at once, before its tables, and leave every other line as it is; None
+    removes one."""
     import re
 
     from cityid.edge import files
@@ -113,7 +118,9 @@ def set_member(home: Home, name: str, value: str | None) -> None:
 
     text = files.read_home_file(home.file).decode("utf-8")
     head, bracket, rest = text.partition("\n[")
-    lines = [line for line in head.splitlines() if not re.match(rf"{name}\s*=", line)]
-    if value is not None:
-        lines.append(f"{name} = {json.write(value).decode('utf-8')}")
+    lines = head.splitlines()
+    for name, value in members.items():
+        lines = [line for line in lines if not re.match(rf"{name}\s*=", line)]
+        if value is not None:
+            lines.append(f"{name} = {json.write(value).decode('utf-8')}")
     files.write(home.file, ("\n".join(lines) + "\n" + (bracket + rest if bracket else "")).encode("utf-8"), force=True)

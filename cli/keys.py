@@ -12,14 +12,20 @@ from .home import Home
 from .state import STATE
 
 if TYPE_CHECKING:
-    from cityid.credential import KeyRef
+    from datetime import datetime
+
+    from cityid.clerks import Clerk
+    from cityid.credential import CertificateChain, KeyRef
+    from cityid.edge.database import StoredRegister
     from cityid.edge.pkcs11 import Pkcs11Keyring
-    from cityid.edge.software_keys import FileKeyring
-    from cityid.keys import Algorithm
+    from cityid.edge.software_keys import FileKeyring, Record
+    from cityid.keys import Algorithm, PublicKey
 
     CityKeyring: TypeAlias = FileKeyring | Pkcs11Keyring
 
 FIRST = "issuer-1"
+ROTATED = "rotated"
+"""Why the period of a key ended whose cards go on being good."""
 
 
 def algorithm_named(text: str) -> Algorithm:
@@ -93,6 +99,50 @@ def opened(home: Home, passphrase_fd: int | None) -> CityKeyring:
             file, talk.secret(f"Passphrase for {home.text('keys')}", passphrase_fd)
         )
     return STATE.known[str(file)]  # type: ignore[no-any-return]
+
+
+def recorded(
+    register: StoredRegister,
+    clerk: Clerk,
+    record: Record,
+    at: datetime,
+    *,
+    until: datetime | None = None,
+    why: str = "",
+) -> None:
+    """The register knows of a key, its period and who saw to it. A period that ended is not made longer."""
+    from cityid.register import Key
+
+    recorded_keys = register.keys()
+    known = next((key for key in recorded_keys if key.thumbprint == record.key.thumbprint), None)
+    since = known.since if known else record.created or at
+    if known is not None and until is None:
+        return
+    if known is not None and known.until is not None and until is not None:
+        until = min(known.until, until)
+    with register.batch(clerk.name, f"key {record.key.thumbprint} {until} {why}", at) as batch:
+        if not batch.repeats:
+            batch.key(Key(record.key.thumbprint, record.label, record.key.algorithm.value, since, until, why))
+
+
+def chain_of(home: Home, member: str, key: PublicKey) -> CertificateChain:
+    """The certificates that a member of the home's file names, for this key.
+
+    Raises:
+        Misuse: `home.member`, `keys.not_a_certificate`, `key.other_certificate`, `x509.*`, `file.*`.
+    """
+    from cityid.credential import CertificateChain
+    from cityid.edge import files
+    from cityid.keys import x509
+
+    file = home.path(home.text(member))
+    chain = certificates(files.read_home_file(file))
+    try:
+        if x509.public_key(chain[0]) != key:
+            raise Misuse("key.other_certificate", file=str(file), thumbprint=key.thumbprint)
+    except Malformed as error:
+        raise Misuse(error.problem) from None
+    return CertificateChain(chain)
 
 
 def signs_as(home: Home) -> tuple[str, KeyRef]:

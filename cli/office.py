@@ -5,10 +5,34 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from cityid.credential import KeyPlace
     from cityid.edge.database import StoredRegister
     from cityid.issuing import Issuer
+    from cityid.keys import Signer
 
     from .home import Home
+
+
+def signs_lists(here: Home, passphrase_fd: int | None, issuer: Issuer) -> tuple[Signer, KeyPlace]:
+    """Who signs the status lists: the issuer's key, or beside certificates a key of its own (`status_key`), so that
+    lists outlive the issuer's certificate.
+
+    Raises:
+        Misuse: `home.member`, `keys.*`, `key.other_certificate`, `file.*`. Refused: `key.other_use`, `key.ended`.
+    """
+    from cityid.edge import clock
+    from cityid.edge.software_keys import Use
+    from cityid.errors import Misuse
+
+    from . import keys
+
+    if "status_key" not in here.config:
+        return issuer.signer, issuer.signed_by.at
+    if here.config.get("mechanism") != "x5c":
+        raise Misuse("home.member", name="status_key", file=str(here.file))
+    ring = keys.opened(here, passphrase_fd)
+    key = ring.find(here.text("status_key")).key
+    return ring.signer_for(key, Use.STATUS, clock.now()), keys.chain_of(here, "status_certificates", key)
 
 
 def issuer_of(

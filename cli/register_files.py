@@ -27,7 +27,7 @@ def publish(
     from cityid.errors import Misuse
 
     from . import registers
-    from .office import issuer_of
+    from .office import issuer_of, signs_lists
 
     here = registers.home_of()
     base = registers.status_base(here)
@@ -37,16 +37,15 @@ def publish(
     clerk = registers.acting(opened, Right.PUBLISH, by, clerk_fd)
     registers.check_current(here, opened)
     issuer = issuer_of(here, passphrase_fd, opened)
-    done = status_files.publish(
-        opened, issuer.signer, issuer.signed_by.at, folder, base=base, by=clerk.name, at=clock.now()
-    )
+    signer, place = signs_lists(here, passphrase_fd, issuer)
+    done = status_files.publish(opened, signer, place, folder, base=base, by=clerk.name, at=clock.now())
     registers.remember(here, folder, done.number)
     count = len(done.uris)
     talk.say(
         f"{count} {'list' if count == 1 else 'lists'} published in {talk.clean(folder)}, "
         f"fresh until {done.fresh_until:%H:%M} UTC (publication {done.number})."
     )
-    log = register_log.publish_log(here, opened, folder, clerk.name, passphrase_fd, clock.now())
+    log = register_log.publish_log(here, opened, folder, clerk, passphrase_fd, clock.now())
     if json_:
         talk.give({
             "publication": done.number, "lists": list(done.uris), "fresh_until": done.fresh_until.isoformat(),
@@ -67,7 +66,7 @@ def reconcile(
     from cityid.edge import clock, status_files
 
     from . import registers
-    from .office import issuer_of
+    from .office import issuer_of, signs_lists
 
     here = registers.home_of()
     opened = registers.register_of(here)
@@ -77,8 +76,9 @@ def reconcile(
     talk.say(f"The register knows of publication {opened.publication()}, and {talk.clean(folder)} holds {published}.")
     if not yes:
         talk.agree("Take over what was published, and begin new lists?", flag="--yes")
-    done = status_files.reconcile(opened, issuer.signer.public_key, folder, by=clerk.name, at=clock.now())
-    lost = register_log.take_over_log(here, opened, folder, clerk.name, passphrase_fd, clock.now())
+    signer, _ = signs_lists(here, passphrase_fd, issuer)
+    done = status_files.reconcile(opened, signer.public_key, folder, by=clerk.name, at=clock.now())
+    lost = register_log.take_over_log(here, opened, folder, clerk, passphrase_fd, clock.now())
     registers.remember(here, folder, opened.publication())
     talk.say(
         f"Taken over: {done.entries} entries, {done.lists} unknown lists, {lost} actions of the log; "

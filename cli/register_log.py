@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -12,26 +12,36 @@ from .options import Json, Yes, one_line
 from .registers import By, ClerkFd
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
+    from cityid.clerks import Clerk
     from cityid.edge.database import StoredRegister
     from cityid.errors import Problem
     from cityid.keys import Signer
-    from cityid.log import Verifier
+    from cityid.log import Verifier, Witness
 
     from .home import Home
 
+T = TypeVar("T")
 FOLDER = "log"
 """Where the log lies in the folder that is published."""
 KEY = "log.key"
-"""The file of a home that holds the log's public key, so that nobody is asked for a passphrase to check."""
+FORMER = "log-former.key"
+"""Files of a home: the log's public keys, the newest first, and those that it had before, so that nobody is asked for a
+passphrase to check."""
 
 Tiles = Annotated[
     Path | None, typer.Option("--tiles", metavar="DIR", help="The published log: the folder with `checkpoint` in it.")
 ]
 LogKey = Annotated[
-    str | None,
-    typer.Option("--key", metavar="KEY", callback=one_line, help="The log's key (name+hash+key), or a file with it."),
+    list[str] | None,
+    typer.Option(
+        "--key",
+        metavar="KEY",
+        callback=one_line,
+        help="The log's key (name+hash+key), or a file with it. Further ones are keys that it had before, for --since.",
+    ),
 ]
 
 
@@ -44,55 +54,70 @@ def origin_of(here: Home) -> str:
     return f"{registers.status_base(here).removeprefix('https://').rstrip('/')}/{FOLDER}"
 
 
-def signer_of(here: Home, register: StoredRegister, clerk: str, passphrase_fd: int | None, at: datetime) -> Signer:
-    """The log's key; made where there is none yet."""
+def signers_of(
+    here: Home, register: StoredRegister, clerk: Clerk, passphrase_fd: int | None, at: datetime
+) -> tuple[list[Signer], list[Verifier]]:
+    """The log's keys that sign, the newest first, and those that signed before; made where there is none yet. The files
+    beside the home's hold the public halves."""
     from cityid.edge import files
     from cityid.edge.software_keys import Use
     from cityid.keys import Algorithm
     from cityid.log import Verifier
-    from cityid.register import Key
 
-    from . import keys
+    from . import key_log, keys
 
-    ring = keys.opened(here, passphrase_fd)
-    found = [record.key for record in ring.records() if Use.LOG in record.uses]
-    if not found:
-        found = [ring.create(Algorithm.EDDSA, label="log", uses=(Use.LOG,), created=at)]
-        with register.batch(clerk, f"key {found[0].thumbprint}", at) as batch:
-            batch.key(Key(found[0].thumbprint, "log", Algorithm.EDDSA.value, at))
-    text = Verifier(origin_of(here), found[-1]).write()
-    if not here.path(KEY).exists() or files.read_home_file(here.path(KEY)).decode("utf-8").strip() != text:
-        files.write(here.path(KEY), f"{text}\n".encode(), force=True)
-    return ring.signer_for(found[-1], Use.LOG, at)
+    ring, origin = keys.opened(here, passphrase_fd), origin_of(here)
+    if not key_log.records(ring):
+        ring.create(Algorithm.EDDSA, label="log", uses=(Use.LOG,), created=at)
+        keys.recorded(register, clerk, ring.find("log"), at)
+    found = key_log.records(ring)[::-1]
+    signers = [ring.signer_for(one.key, Use.LOG, at) for one in found if one.not_after is None]
+    former = [Verifier(origin, one.key) for one in found if one.not_after is not None]
+    for name, listed in ((KEY, [Verifier(origin, one.public_key) for one in signers]), (FORMER, former)):
+        text = "".join(f"{one.write()}\n" for one in listed)
+        there = files.read_home_file(here.path(name)).decode("utf-8") if here.path(name).exists() else ""
+        if there != text:
+            files.write(here.path(name), text.encode("utf-8"), force=True)
+    return list(signers), former
 
 
 def publish_log(
-    here: Home, register: StoredRegister, folder: Path, clerk: str, passphrase_fd: int | None, at: datetime
+    here: Home, register: StoredRegister, folder: Path, clerk: Clerk, passphrase_fd: int | None, at: datetime
 ) -> dict[str, Any]:
     """Sign the log of actions and publish it beside the status lists; what `--json` says of it."""
     from cityid.edge import log_files
     from cityid.log import Verifier
 
-    signer = signer_of(here, register, clerk, passphrase_fd, at)
+    (signer, *also), former = signers_of(here, register, clerk, passphrase_fd, at)
     origin = origin_of(here)
-    signed = log_files.publish(register, signer, origin, folder / FOLDER, clerk, at)
+    signed = log_files.publish(
+        register, signer, origin, folder / FOLDER, clerk.name, at, also=also, former=former
+    )  # fmt: skip
     key = Verifier(origin, signer.public_key).write()
     talk.say(f"The log of actions has {signed.size} entries; its key is {talk.clean(key)}")
     return {"origin": origin, "size": signed.size, "key": key}
 
 
 def take_over_log(
-    here: Home, register: StoredRegister, folder: Path, clerk: str, passphrase_fd: int | None, at: datetime
+    here: Home, register: StoredRegister, folder: Path, clerk: Clerk, passphrase_fd: int | None, at: datetime
 ) -> int:
     """After a restore: the entries that the log had since."""
     from cityid.edge import log_files
+    from cityid.errors import Refused
     from cityid.log import Verifier
 
-    signer = signer_of(here, register, clerk, passphrase_fd, at)
-    log = Verifier(origin_of(here), signer.public_key)
-    if log_files.published(folder / FOLDER, log) is None:
+    signers, former = signers_of(here, register, clerk, passphrase_fd, at)
+    own = [*(Verifier(origin_of(here), one.public_key) for one in signers), *former]
+    if log_files.published(folder / FOLDER, *own) is None:
         return 0
-    return log_files.take_over(register, folder / FOLDER, log, clerk, at)
+    for log in own:
+        # what was published last may be signed with a key from before a change
+        try:
+            return log_files.take_over(register, folder / FOLDER, log, clerk.name, at)
+        except Refused as error:
+            if error.code != "note.unsigned":
+                raise
+    raise AssertionError  # one of them signed it
 
 
 def audit(
@@ -104,6 +129,15 @@ def audit(
     proof: Annotated[
         Path | None, typer.Option("--proof", metavar="FILE", help="Check one action, as `register prove` wrote it.")
     ] = None,
+    witness: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--witness",
+            metavar="KEY",
+            callback=one_line,
+            help="Somebody who must have cosigned the log (name+hash+key), or a file with it; may be repeated.",
+        ),
+    ] = None,
     by: By = None,
     clerk_fd: ClerkFd = None,
     json_: Json = False,
@@ -113,55 +147,68 @@ def audit(
     With --key, nothing but the published log is needed (--tiles), or one action's proof (--proof).
     """
     from cityid.errors import Misuse
+    from cityid.log import Verifier, Witness
 
-    if key is not None and proof is not None:
-        _shown(_verifier(key), proof, json_=json_)
-    elif key is not None and tiles is not None:
-        _outside(_verifier(key), tiles, since, json_=json_)
-    elif key is not None or proof is not None or since is not None:
+    logs = _vkeys(key or [], Verifier.read, "--key")
+    witnesses = _vkeys(witness or [], Witness.read, "--witness")
+    if logs and proof is not None:
+        _shown(logs[0], proof, witnesses, json_=json_)
+    elif logs and tiles is not None:
+        _outside(logs, tiles, since, witnesses, json_=json_)
+    elif logs or proof is not None or since is not None or witnesses:
         raise Misuse("audit.options")
     else:
         _inside(tiles, by, clerk_fd, json_=json_)
 
 
-def _verifier(text: str) -> Verifier:
+def _vkeys(given: list[str], read: Callable[[str, str], T], option: str) -> list[T]:
+    """Keys as an option gives them: each a vkey, or a file with some, one a line."""
     from cityid.edge import files
     from cityid.errors import Malformed, Misuse
-    from cityid.log import Verifier
 
-    if "+" not in text:
+    found = []
+    for one in given:
+        text = one
+        if "+" not in one:
+            try:
+                text = files.read_home_file(one).decode("utf-8").strip()
+            except UnicodeDecodeError:
+                raise Misuse("note.vkey", spec="C2SP signed-note") from None
         try:
-            text = files.read_home_file(text).decode("utf-8").strip()
-        except UnicodeDecodeError:
-            raise Misuse("note.vkey", spec="C2SP signed-note") from None
-    try:
-        return Verifier.read(text, "--key")
-    except Malformed as error:
-        raise Misuse(error.problem) from None
+            found += [read(line, option) for line in text.split("\n")]
+        except Malformed as error:
+            raise Misuse(error.problem) from None
+    return found
 
 
-def _outside(log: Verifier, folder: Path, since: Path | None, *, json_: bool) -> None:
+def _outside(
+    logs: list[Verifier], folder: Path, since: Path | None, witnesses: list[Witness], *, json_: bool
+) -> None:  # fmt: skip
     from cityid import limits
     from cityid.edge import files, log_files
 
-    found = log_files.audit_files(folder, log, files.read(since, limits.NOTE) if since else None)
-    facts = {"origin": found.checkpoint.origin, "size": found.checkpoint.size}
-    _give(
-        f"The log {talk.clean(log.name)} is whole: {found.checkpoint.size} entries, all under one signed checkpoint.",
-        found.findings, facts, json_=json_,
-    )  # fmt: skip
+    log, *former = logs
+    kept = files.read(since, limits.NOTE) if since else None
+    found = log_files.audit_files(folder, log, kept, former=former, witnesses=witnesses)
+    facts: dict[str, Any] = {"origin": found.checkpoint.origin, "size": found.checkpoint.size}
+    facts |= {"witnesses": {name: at.isoformat() for name, at in found.seen}} if found.seen else {}
+    told = f"The log {talk.clean(log.name)} is whole: {found.checkpoint.size} entries, all under one signed checkpoint."
+    told += "".join(f"\n  seen by {talk.clean(name)}, {at:%d %b %Y %H:%M} UTC" for name, at in found.seen)
+    _give(told, found.findings, facts, json_=json_)
 
 
-def _shown(log: Verifier, file: Path, *, json_: bool) -> None:
+def _shown(log: Verifier, file: Path, witnesses: list[Witness], *, json_: bool) -> None:
     """One action that a city showed: what it was, and that the log has it."""
     from cityid.edge import files
     from cityid.encoding import json
-    from cityid.log import Proof, leaf_hash
+    from cityid.log import Proof, leaf_hash, note
     from cityid.register.leaves import read_opening
 
     proof = Proof.read(files.read(file))
     entry, event = read_opening(proof.extra)
     checkpoint = proof.verify(leaf_hash(entry), log)
+    for one in witnesses:
+        one.saw(note.read(proof.checkpoint))
     if json_:
         talk.give({"event": event, "index": proof.index, "size": checkpoint.size, "origin": checkpoint.origin})
         return
@@ -173,14 +220,21 @@ def _inside(tiles: Path | None, by: str | None, clerk_fd: int | None, *, json_: 
     from cityid.clerks import Right
     from cityid.edge import log_files
     from cityid.edge.register_audit import audit as audited
+    from cityid.log import Verifier
 
     from . import registers
 
     here = registers.home_of()
     opened = registers.register_of(here)
     registers.acting(opened, Right.READ, by, clerk_fd)
-    log = _verifier(str(here.path(KEY))) if here.path(KEY).exists() else None
-    found = audited(opened, log)
+    logs = [
+        one
+        for name in (KEY, FORMER)
+        if here.path(name).exists() and here.path(name).stat().st_size
+        for one in _vkeys([str(here.path(name))], Verifier.read, name)
+    ]
+    log = logs[0] if logs else None
+    found = audited(opened, log, *logs[1:])
     findings = found.findings
     if tiles is not None and log is not None:
         findings += log_files.audit_files(tiles, log).findings

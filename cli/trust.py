@@ -132,6 +132,15 @@ def add(
             help="Who else may sign its status lists: a DID or URL.",
         ),
     ] = None,
+    status_eku: Annotated[
+        str | None,
+        typer.Option(
+            "--status-eku",
+            metavar="OID",
+            callback=one_line,
+            help="With --root: the extended key usage of certificates that sign its status lists.",
+        ),
+    ] = None,
     since: Annotated[str | None, typer.Option("--since", metavar="DATE", help="Trusted from this day.")] = None,
     until: Annotated[str | None, typer.Option("--until", metavar="DATE", help="Trusted until this day.")] = None,
     file: ListFile = None,
@@ -152,7 +161,7 @@ def add(
     }  # fmt: skip
     for member, value in (
         ("did", did), ("web", web), ("issuer", issuer), ("name", name), ("status_issuer", status_issuer),
-        ("status_lists", status_list),
+        ("status_eku", status_eku), ("status_lists", status_list),
     ):  # fmt: skip
         if value is not None:
             entry[member] = value

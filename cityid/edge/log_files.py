@@ -4,7 +4,7 @@ log's key, and read again when a register was lost."""
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,8 +15,9 @@ from cityid import limits
 from cityid.edge import files
 from cityid.errors import Malformed, Misuse, Problem, Refused
 from cityid.keys import Signer
-from cityid.log import Checkpoint, Frontier, Tile, Verifier, leaf_hash, tiles
+from cityid.log import Checkpoint, Frontier, Tile, Verifier, Witness, leaf_hash, tiles
 from cityid.log.checkpoint import open_signed
+from cityid.log.note import read as read_note
 from cityid.log.tiles import CHECKPOINT, FULL, fresh, nodes_of, read_bundle, read_tile, write_bundle
 from cityid.register import Register
 from cityid.register.sequencer import root_at, sequence
@@ -29,35 +30,53 @@ _TILE: Final = FULL * 32
 
 @dataclass(frozen=True, slots=True)
 class AuditedFiles:
-    """What an outsider found in a published log; `checkpoint` is the newest one there."""
+    """What an outsider found in a published log; `checkpoint` is the newest one there, and `seen` says which of the
+    witnesses asked for cosigned it, and when."""
 
     checkpoint: Checkpoint
     findings: tuple[Problem, ...]
+    seen: tuple[tuple[str, datetime], ...] = ()
 
     @property
     def content(self) -> bool:
         return not self.findings
 
 
-def published(folder: Path, log: Verifier) -> Checkpoint | None:
-    """The checkpoint that lies in a folder, by this log; None where there is none yet.
+def published(folder: Path, log: Verifier, *former: Verifier) -> Checkpoint | None:
+    """The checkpoint that lies in a folder, by this log, with its key or one of its `former` keys; None where there is
+    none yet.
 
     Raises:
         Malformed, Refused: as `cityid.log.checkpoint.open_signed`.
         Misuse, Unavailable: `file.*`.
     """
+    data = _signed(folder)
+    return None if data is None else open_signed(data, log, *former)
+
+
+def _signed(folder: Path) -> bytes | None:
     try:
-        data = files.read(folder / CHECKPOINT, limits.NOTE)
+        return files.read(folder / CHECKPOINT, limits.NOTE)
     except Misuse as error:
         if error.code == "file.not_found":
             return None
         raise
-    return open_signed(data, log)
 
 
-def publish(register: Register, signer: Signer, origin: str, folder: Path, clerk: str, at: datetime) -> Checkpoint:
+def publish(
+    register: Register,
+    signer: Signer,
+    origin: str,
+    folder: Path,
+    clerk: str,
+    at: datetime,
+    *,
+    also: Sequence[Signer] = (),
+    former: Sequence[Verifier] = (),
+) -> Checkpoint:
     """Sign the log as it is, and write what is new of it into a folder: tiles first, the checkpoint last, so that
-    whoever reads in between finds what the checkpoint that they read is about.
+    whoever reads in between finds what the checkpoint that they read is about. While keys are changed, `also` sign;
+    what lies in the folder may be by a `former` key.
 
     Raises:
         Refused: `log.behind`, when more was published there than this register knows; `log.forked`, when something else
@@ -65,8 +84,8 @@ def publish(register: Register, signer: Signer, origin: str, folder: Path, clerk
         Malformed, Misuse, Unavailable: as `published` and `sequence`.
     """
     log = Verifier(origin, signer.public_key)
-    there = published(folder, log)
-    note = sequence(register, signer, origin, clerk, at)
+    there = published(folder, log, *(Verifier(origin, one.public_key) for one in also), *former)
+    note = sequence(register, signer, origin, clerk, at, also)
     signed = open_signed(note, log)
     if there is not None:
         if there.size > signed.size:
@@ -114,20 +133,29 @@ def _bundles(folder: Path, size: int, start: int = 0) -> Iterator[tuple[Tile, tu
         yield tile, read_bundle(_read(folder, tile.bundle, tile.full.bundle, _BUNDLE), tile.width)
 
 
-def audit_files(folder: Path, log: Verifier, since: bytes | None = None) -> AuditedFiles:
+def audit_files(
+    folder: Path,
+    log: Verifier,
+    since: bytes | None = None,
+    *,
+    former: Sequence[Verifier] = (),
+    witnesses: Sequence[Witness] = (),
+) -> AuditedFiles:
     """Recheck a published log with nothing but its key: every entry against its tile, every tile against those below,
     all of it against the signed checkpoint; and that it still begins with what an older checkpoint (`since`, a signed
-    note that was kept) says.
+    note that was kept, perhaps with a `former` key) says. All `witnesses` must have cosigned.
 
     Raises:
-        Malformed, Refused: a checkpoint that cannot be read, or is not by this log.
+        Malformed, Refused: a checkpoint that cannot be read, is not by this log, or was not cosigned (`witness.*`).
         Misuse: `audit.nothing_published`; `file.*`.
         Unavailable: `file.*`.
     """
-    checkpoint = published(folder, log)
-    if checkpoint is None:
+    data = _signed(folder)
+    if data is None:
         raise Misuse("audit.nothing_published", folder=str(folder))
-    before = open_signed(since, log) if since is not None else None
+    checkpoint, note = open_signed(data, log), read_note(data)
+    seen = tuple((one.name, one.saw(note)) for one in witnesses)
+    before = open_signed(since, log, *former) if since is not None else None
     found: list[Problem] = []
     rows: dict[int, list[bytes]] = {}
     frontier = Frontier()
@@ -155,7 +183,7 @@ def audit_files(folder: Path, log: Verifier, since: bytes | None = None) -> Audi
         nodes = nodes_of(lambda tile: _tile(folder, tile), checkpoint.size)
         if Frontier.at(before.size, nodes).root != before.root:
             found.append(Problem("audit.other_tree", {"first": 0, "last": before.size - 1}))
-    return AuditedFiles(checkpoint, tuple(found))
+    return AuditedFiles(checkpoint, tuple(found), seen)
 
 
 def _above(folder: Path, size: int, rows: dict[int, list[bytes]]) -> Iterator[Problem]:

@@ -70,14 +70,15 @@ class Audited:
         return not self.findings
 
 
-def audit(register: StoredRegister, log: Verifier | None = None) -> Audited:
-    """Recheck the whole of a register, as it is at one moment; with the key of its log also every signature.
+def audit(register: StoredRegister, log: Verifier | None = None, *former: Verifier) -> Audited:
+    """Recheck the whole of a register, as it is at one moment; with the key of its log, and those that it had before,
+    also every signature.
 
     Raises:
         Unavailable: `store.*`.
     """
     with register.sql.snapshot() as link:
-        return _Audit(link, log).run()
+        return _Audit(link, log, former).run()
 
 
 def _changed(table: str, row: object) -> Problem:
@@ -105,6 +106,7 @@ class _Last:
 class _Audit:
     link: Link
     log: Verifier | None
+    former: tuple[Verifier, ...] = ()
     found: dict[tuple[Any, ...], Problem] = field(default_factory=dict)
     things: dict[tuple[str, str], _Last] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
@@ -278,7 +280,9 @@ class _Audit:
             self.counted["checkpoints"] += 1
             try:
                 data = text.encode("utf-8")
-                signed = open_signed(data, self.log) if self.log else Checkpoint.read(note.read(data).text)
+                signed = (
+                    open_signed(data, self.log, *self.former) if self.log else Checkpoint.read(note.read(data).text)
+                )
             except (CityIdError, UnicodeEncodeError, AttributeError):
                 self.say([_changed("checkpoints", size)])
                 continue

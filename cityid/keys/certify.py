@@ -19,7 +19,7 @@ from cityid.keys.algorithms import CURVES, Algorithm, PublicKey, der_signature
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509 import CertificateBuilder, GeneralName, KeyUsage, SubjectKeyIdentifier
+    from cryptography.x509 import CertificateBuilder, ExtendedKeyUsage, GeneralName, KeyUsage, SubjectKeyIdentifier
     from cryptography.x509 import Name as _Name
 
 ROOT_LIFETIME: Final = timedelta(days=3653)
@@ -71,11 +71,13 @@ def certify_issuer(
     at: datetime,
     uris: Sequence[str] = (),
     dns: Sequence[str] = (),
+    usages: Sequence[str] = (),
     lifetime: timedelta = ISSUER_LIFETIME,
     entropy: Callable[[int], bytes] = secrets.token_bytes,
 ) -> bytes:
     """A leaf certificate in DER for an issuer's `key`, under `root` (DER), whose key `signer` holds. `uris` and `dns`
-    are the issuer's names; there must be one.
+    are the issuer's names; there must be one. `usages` are OIDs of extended key usages (RFC 5280 §4.2.1.12), such as
+    that of a key which signs status lists.
 
     Raises:
         Misuse: `x509.algorithm`, `x509.name`, `x509.alternative_name`, `x509.outlives_root`, `x509.not_the_roots_key`.
@@ -95,12 +97,17 @@ def certify_issuer(
     builder = builder.add_extension(
         lib.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False
     )
+    if usages:
+        builder = builder.add_extension(_extended(usages), critical=False)
     alternatives = lib.SubjectAlternativeName(_alternatives(uris, dns))
     return _signed(builder.add_extension(alternatives, critical=False), signer)
 
 
-def csr(signer: Signer, name: Name, *, uris: Sequence[str] = (), dns: Sequence[str] = ()) -> bytes:
-    """A PKCS#10 request in DER for `signer`'s key (RFC 2986 §4), with the alternative names as extensionRequest.
+def csr(
+    signer: Signer, name: Name, *, uris: Sequence[str] = (), dns: Sequence[str] = (), usages: Sequence[str] = ()
+) -> bytes:
+    """A PKCS#10 request in DER for `signer`'s key (RFC 2986 §4), with the alternative names and extended key usages as
+    extensionRequest.
 
     Raises:
         Misuse: `x509.algorithm`, `x509.name`, `x509.alternative_name`.
@@ -109,8 +116,10 @@ def csr(signer: Signer, name: Name, *, uris: Sequence[str] = (), dns: Sequence[s
     from cryptography.hazmat.primitives import serialization
 
     alternatives = lib.SubjectAlternativeName(_alternatives(uris, dns)).public_bytes()
-    extension = _der(0x30, _SUBJECT_ALTERNATIVE_NAME, _der(0x04, alternatives))
-    request = _der(0x30, _EXTENSION_REQUEST, _der(0x31, _der(0x30, extension)))
+    extensions = _der(0x30, _SUBJECT_ALTERNATIVE_NAME, _der(0x04, alternatives))
+    if usages:
+        extensions += _der(0x30, _EXTENDED_KEY_USAGE, _der(0x04, _extended(usages).public_bytes()))
+    request = _der(0x30, _EXTENSION_REQUEST, _der(0x31, _der(0x30, extensions)))
     key = _loaded(signer.public_key).public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )
@@ -128,6 +137,7 @@ def pem(der: bytes, label: str) -> str:
 
 
 _SUBJECT_ALTERNATIVE_NAME: Final = bytes.fromhex("0603551d11")
+_EXTENDED_KEY_USAGE: Final = bytes.fromhex("0603551d25")
 _EXTENSION_REQUEST: Final = bytes.fromhex("06092a864886f70d01090e")
 _ECDSA_WITH: Final = {
     Algorithm.ES256: bytes.fromhex("300a06082a8648ce3d040302"),
@@ -227,6 +237,12 @@ def _usage(*, authority: bool) -> KeyUsage:
         encipher_only=False,
         decipher_only=False,
     )
+
+
+def _extended(usages: Sequence[str]) -> ExtendedKeyUsage:
+    from cryptography import x509 as lib
+
+    return lib.ExtendedKeyUsage([lib.ObjectIdentifier(usage) for usage in usages])
 
 
 def _key_identifier(key: PublicKey) -> SubjectKeyIdentifier:

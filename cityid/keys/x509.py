@@ -7,6 +7,7 @@ every certificate of the path.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from cryptography import x509
 
 MEMO: Final = 256
+OID: Final = re.compile(r"[0-2](\.(0|[1-9][0-9]{0,17})){1,19}")
+"""An object identifier as it is written: numbers with dots between them."""
 CERTIFICATE: Final = 16 << 10
 """Bytes of one certificate."""
 

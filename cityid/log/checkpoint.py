@@ -37,13 +37,13 @@ class Checkpoint:
         root = base64.b64encode(self.root).decode("ascii")
         return "".join(f"{line}\n" for line in (self.origin, str(self.size), root, *self.extensions))
 
-    def sign(self, signer: Signer) -> bytes:
-        """The signed note, by the key that has the log's name.
+    def sign(self, signer: Signer, *more: Signer) -> bytes:
+        """The signed note, by the key, or keys, that have the log's name.
 
         Raises:
             As `note.sign`.
         """
-        return note.sign(self.write(), self.origin, signer)
+        return note.sign(self.write(), self.origin, signer, *more)
 
     @classmethod
     def read(cls, text: str) -> Checkpoint:
@@ -67,16 +67,17 @@ class Checkpoint:
         return cls(origin, int(size), digest, tuple(extensions))
 
 
-def open_signed(data: bytes, verifier: Verifier) -> Checkpoint:
-    """The checkpoint in a note that the log of this key signed; the key's name is the log's.
+def open_signed(data: bytes, verifier: Verifier, *former: Verifier) -> Checkpoint:
+    """The checkpoint in a note that the log of this key signed, or of one of its `former` keys; the key's name is the
+    log's.
 
     Raises:
         Malformed: `note.*`, `checkpoint.*`.
         Refused: `note.unsigned`, `note.signature_invalid`, `checkpoint.other_log`.
     """
     found = note.read(data)
-    found.check([verifier])
+    (signed, *_) = found.check([verifier, *former])
     checkpoint = Checkpoint.read(found.text)
-    if checkpoint.origin != verifier.name:
-        raise Refused("checkpoint.other_log", spec=SPEC, origin=checkpoint.origin, expected=verifier.name)
+    if checkpoint.origin != signed.name:
+        raise Refused("checkpoint.other_log", spec=SPEC, origin=checkpoint.origin, expected=signed.name)
     return checkpoint

@@ -19,13 +19,14 @@ from cityid.encoding import base64url
 from cityid.errors import Malformed, Misuse, Refused
 from cityid.keys import Algorithm, PublicKey, Signer
 
-__all__ = ["ED25519", "Note", "Signature", "Verifier", "check_name", "read", "sign"]
+__all__ = ["DASH", "ED25519", "ID", "Note", "Signature", "Verifier", "check_name", "read", "read_vkey", "sign"]
 
 ED25519: Final = 0x01
 """The type of an Ed25519 signature."""
 SPEC: Final = "C2SP signed-note"
-_DASH: Final = "\u2014 "
-_ID: Final = 4
+DASH: Final = "\u2014 "
+"""How a signature line begins."""
+ID: Final = 4
 """Bytes of a key's id."""
 _CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f]")
 
@@ -45,7 +46,7 @@ class Verifier:
     @property
     def id(self) -> bytes:
         """SHA-256(name || 0x0A || type || key), its first four bytes."""
-        return hashlib.sha256(self.name.encode("utf-8") + b"\n" + bytes([ED25519]) + self.key.raw).digest()[:_ID]
+        return hashlib.sha256(self.name.encode("utf-8") + b"\n" + bytes([ED25519]) + self.key.raw).digest()[:ID]
 
     def write(self) -> str:
         """The vkey."""
@@ -59,17 +60,27 @@ class Verifier:
         Raises:
             Malformed: `note.vkey`, `note.name`, `note.key_type`, `note.vkey_hash` and what a key can be wrong in.
         """
-        name, *rest = text.split("+", 2)
-        if len(rest) != 2 or not re.fullmatch(r"[0-9a-f]{8}", rest[0]):
-            raise Malformed("note.vkey", where=where, spec=SPEC)
-        typed = base64url.decode_standard(rest[1], where)
-        check_name(name, where)
-        if typed[:1] != bytes([ED25519]):
-            raise Malformed("note.key_type", where=where, spec=SPEC, kind=f"0x{typed[:1].hex()}")
-        found = cls(name, PublicKey(Algorithm.EDDSA, typed[1:]))
-        if found.id.hex() != rest[0]:
-            raise Malformed("note.vkey_hash", where=where, spec=SPEC, found=rest[0], expected=found.id.hex())
+        name, id_, key = read_vkey(text, ED25519, where)
+        found = cls(name, PublicKey(Algorithm.EDDSA, key))
+        if found.id != id_:
+            raise Malformed("note.vkey_hash", where=where, spec=SPEC, found=id_.hex(), expected=found.id.hex())
         return found
+
+
+def read_vkey(text: str, kind: int, where: str = "") -> tuple[str, bytes, bytes]:
+    """The parts of a vkey whose key is of this type: name, id, key.
+
+    Raises:
+        Malformed: `note.vkey`, `note.name`, `note.key_type`, `base64.*`.
+    """
+    name, *rest = text.split("+", 2)
+    if len(rest) != 2 or not re.fullmatch(r"[0-9a-f]{8}", rest[0]):
+        raise Malformed("note.vkey", where=where, spec=SPEC)
+    typed = base64url.decode_standard(rest[1], where)
+    check_name(name, where)
+    if typed[:1] != bytes([kind]):
+        raise Malformed("note.key_type", where=where, spec=SPEC, kind=f"0x{typed[:1].hex()}")
+    return name, bytes.fromhex(rest[0]), typed[1:]
 
 
 def check_name(name: str, where: str = "") -> str:
@@ -153,32 +164,35 @@ def read(data: bytes) -> Note:
 
 
 def _signature(line: str) -> Signature:
-    name, gap, encoded = line.removeprefix(_DASH).partition(" ")
-    if not line.startswith(_DASH) or not gap:
+    name, gap, encoded = line.removeprefix(DASH).partition(" ")
+    if not line.startswith(DASH) or not gap:
         raise Malformed("note.signature_line", spec=SPEC)
     check_name(name)
     try:
         value = base64url.decode_standard(encoded)
     except Malformed:
         raise Malformed("note.signature_line", spec=SPEC) from None
-    if len(value) <= _ID:
+    if len(value) <= ID:
         raise Malformed("note.signature_line", spec=SPEC)
-    return Signature(name, value[:_ID], value[_ID:])
+    return Signature(name, value[:ID], value[ID:])
 
 
-def sign(text: str, name: str, signer: Signer) -> bytes:
-    """`text` as a note with one signature.
+def sign(text: str, name: str, signer: Signer, *more: Signer) -> bytes:
+    """`text` as a note that is signed under one name: with one key, or while keys are changed with several.
 
     Raises:
         Misuse: `keys.wrong_kind`, for a key that is not Ed25519; `note.text`, for a text that cannot be a note's.
         Malformed: `note.name`.
         Unavailable: `keys.unavailable`.
     """
-    if signer.public_key.algorithm is not Algorithm.EDDSA:
-        raise Misuse("keys.wrong_kind", algorithm=signer.public_key.algorithm.value)
+    for one in (signer, *more):
+        if one.public_key.algorithm is not Algorithm.EDDSA:
+            raise Misuse("keys.wrong_kind", algorithm=one.public_key.algorithm.value)
     if not text.endswith("\n") or _CONTROL.search(text):
         raise Misuse("note.text", spec=SPEC)
     message = text.encode("utf-8")
-    id_ = Verifier(name, signer.public_key).id
-    line = base64.b64encode(id_ + signer.sign(message)).decode("ascii")
-    return message + f"\n{_DASH}{name} {line}\n".encode()
+    lines = []
+    for one in (signer, *more):
+        value = base64.b64encode(Verifier(name, one.public_key).id + one.sign(message)).decode("ascii")
+        lines.append(f"{DASH}{name} {value}\n")
+    return message + f"\n{''.join(lines)}".encode()

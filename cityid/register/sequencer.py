@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from cityid.errors import Refused
@@ -26,9 +27,11 @@ def root_at(register: Register, size: int) -> bytes:
     return Frontier.at(size, nodes_of(register.tile, size)).root
 
 
-def sequence(register: Register, signer: Signer, origin: str, clerk: str, at: datetime) -> bytes:
+def sequence(
+    register: Register, signer: Signer, origin: str, clerk: str, at: datetime, also: Sequence[Signer] = ()
+) -> bytes:
     """Sign the log as it is, and record that, before anybody sees it: the checkpoint, a signed note. Where nothing
-    happened since the last one but that it was recorded, it is that one.
+    happened since the last one but that it was recorded, it is that one. While keys are changed, `also` sign.
 
     Raises:
         Refused: `log.forked`, when the log does not begin with what was signed last; `register.checkpoint_conflict`,
@@ -43,7 +46,7 @@ def sequence(register: Register, signer: Signer, origin: str, clerk: str, at: da
         if all(event.kind == "checkpoint" for event in register.sequenced(last.size, size)):
             return last.note.encode("utf-8")
     root = root_at(register, size)
-    note = Checkpoint(origin, size, root).sign(signer)
+    note = Checkpoint(origin, size, root).sign(signer, *also)
     with register.batch(clerk, f"checkpoint {size} {root.hex()}", at) as batch:
         if not batch.repeats:
             batch.checkpoint(size, root, note.decode("utf-8"))

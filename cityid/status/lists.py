@@ -235,11 +235,14 @@ def _reading(kind: Kind, uri: str, response: Response, at: datetime) -> Reading[
 
 def _signer(found: SignedList, issuer: KeyRef, trusted: TrustList, at: datetime) -> KeyRef:
     """Whose key the list must be signed with (§11.3): one of the issuer's own, or one of those whom the trust entry
-    names as the signer of its lists. A certificate must be for the very key that signed the credential."""
+    names as the signer of its lists. A certificate must be for the very key that signed the credential, or be one that
+    the trust list lets sign lists."""
     place = issuer.at
     if found.chain is not None:
-        if not isinstance(place, CertificateChain) or _leaf(found.chain) != _leaf(place):
+        if not isinstance(place, CertificateChain):
             raise Refused("status.other_signer", spec="Token Status List §11.3", found="x5c")
+        if _leaf(found.chain) != _leaf(place):
+            trusted.check_status_chain(place, found.chain, at)
         return KeyRef(found.chain)
     did, fragment = _did_url(found.kid)
     if did and found.iss and found.iss != did:

@@ -52,6 +52,9 @@ class TrustEntry:
     keys: Mapping[str, PublicKey] | None = field(default=None, repr=False)
     status_issuer: str = ""
     """Who else may sign this issuer's status lists: a DID or an https issuer."""
+    status_eku: str = ""
+    """With roots: the extended key usage (an OID) by which another certificate of the issuer, under the same root, may
+    sign its status lists (Token Status List §11.3)."""
     status_lists: tuple[str, ...] = ()
     """Lists, and documents that name lists (Token Status List §9), to be fetched ahead."""
 
@@ -65,7 +68,7 @@ class TrustEntry:
             raise Misuse("trust_file.no_types")
         if self.since is not None and self.until is not None and self.until <= self.since:
             raise Misuse("trust_file.period")
-        for member, given_for in (("document", "did"), ("keys", "web"), ("issuer", "x5c")):
+        for member, given_for in (("document", "did"), ("keys", "web"), ("issuer", "x5c"), ("status_eku", "x5c")):
             if getattr(self, member) and self.mechanism != given_for:
                 raise Misuse("trust_file.pin", member=member, mechanism=self.mechanism)
 
@@ -151,7 +154,7 @@ class TrustList:
         types give no authority (SD-JWT VC, `aka_vcts`). A chain is validated here.
 
         A failed check has one of `trust.unknown_issuer`, `trust.mechanism`, `trust.key_of_other`, `trust.type`,
-        `trust.period`, `trust.issuer_name`, `trust.chain_*`, `x509.*`.
+        `trust.period`, `trust.issuer_name`, `trust.leaf_for_status`, `trust.chain_*`, `x509.*`.
         """
         place = signed_by.at
         wire = types[0] if types else ""
@@ -186,6 +189,9 @@ class TrustList:
             return failed(_AT, error.problem)
         if not is_named(leaf, issuer):
             return failed(_AT, "trust.issuer_name", issuer=issuer, subject=leaf.subject)
+        usages = set(x509.read(place.certificates[0]).extended_key_usages)
+        if usages and usages <= {entry.status_eku for entry in self.entries if leaf.root in entry.roots}:
+            return failed(_AT, "trust.leaf_for_status", spec="RFC 5280 §4.2.1.12", subject=leaf.subject)
         grants = [
             by_type
             for by_type in self._chained
@@ -246,6 +252,29 @@ class TrustList:
             owner = place.did if isinstance(place, DidUrl) else place.issuer
             entries = [one for one in entries if owner in (one.did, one.web)]
         return frozenset(one.status_issuer for one in entries)
+
+    def check_status_chain(self, place: CertificateChain, chain: CertificateChain, at: datetime) -> None:
+        """A status list is signed under `chain`, and the credential under another certificate, `place`: both must be of
+        one issuer under one root, and the list's must have the extended key usage that the trust list names.
+
+        Raises:
+            Refused: `status.other_signer`, `trust.chain_*`, `trust.leaf_*`. Malformed: `x509.*`.
+        """
+        leaf = validated(place, self.roots, at)
+        usages = {
+            entry.status_eku
+            for entry in self.entries
+            if entry.status_eku and leaf.root in entry.roots and (not entry.issuer or is_named(leaf, entry.issuer))
+            and (entry.since or _ALWAYS[0]) <= at < (entry.until or _ALWAYS[1])
+        }  # fmt: skip
+        if not usages:
+            raise Refused("status.other_signer", spec="Token Status List §11.3", found="x5c")
+        borne = x509.read(chain.certificates[0]).extended_key_usages
+        usage = next((one for one in borne if one in usages), min(usages))
+        signer = x509.validate(chain.certificates, (leaf.root,), at, x509.Profile(usage))
+        hosts = (f"https://{host}" for host in leaf.san_dns)
+        if not any(is_named(signer, name) for name in (leaf.subject, *leaf.san_uris, *hosts)):
+            raise Refused("status.other_signer", spec="Token Status List §11.3", found=signer.subject)
 
     def pinned_key(self, place: DidUrl | WebIssuer, purpose: Purpose) -> PublicKey | None:
         """The key of an issuer whose keys the list pins; None where they are to be fetched.

@@ -27,7 +27,7 @@ _NO_NAMES: Final[Mapping[str, Collection[str]]] = {}
 _MEMBERS: Final = frozenset(
     {
         "did", "root", "web", "mechanism", "types", "since", "until", "status", "name", "document", "keys", "issuer",
-        "status_issuer", "status_lists",
+        "status_issuer", "status_eku", "status_lists",
     }
 )  # fmt: skip
 _PEM: Final = re.compile(rb"-----BEGIN CERTIFICATE-----\s([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----")
@@ -103,6 +103,7 @@ def _entry(item: Mapping[str, Any], where: str, load: Load) -> TrustEntry:
             document=_pin(lambda: read_document(load(document), did), f"{where}.document", document),
             keys=_pin(lambda: _keys(load(keys)), f"{where}.keys", keys),
             status_issuer=status_issuer,
+            status_eku=_oid(item, "status_eku", where),
             status_lists=_urls(item, "status_lists", where),
         )
     except Misuse as error:
@@ -134,6 +135,13 @@ def _text(item: Mapping[str, Any], name: str, where: str) -> str:
     value = item.get(name, "")
     if not isinstance(value, str) or (name in item and not value):
         raise Misuse("trust_file.wrong_type", where=f"{where}.{name}", name=name, expected="string")
+    return value
+
+
+def _oid(item: Mapping[str, Any], name: str, where: str) -> str:
+    value = _text(item, name, where)
+    if value and not x509.OID.fullmatch(value):
+        raise Misuse("trust_file.wrong_type", where=f"{where}.{name}", name=name, expected="object identifier")
     return value
 
 
@@ -197,7 +205,7 @@ def write_entry(entry: Mapping[str, Any]) -> str:
             raise Misuse("trust_file.unknown_member", where=name, name=name)
     order = (
         "did", "root", "web", "issuer", "mechanism", "types", "since", "until", "status", "status_issuer",
-        "status_lists", "name", "document", "keys",
+        "status_eku", "status_lists", "name", "document", "keys",
     )  # fmt: skip
     return "".join(["[[issuer]]\n", *(f"{name} = {_toml(name, entry[name])}\n" for name in order if name in entry)])
 

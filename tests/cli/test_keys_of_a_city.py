@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509 as lib
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from cityid.edge.database import SqliteRegister
+from cityid.edge.register_audit import audit
+from cityid.edge.software_keys import MemoryKeyring
+from cityid.keys import Algorithm, PublicKey
+from cityid.keys.certify import Name, certify_issuer, certify_root, pem
+from cityid.status import token_status_list
 from tests import hsm
-from tests.cli.towns import PASSPHRASE, SHOW, Town
+from tests.cli.towns import PASSPHRASE, POLICY, SHOW, Town
 
 pytestmark = pytest.mark.kdf
 
@@ -63,6 +72,25 @@ class TestRotation:
         said, status = town.type("--home city key rotate", secret=True)
         assert (status, "key.cannot_rotate" in said) == (2, True)
 
+    def test_the_register_knows(self, tmp_path: Path) -> None:
+        """Keys and their periods are rows and actions of the register, and its audit covers them."""
+        town = Town(tmp_path / "town").found()
+        town.must("--home city key create card-stock --use service", secret=True)
+        town.must("--home city key rotate", secret=True)
+        town.must("--home city key rotate --switch", secret=True)
+        with SqliteRegister(town.here / "city/register.sqlite") as register:
+            known = register.keys()
+            keys = {key.label: key for key in known}
+            assert list(keys) == ["issuer-1", "card-stock", "issuer-2"]
+            assert keys["issuer-1"].until is not None
+            assert keys["issuer-1"].why == "rotated"
+            assert keys["issuer-2"].until is None
+            events = [event for event in register.events() if event.kind == "key"]
+            assert [event.facts["thumbprint"] for event in events] == [
+                keys[label].thumbprint for label in ("issuer-1", "card-stock", "issuer-2", "issuer-1")
+            ]
+            assert audit(register).content
+
     def test_issuer_metadata(self, tmp_path: Path) -> None:
         town = Town(tmp_path / "town")
         town.must("init city city --did did:web:id.lindau.example --name Lindau", secret=True)
@@ -76,8 +104,176 @@ class TestRotation:
         assert [key["kid"] for key in found["jwks"]["keys"]] == ["issuer-1", "issuer-2"]
 
 
+class TestCertificates:
+    """x5c: the next certificate by the city's own root, or by an authority; old cards go on, with their status."""
+
+    def city(self, town: Town, *, lists: bool = False) -> None:
+        status = "--status-url https://id.lindau.example/status" if lists else ""
+        town.must(f"init city city --did did:web:id.lindau.example --name Lindau --country DE {status}", secret=True)
+        town.must("--home city key certify root root -o root.pem", secret=True)
+        own = "--root root.pem --uri https://id.lindau.example --dns id.lindau.example"
+        town.must(f"--home city key certify issuer issuer-1 {own} -o city/issuer.pem", secret=True)
+        self.edit(town, 'mechanism = "did"', 'mechanism = "x5c"\ncertificates = "issuer.pem"')
+        for home in ("ada", "eve"):
+            town.must(f"init wallet {home}", secret=True)
+        town.must("init service library --audience x509_san_dns:library.example --name Stadtbibliothek")
+
+    def certificate(self, town: Town, name: str) -> lib.Certificate:
+        return lib.load_pem_x509_certificate((town.here / "city" / name).read_bytes())
+
+    def names(self, of: lib.Certificate | lib.CertificateSigningRequest) -> object:
+        return of.extensions.get_extension_for_class(lib.SubjectAlternativeName).value
+
+    def edit(self, town: Town, old: str, new: str) -> None:
+        text = (town.here / "city/city.toml").read_text()
+        assert old in text
+        town.write("city/city.toml", text.replace(old, new))
+
+    def trust(self, town: Town, more: str) -> None:
+        for home in ("ada", "eve", "library"):
+            entry = f"--root root.pem --issuer https://id.lindau.example --name Lindau {more}"
+            town.must(f"--home {home} trust add {entry} --type residency")
+        policy = POLICY.replace('"age_over_18", "address.locality"', '"age_over_18"')
+        town.write("library/policies/card.toml", policy.replace('"address.locality" = ["Lindau", "Bregenz"]\n', ""))
+
+    def verdict(self, town: Town, home: str) -> tuple[str, int]:
+        name = town.asks()
+        shows = "--yes --show age_over_18 --show issuing_authority --show issuing_country"
+        town.shows(name, shows, home=home)
+        return town.judge(name)
+
+    def test_own_root(self, tmp_path: Path) -> None:
+        town = Town(tmp_path / "town")
+        self.city(town)
+        self.trust(town, "--status none")
+        town.takes()
+        said, status = town.type("--home city key rotate --switch", secret=True)
+        assert (status, "key.not_prepared" in said) == (2, True)
+        said = town.must("--home city key rotate --root root.pem", secret=True)
+        assert "issuer-2.pem" in said
+        town.must("--home city key rotate --root root.pem", secret=True)  # the same again
+        assert "New cards carry the certificate of issuer-2" in town.must(
+            "--home city key rotate --switch", secret=True
+        )
+        text = (town.here / "city/city.toml").read_text()
+        assert 'certificates = "issuer-2.pem"' in text
+        assert 'issuer_key = "issuer-2"' in text
+        town.takes(home="eve")
+        old, new = (self.certificate(town, name) for name in ("issuer.pem", "issuer-2.pem"))
+        assert old.subject == new.subject
+        assert self.names(old) == self.names(new)
+        for home in ("ada", "eve"):
+            said, status = self.verdict(town, home)
+            assert status == 0, said
+
+    def test_an_authority(self, tmp_path: Path) -> None:
+        """A request goes out; what comes back is looked at before anything changes."""
+        town = Town(tmp_path / "town")
+        self.city(town)
+        said = town.must("--home city key rotate", secret=True)
+        assert "issuer-2.csr" in said
+        assert "Send it to the authority" in said
+        said, status = town.type("--home city key rotate --switch", secret=True)
+        assert (status, "key.no_certificate" in said) == (2, True), said
+        request = lib.load_pem_x509_csr((town.here / "city/issuer-2.csr").read_bytes())
+        assert request.is_signature_valid
+        last = self.certificate(town, "issuer.pem")
+        assert (request.subject, self.names(request)) == (last.subject, self.names(last))
+        point = request.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        key = PublicKey(Algorithm.ES256, point)
+        ring = MemoryKeyring()
+        signer = ring.signer(ring.create(Algorithm.ES256))
+        now = datetime.now(UTC)
+        begun = now - timedelta(days=2)
+        root = certify_root(signer, Name("An Authority"), at=begun)
+        uris = ["https://id.lindau.example"]
+
+        def given(of: PublicKey = key, uris: list[str] = uris, at: datetime = begun, **more: timedelta) -> str:
+            made = certify_issuer(
+                of, Name("Lindau", "Lindau", "DE"), root=root, signer=signer, at=at, uris=uris, **more
+            )
+            town.write("sent.pem", pem(made, "CERTIFICATE"))
+            said, status = town.type("--home city key rotate --switch --certificates sent.pem", secret=True)
+            return said if status == 2 else f"{status}: {said}"
+
+        assert "key.other_certificate" in given(ring.create(Algorithm.ES256))
+        assert "key.certificate_name" in given(uris=["https://id.bregenz.example"])
+        assert "key.certificate_period" in given(lifetime=timedelta(days=1))
+        assert "key.certificate_period" in given(at=now + timedelta(days=1))
+        said = given()
+        assert said.startswith("0: New cards carry the certificate of issuer-2")
+        assert "another authority" in said
+
+    def test_lists_outlive_the_certificate(self, tmp_path: Path) -> None:
+        """Cards with a status: lists get a key and a certificate of their own first."""
+        usage = "1.3.6.1.4.1.99999.1"
+        town = Town(tmp_path / "town")
+        self.city(town, lists=True)
+        self.trust(town, f"--status required --status-eku {usage}")
+        text = town.here / "residency.json"
+        town.must("--home city type show residency --json >residency.json")
+        definition = json.loads(text.read_text())
+        definition["status"] = "required"
+        (town.here / "city/types").mkdir(exist_ok=True)
+        town.write("city/types/residency.json", json.dumps(definition))
+        town.takes()
+        town.must("--home city register publish www", secret=True)
+        town.must("--home city key rotate --root root.pem", secret=True)
+        said, status = town.type("--home city key rotate --switch", secret=True)
+        assert (status, "key.lists_by_certificate" in said) == (2, True), said
+        own = f"--root root.pem --name Lists --uri https://id.lindau.example --usage {usage} -o city/status.pem"
+        said, status = town.type("--home city key create status --use status", secret=True)
+        assert status == 0
+        said, status = town.type(f"--home city key certify status issuer-1 {own}", secret=True)
+        assert (status, "key.other_use" in said) == (1, True), said
+        said, status = town.type(f"--home city key certify status status {own.replace(usage, 'x')}", secret=True)
+        assert (status, "key.usage" in said) == (2, True), said
+        said, status = town.type("--home city key certify status status --root root.pem -o no.pem", secret=True)
+        assert (status, "key.no_usage" in said) == (2, True), said
+        assert "status_eku" in town.must(f"--home city key certify status status {own}", secret=True)
+        self.edit(town, "[facts]", 'status_key = "status"\nstatus_certificates = "issuer.pem"\n\n[facts]')
+        said, status = town.type("--home city register publish www", secret=True)
+        assert (status, "key.other_certificate" in said) == (2, True), said
+        self.edit(town, 'status_certificates = "issuer.pem"', 'status_certificates = "status.pem"')
+        town.must("--home city register publish www", secret=True)
+        town.must("--home city key rotate --switch", secret=True)
+        town.takes(home="eve")
+        town.must("--home city register publish www", secret=True)
+        assert token_status_list.read((town.here / "www/1").read_bytes(), "jwt").chain is not None
+        self.edit(town, 'mechanism = "x5c"', 'mechanism = "did"')
+        said, status = town.type("--home city register publish www", secret=True)
+        assert (status, "home.member" in said) == (2, True), said
+
+
 @hsm.needs_softhsm
 class TestToken:
+    def test_rotation(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The next key in the same token; cards of both are good."""
+        monkeypatch.setenv("SOFTHSM2_CONF", "")
+        hsm.configure(tmp_path / "softhsm")
+        token = hsm.new_token("city-hall")
+        town = Town(tmp_path / "town")
+        town.shell.subprocess_only = True
+        town.shell.env["SOFTHSM2_CONF"] = str(tmp_path / "softhsm" / "softhsm2.conf")
+        town.write("pin", hsm.PIN + "\n")
+        pin = "--passphrase-fd 4 4<pin"
+        town.must(f"init city city --did did:web:id.lindau.example --name Lindau --country DE --keys '{token}' {pin}")
+        town.must(f"--home city issue residency --claims ada.json --yes -o old.offer {pin}")
+        assert "Publish did.json" in town.must(f"--home city key rotate {pin}")
+        document = json.loads((town.here / "city/did.json").read_text())
+        assert [one["id"].partition("#")[2] for one in document["verificationMethod"]] == ["issuer-1", "issuer-2"]
+        town.must(f"--home city key rotate --switch {pin}")
+        town.must("init wallet ada", secret=True)
+        town.trusts("ada")
+        town.must("--home ada accept old.offer --yes -o old.request", secret=True)
+        town.must(f"--home city issue --answer old.request -o old.cards {pin}")
+        town.must("--home ada accept old.cards", secret=True)
+        assert "issuer-2" in town.must("inspect old.cards --json")
+        listed = town.must(f"--home city key list --json {pin}")
+        ended = {one["label"]: one["not_after"] for one in json.loads(listed)}
+        assert ended["issuer-1"]
+        assert ended["issuer-2"] is None
+
     def test_city_and_wallet_sign_in_tokens(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("SOFTHSM2_CONF", "")
         hsm.configure(tmp_path / "softhsm")

@@ -342,6 +342,24 @@ class TestCertify:
         )
         assert point == mine.public_key.raw
 
+    def test_extended_key_usages(self) -> None:
+        """RFC 5280 §4.2.1.12: none unless asked for."""
+        usages = ["1.3.6.1.4.1.99999.1", "2.999.1"]
+        for asked in ([], usages):
+            assert x509.read(issue(usages=asked)).extended_key_usages == tuple(asked)
+            request = lib.load_der_x509_csr(csr(signer(), Name("Office"), uris=[ISSUER], usages=asked))
+            assert request.is_signature_valid
+            found = [one for one in request.extensions if one.oid == lib.oid.ExtensionOID.EXTENDED_KEY_USAGE]
+            assert [one.dotted_string for one in found[0].value] == usages if asked else not found
+
+    @pytest.mark.parametrize("text", ["0.9", "1.3.6.1.4.1.99999.1", "2.999"])
+    def test_identifiers(self, text: str) -> None:
+        assert x509.OID.fullmatch(text)
+
+    @pytest.mark.parametrize("text", ["", "1", "3.1", "1.", "1.02", "1..2", "1.2 ", "1.x"])
+    def test_other_identifiers(self, text: str) -> None:
+        assert not x509.OID.fullmatch(text)
+
     @pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not installed")
     def test_openssl_agrees(self, tmp_path: Path) -> None:
         for name, text in (
