@@ -66,6 +66,8 @@ LABEL: Final = 200
 """Characters of a name, a purpose or another short text that people are shown."""
 BIG_INTEGER: Final = 64
 """Bytes of an integer that CBOR writes as a byte string."""
+JSONLD_WORK: Final = 100_000
+"""Definitions of terms and values expanded while one JSON-LD document is processed."""
 QUADS: Final = 10_000
 """Statements of an RDF dataset."""
 BLANK_NODES: Final = 80
@@ -92,7 +94,18 @@ NOTE: Final = 64 << 10
 NOTE_SIGNATURES: Final = 100
 TABLE_ROW: Final = 1 << 20
 """Bytes of one row of a table."""
+WORK_PART: Final = 64 << 20
+"""Bytes of a table's part that is handed to other machines."""
 TABLE_COLUMNS: Final = 500
 TABLE_ROWS: Final = 10_000_000
 BULK_DAYS: Final = 90
 """Days that an offer may wait which is sent as a letter."""
+WEBVH_LOG: Final = 5 << 20
+"""Bytes of the log of a did:webvh, which its specification suggests; and of its witnesses' proofs."""
+WEBVH_ENTRIES: Final = 1_000
+WEBVH_KEYS: Final = 100
+"""Update keys, hashes of keys, witnesses or watchers of one entry of such a log."""
+WEBVH_PROOFS: Final = 1_000
+"""Proofs of witnesses that are checked for one log."""
+WEBVH_AHEAD: Final = timedelta(minutes=5)
+"""How far the clock of whoever writes such a log may be ahead of ours."""

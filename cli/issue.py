@@ -93,6 +93,10 @@ def issue(
     workers: Annotated[
         int, typer.Option("--workers", min=1, max=64, help="With --from: how many processes do it.")
     ] = 1,
+    queue: Annotated[
+        bool,
+        typer.Option("--queue", help="With --from: let `cityid work` do it, on other machines too, and wait for it."),
+    ] = False,
     code: Annotated[
         str | None,
         typer.Option(
@@ -121,7 +125,7 @@ def issue(
         raise Misuse("issue.type_named", way=given[0])
     bulk = {
         "--signed": signed, "--dry-run": dry_run, "--letters": letters, "--archive": archive, "--key": key,
-        "--round": round_,
+        "--round": round_, "--queue": queue,
     }  # fmt: skip
     if table is None and any(bulk.values()):
         raise Misuse("issue.only_tables", option=next(name for name, value in bulk.items() if value))
@@ -145,6 +149,8 @@ def issue(
 
         if output is None and not dry_run:
             raise Misuse("issue.no_folder")
+        if queue and (workers > 1 or dry_run):
+            raise Misuse("work.queued_alone", option="--dry-run" if dry_run else "--workers")
         clerk = acting(register_of(here), Right.ISSUE, by, clerk_fd, type_=type_)
         wanted = Wanted(
             str(type_),
@@ -160,6 +166,7 @@ def issue(
             round_,
             days,
             workers,
+            queue,
         )
         raise talk.Stop(many(here, wanted, passphrase_fd, json_=json_))
 

@@ -108,9 +108,12 @@ def sessions_of(home: Home, *, new: bool = False) -> StoredSessions:
     """
     from cityid.edge.database import PostgresSessions, SqliteSessions
 
-    if name := where(home):
-        return STATE.opened.enter_context(PostgresSessions(name, password=lambda: password(name)))
-    return STATE.opened.enter_context(SqliteSessions(home.path("offers.sqlite"), must_exist=not new))
+    def opened() -> StoredSessions:
+        if name := where(home):
+            return STATE.opened.enter_context(PostgresSessions(name, password=lambda: password(name)))
+        return STATE.opened.enter_context(SqliteSessions(home.path("offers.sqlite"), must_exist=not new))
+
+    return _once("sessions", opened)
 
 
 def _once(name: str, make: Callable[[], T]) -> T:

@@ -69,6 +69,16 @@ class CitySecret:
         """The key of a row of a table that is issued from: what the register keeps of it tells nobody who it was."""
         return base64url.encode(self._under("row", name.encode("utf-8", "surrogatepass"))[:24])
 
+    @property
+    def work_key(self) -> bytes:
+        """Seals what many machines work on."""
+        return self._under("work")
+
+    @property
+    def work_mark(self) -> str:
+        """Tells which secret sealed it, and nothing else."""
+        return base64url.encode(self._under("work mark")[:9])
+
     def waiting(self, number: str) -> str:
         """The name under which a card waits for a second clerk."""
         return base64url.encode(self._under("waiting", number.encode("ascii", "replace")))
