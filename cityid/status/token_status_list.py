@@ -171,8 +171,8 @@ def issue(
     lifetime` on. `uri` is what the credentials name. Deterministic but for the signature.
 
     Raises:
-        Misuse: `status_list.window`, unless 0 < ttl <= lifetime in whole seconds, all before the year 10000; `status_list.wrong_key`, for a
-            certificate of another key.
+        Misuse: `status_list.window`, unless 0 < ttl <= lifetime in whole seconds, all before the year 10000;
+            `status_list.wrong_key`, for a certificate of another key.
         Unavailable: `keys.unavailable`.
     """
     iat, seconds = times.numeric(at), int(ttl.total_seconds())

@@ -56,10 +56,10 @@ def run(tally: Tally, place: Place) -> None:
         zone = place.chance.choice(ZONES)
         tally.wrong(*(f"{name}, {zone}: {one}" for one in wrong(lived(place, moment, zone), moment, verdict)))
         tally.did("clocks")
-    for step, wanted in STEPS.items():
+    for step, differs in STEPS.items():
         moment = MOMENTS["the day"][0]
         found = lived(place, moment, place.chance.choice(ZONES), step)
-        wanted = {**expected(moment, DURING), **wanted}
+        wanted = {**expected(moment, DURING), **differs}
         tally.wrong(*(f"a step of {step} s: {one}" for one in _differences(found, wanted)))
         tally.did("clocks")
     found = lived(place, LAST, "UTC")
