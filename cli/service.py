@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cityid.errors import Malformed, Misuse
+from cityid.errors import Malformed, Misuse, Refused, Unavailable
 from cityid.sessions import TRIES, Kind, Sessions
 
 from .home import Home
@@ -97,11 +98,12 @@ def collecting(folder: Path, into: dict[str, bytes]) -> Callable[[str], bytes]:
 
 
 class Taken:
-    """A session that this command has taken already, as `verify_answer` wants to take it. Without a store it is a
-    replay, which neither takes nor gives back."""
+    """A session that this command has taken already, as `verify_answer` wants to take it. What it spends is spent when
+    the verdict was heard (`end`). Without a store it is a replay, which neither takes nor gives back."""
 
     def __init__(self, store: Sessions | None) -> None:
         self._store = store
+        self._spent: list[tuple[str, Kind]] = []
 
     def put(self, key: str, value: bytes, until: datetime, *, kind: Kind = Kind.SESSION, tries: int = TRIES) -> None:
         raise AssertionError("a taken session asks nothing")
@@ -113,8 +115,25 @@ class Taken:
         return self._store is not None and self._store.give_back(key, kind=kind, fault=fault)
 
     def spend(self, key: str, *, kind: Kind = Kind.SESSION) -> None:
-        if self._store is not None:
-            self._store.spend(key, kind=kind)
+        self._spent.append((key, kind))
+
+    def begin(self, key: str, at: datetime) -> bytes:
+        """Take the session, and what it keeps. Raises as `Sessions.take`; Refused `session.unknown` in a replay."""
+        if self._store is None:
+            raise Refused("session.unknown")
+        return self._store.take(key, at)
+
+    def end(self, *, heard: bool) -> None:
+        """Spend what the verdict spends, or give it back where nobody heard a word of it."""
+        spent, self._spent = self._spent, []
+        for key, kind in spent:
+            if self._store is None:
+                continue
+            with suppress(Unavailable):  # what was taken stays taken
+                if heard:
+                    self._store.spend(key, kind=kind)
+                else:
+                    self._store.give_back(key, kind=kind)
 
     def forget(self, at: datetime) -> int:
         return 0

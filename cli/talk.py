@@ -10,11 +10,15 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 DONE, NO, WRONG, NO_ANSWER, PERSON_SAID_NO, FAULT, INTERRUPTED, UNHEARD = 0, 1, 2, 3, 4, 70, 130, 141
@@ -34,11 +38,12 @@ class PersonSaidNo(Exception):
 
 
 class Unheard(Exception):
-    """Standard output took nothing more: the system's name for why."""
+    """Standard output took nothing more: the system's name for why. `some`: it may have taken a part."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, some: bool = True) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.some = some
 
 
 class Stop(Exception):
@@ -102,8 +107,66 @@ def value(found: Any) -> str:
     return clean(found)
 
 
+@dataclass(slots=True)
+class Held:
+    """What a command has to say, until all of it is known."""
+
+    lines: list[tuple[bool, str]] = field(default_factory=list)
+
+    def release(self) -> None:
+        """Say it, in its order. Raises Unheard: then `some` is False only where stdout took not a byte."""
+        lines, self.lines = self.lines, []
+        some = False
+        for result, group in groupby(lines, key=itemgetter(0)):
+            text = "".join(line for _, line in group)
+            if not result:
+                say(text.removesuffix("\n"))
+                continue
+            try:
+                _write_all(text)
+            except Unheard as unheard_:
+                raise Unheard(unheard_.reason, some=some or unheard_.some) from None
+            some = True
+
+
+_HELD: list[Held] = []
+
+
+@contextmanager
+def held() -> Iterator[Held]:
+    """Hold back what is said inside, results and talk, for whoever must know whether a result was heard."""
+    holding = Held()
+    _HELD.append(holding)
+    try:
+        yield holding
+    finally:
+        _HELD.remove(holding)
+
+
+def _write_all(text: str) -> None:
+    """Raises Unheard; `some` says whether any byte was taken."""
+    stream = sys.stdout
+    buffer = getattr(stream, "buffer", None)
+    raw = buffer if isinstance(buffer, io.RawIOBase) else getattr(buffer, "raw", None)
+    if not isinstance(raw, io.RawIOBase):  # no file of the system's
+        out(text.removesuffix("\n"))
+        flush()
+        return
+    rest = memoryview(text.encode(stream.encoding, stream.errors or "strict"))
+    whole = len(rest)
+    try:
+        stream.flush()
+        while rest:
+            rest = rest[raw.write(rest) or 0 :]
+    except OSError as error:
+        raise Unheard(unheard(error).reason, some=len(rest) < whole) from None
+
+
 def out(text: str = "") -> None:
     """A result, on stdout. The caller has cleaned what is foreign in it. Raises Unheard."""
+    if _HELD:
+        _HELD[-1].lines.append((True, text + "\n"))
+        return
     with _heard():
         sys.stdout.write(text + "\n")
 
@@ -129,6 +192,9 @@ def unheard(error: OSError) -> Unheard:
 
 def say(text: str = "") -> None:
     """Talk, on stderr. Where nobody can hear it, the exit status still says the same."""
+    if _HELD:
+        _HELD[-1].lines.append((False, text + "\n"))
+        return
     with suppress(OSError):
         sys.stderr.write(text + "\n")
 

@@ -14,6 +14,8 @@ from .state import STATE
 if TYPE_CHECKING:
     from cityid.verifying import AnswerVerdict
 
+    from .service import Taken
+
 
 def register(app: typer.Typer) -> None:
     app.command("verify")(verify)
@@ -74,14 +76,28 @@ def verify(
             raise Misuse("verify.record_one")
         # Before the session is taken: a question that was spent cannot be judged and recorded again.
         files.check_free(record, force=force)
+    from . import home, service
+
     values = _given(given or [])
-    results = [
-        _one(path, named, values, record, offline=offline, force=force, json_=json_)
-        for path, named in zip(answer, session, strict=True)
-    ]
-    if json_:
-        shown = [result for _, result in results]
-        talk.give(shown[0] if len(shown) == 1 else [{"file": str(a), **r} for a, r in zip(answer, shown, strict=True)])
+    taken = service.Taken(service.sessions(home.find(STATE.home, "service")))
+    heard = False
+    try:
+        with talk.held() as said:
+            results = [
+                _one(path, named, values, record, taken, offline=offline, force=force, json_=json_)
+                for path, named in zip(answer, session, strict=True)
+            ]
+            if json_:
+                shown = [result for _, result in results]
+                several = [{"file": str(a), **r} for a, r in zip(answer, shown, strict=True)]
+                talk.give(several if len(shown) > 1 else shown[0])
+        heard = True
+        said.release()
+    except talk.Unheard as unheard:
+        heard = unheard.some  # a part of it may have been acted upon
+        raise
+    finally:
+        taken.end(heard=heard)
     statuses = {status for status, _ in results}
     raise talk.Stop(next(one for one in (talk.NO, talk.NO_ANSWER, talk.DONE) if one in statuses))
 
@@ -103,6 +119,7 @@ def _one(
     session: str,
     given: dict[str, str],
     record: Path | None,
+    taken: Taken,
     *,
     offline: bool,
     force: bool,
@@ -118,11 +135,9 @@ def _one(
     from . import home, papers, service
     from .verdicts import show
 
-    here = home.find(STATE.home, "service")
     raw = files.read(path, 1 << 20)
     at = clock.now()
     name = service.session_name(session)
-    store = service.sessions(here)
     try:
         sent = json.read_object(raw)
         token = json.Fields(sent).object("vp_token")
@@ -130,16 +145,16 @@ def _one(
         # Nothing was judged, so the question stays open.
         return talk.NO, _unread(papers.misplaced(raw, "answer") or error.problem, json_=json_)
     try:
-        question = service.Question.read(json.read_object(store.take(name, at), limit=16 << 20))
+        question = service.Question.read(json.read_object(taken.begin(name, at), limit=16 << 20))
     except Refused as error:
         return show(not_open(error.problem), None, token, at, json_=json_)
     try:
         asked = question.asked(name, given)
     except BaseException:
-        store.give_back(name)
+        taken.give_back(name)
         raise
-    exchange = Recorder(service.network(here, asked.policy.freshness.offline, away=offline))
-    verdict = verify_answer(token, asked, at, sessions=service.Taken(store)).run(exchange)
+    exchange = Recorder(service.network(home.find(STATE.home, "service"), asked.policy.freshness.offline, away=offline))
+    verdict = verify_answer(token, asked, at, sessions=taken).run(exchange)
     if record is not None:
         context = {"session": name, "question": question.write(), "answer": sent, "given": given}
         files.write(record, exchange.record(at, context).write(), force=force, private=True)

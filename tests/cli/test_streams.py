@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import sqlite3
 import subprocess
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cityid._cli import main, talk
 
+from cityid.errors import Unavailable
 from tests.cli.towns import SHOW, Town
 
 pytestmark = pytest.mark.kdf
@@ -27,6 +31,24 @@ def bash(town: Town, command: str) -> tuple[str, str, int]:
         check=False,
     )
     return done.stdout, done.stderr, done.returncode
+
+
+class Narrow(io.RawIOBase):
+    """A file with room for so many bytes."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self.took = b""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        taken = bytes(data)[: self.room - len(self.took)]
+        if not taken:
+            raise OSError(errno.ENOSPC, "full")
+        self.took += taken
+        return len(taken)
 
 
 def asks_and_shows(town: Town, name: str) -> str:
@@ -59,6 +81,61 @@ class TestNobodyCanHear:
         assert error.startswith("error: standard output takes no result (ENOSPC)\n"), error
         assert "Traceback" not in error
         assert "Exception ignored" not in error
+        # not a byte of the verdict was heard: the question is open, and takes one answer
+        said, error, status = bash(town, command)
+        assert (said.split()[0], status) == ("accepted", talk.DONE), error
+        said, error, status = bash(town, command)
+        assert (said.split()[0], status) == ("refused", talk.NO), error
+
+    def test_a_reader_who_left_before_the_verdict(self, town: Town) -> None:
+        command = asks_and_shows(town, "left")
+        _, error, status = bash(town, f"(sleep 0.5; exec {command}) | exec true; exit ${{PIPESTATUS[0]}}")
+        assert (status, error) == (talk.UNHEARD, "")
+        said, error, status = bash(town, command)
+        assert (said.split()[0], status) == ("accepted", talk.DONE), error
+
+    @pytest.mark.parametrize(("room", "then"), [(0, "accepted"), (8, "refused")])
+    @pytest.mark.parametrize("unbuffered", [True, False])
+    def test_one_who_heard_a_part_may_have_acted(
+        self, town: Town, monkeypatch: pytest.MonkeyPatch, room: int, then: str, unbuffered: bool
+    ) -> None:
+        """Given back, the answer could be shown to this reader once more."""
+        command = asks_and_shows(town, f"part{room}{unbuffered}")
+        narrow = Narrow(room)
+        # as Python makes it with PYTHONUNBUFFERED, and without
+        buffer = narrow if unbuffered else io.BufferedWriter(narrow)
+        with monkeypatch.context() as patch:
+            patch.setattr("sys.stdout", io.TextIOWrapper(buffer, "utf-8", write_through=unbuffered))  # type: ignore[type-var]
+            patch.setattr("os.dup2", lambda *_: None)
+            patch.chdir(town.here)
+            assert main.run(command.split()[1:]) == talk.NO_ANSWER
+        assert narrow.took == b"accepted"[:room]
+        said, error, status = bash(town, command)
+        assert said.split()[0] == then, error
+        assert (status, "binding.spent" in said) == ((1, True) if room else (0, False))
+
+    def test_a_record_that_cannot_be_written(self, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+        import cityid.edge.files
+
+        def full(path: Path, *_: object, **__: object) -> None:
+            raise Unavailable("file.disk_full", file=str(path))
+
+        command = asks_and_shows(town, "unrecorded")
+        with monkeypatch.context() as patch:
+            patch.setattr(cityid.edge.files, "write", full)
+            said, status = town.type(f"{command.removeprefix('cityid ')} --record kept.json")
+        assert (status, "file.disk_full" in said, "accepted" in said) == (talk.NO_ANSWER, True, False)
+        said, error, status = bash(town, command)
+        assert (said.split()[0], status) == ("accepted", talk.DONE), error
+
+    def test_several_answers_are_told_together_or_not_at_all(self, town: Town) -> None:
+        one, two = asks_and_shows(town, "one"), asks_and_shows(town, "two")
+        wrong = "cityid --home library verify one.answer none.answer --session one.request --session two.request"
+        said, error, status = bash(town, wrong)
+        assert (said, status) == ("", talk.WRONG), error
+        for command in (one, two):
+            said, error, status = bash(town, command)
+            assert (said.split()[0], status) == ("accepted", talk.DONE), error
 
     @pytest.mark.parametrize(
         ("command", "status"),
