@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from cityid.edge.cluster import DONE, FAILED, LEASE, QUEUE, TASK, TRIES, Part, WorkStore, installed
 from cityid.encoding import json
@@ -171,11 +171,11 @@ class _Worker:
             app, queues=[QUEUE], name=None, fetch_job_polling_interval=tick, delete_jobs="always",
             install_signal_handlers=False, update_heartbeat_interval=self.lease / 3, stalled_worker_timeout=self.lease,
         )  # fmt: skip
-        running = asyncio.create_task(worker.run())
+        running = asyncio.create_task(worker.run())  # type: ignore[no-untyped-call]
         watching = asyncio.create_task(self._watch(app, worker, tick))
         stopping = asyncio.create_task(self.stop.wait())
         await asyncio.wait({running, watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        worker.stop()
+        worker.stop()  # type: ignore[no-untyped-call]
         for task in (watching, stopping):
             task.cancel()
             with suppress(asyncio.CancelledError):
@@ -256,7 +256,7 @@ class _Worker:
             self.counts.failed += 1
         self.told(part, wrong)
 
-    def _end(self, error: CityIdError) -> None:
+    def _end(self, error: CityIdError) -> NoReturn:
         """Leave the part to others, and the work."""
         self.unfit = error
         self.loop.call_soon_threadsafe(self.stop.set)
@@ -265,11 +265,11 @@ class _Worker:
 
 def _strategy() -> Any:
     """A job ends when its part is over, and never otherwise: what we could not say no to is tried again."""
-    library = installed()
+    from procrastinate import BaseRetryStrategy, RetryDecision
 
-    class Strategy(library.BaseRetryStrategy):  # type: ignore[misc]  # the extra may be missing
+    class Strategy(BaseRetryStrategy):
         def get_retry_decision(self, *, exception: BaseException, job: Job) -> Any:
             seconds = exception.seconds if isinstance(exception, _Again) else PAUSE
-            return library.RetryDecision(retry_in={"seconds": seconds})
+            return RetryDecision(retry_in={"seconds": seconds})
 
     return Strategy()
