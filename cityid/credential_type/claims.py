@@ -206,6 +206,8 @@ def _value_problems(rule: ClaimRule, given: Any, today: date) -> Iterator[Proble
         if text != text.strip():
             yield _not_allowed(path, "no space at its ends", text)
             return
+        if text.isascii() and text.isprintable():
+            continue
         if any(char in BIDI or unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in text):
             yield _not_allowed(path, "no control characters", text)
             return
@@ -242,12 +244,11 @@ def _rule(keyword: str, limit: Any) -> str:
 
 
 def _date_problems(rule: ClaimRule, value: str, today: date) -> Iterator[Problem]:
-    name, where = paths.write(rule.path), _where(rule.path)
-    shown = {"value": value}
     try:
         day = times.read_date(value)
     except Malformed:
-        yield Problem("claim.not_a_date", {"claim": name}, where, "RFC 3339 §5.6", shown)
+        facts = {"claim": paths.write(rule.path)}
+        yield Problem("claim.not_a_date", facts, _where(rule.path), "RFC 3339 §5.6", {"value": value})
         return
     reason = ""
     if day > today and rule.plausible in ("birth", "past"):
@@ -259,7 +260,8 @@ def _date_problems(rule: ClaimRule, value: str, today: date) -> Iterator[Problem
     elif abs(today.year - day.year) > FARTHEST:
         reason = f"more than {FARTHEST} years away"
     if reason:
-        yield Problem("claim.not_plausible", {"claim": name, "reason": reason}, where, private=shown)
+        told = {"claim": paths.write(rule.path), "reason": reason}
+        yield Problem("claim.not_plausible", told, _where(rule.path), private={"value": value})
 
 
 def _order_problems(rules: Mapping[Path, ClaimRule], values: Mapping[Path, Any], wrong: set[str]) -> Iterator[Problem]:

@@ -82,7 +82,8 @@ class Reader:
         self._fine: dict[tuple[Path, Any], bool] = {}
         self._derived = derived.rules(type)
         self._names = {rule.path: tuple(map(str, rule.path)) for rule in self._derived}
-        self._where = {paths.read(self.header[index]): index for index in self._rules}
+        self._paths = {index: paths.read(self.header[index]) for index in self._rules}
+        self._where = {path: index for index, path in self._paths.items()}
 
     def row(self, cells: Sequence[str]) -> Taken | tuple[Problem, ...]:
         """The person in a row, or all that is wrong with it; () for a row that has nothing for this type."""
@@ -191,20 +192,19 @@ class Reader:
         """What is computed, and the window, from the columns that they depend on."""
         typed: dict[str, Any] = {}
         for index in plan.sources:
-            _put(typed, paths.read(self.header[index]), values[index])
+            _put(typed, self._paths[index], values[index])
         computed = derived.compute(self._derived, typed, self._today, self._city)
         start, end = derived.window(self.type, typed, computed, self._at, self._zone)
         if end <= max(start, self._at):
             return _WRONG
-        if not all(self._is_fine(path, value) for path, value in computed.items()):
-            return _WRONG
+        fine = self._fine
+        for path, value in computed.items():
+            if not (fine[path, value] if (path, value) in fine else self._is_fine(path, value)):
+                return _WRONG
         return {self._names[path]: value for path, value in computed.items()}, start, end
 
     def _is_fine(self, path: Path, value: Any) -> bool:
-        found = self._fine.get((path, value))
-        if found is None:
-            found = not check_value(self.type.claims[path], value, self._today)[1]
-            self._fine[path, value] = found
+        found = self._fine[path, value] = not check_value(self.type.claims[path], value, self._today)[1]
         return found
 
 
