@@ -10,7 +10,7 @@ import hashlib
 import os
 import secrets
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -48,6 +48,11 @@ _BY_CURVE: Final = {params: algorithm for algorithm, params in _CURVES.items()} 
     bytes.fromhex("06032b6570"): Algorithm.EDDSA,
 }
 _POINTS: Final = {Algorithm.ES256: 65, Algorithm.ES384: 97, Algorithm.EDDSA: 32}
+_INITIALISED: Final[dict[str, int]] = {}
+"""Which process initialised each module last."""
+_LOCKS: Final = [threading.Lock()]
+"""Taken for a moment only; a forked process has one of its own, because another thread may have held it."""
+os.register_at_fork(after_in_child=lambda: _LOCKS.__setitem__(0, threading.Lock()))
 _DIGESTS: Final = {Algorithm.ES256: hashlib.sha256, Algorithm.ES384: hashlib.sha384}
 
 
@@ -94,7 +99,8 @@ def read_uri(text: str) -> Uri:
 
 
 class Pkcs11Keyring:
-    """A Keyring in a token. One session, which its threads use by turns; not to be used across a fork."""
+    """A Keyring in a token. One session a process, which its threads use by turns; a forked process logs in anew, when
+    it first asks the token for something."""
 
     def __init__(self, uri: str | Uri, pin: str, *, entropy: Entropy = secrets.token_bytes) -> None:
         """Open the token and log in.
@@ -107,24 +113,30 @@ class Pkcs11Keyring:
         self._uri = read_uri(uri) if isinstance(uri, str) else uri
         self._entropy = entropy
         self._turn = threading.RLock()
-        self._process = os.getpid()
+        self._process = self._turn_of = os.getpid()
         self._keys: dict[PublicKey, Any] = {}
         self._records: dict[PublicKey, Record] = {}
         self._ids: dict[PublicKey, bytes] = {}
         self._p11: Any = _package()
         self._session: Any = None
         self._closed = False
+        self._left: list[Any] = []
+        # The PIN lives in this closure and in no attribute.
+        self._log_in: Callable[[], Any] = lambda: self._token().open(rw=True, user_pin=pin)
         with self._asked():
-            token = self._token()
-            self._session = token.open(rw=True, user_pin=pin)
+            self._session = self._log_in()
             self._look()
 
     def _token(self) -> Any:
         module = self._uri.module or next((name for name in MODULES if Path(name).exists()), "")
         if not module:
             raise Unavailable("keys.no_module", token=str(self._uri))
-        wanted = self._uri
-        for slot in self._p11.lib(module).get_slots(token_present=True):
+        wanted, library = self._uri, self._p11.lib(module)
+        # PKCS#11 2.40 §5.4: a forked process initialises the module for itself. Only once: it ends all sessions.
+        if _INITIALISED.setdefault(module, os.getpid()) != os.getpid():
+            library.reinitialize()
+            _INITIALISED[module] = os.getpid()
+        for slot in library.get_slots(token_present=True):
             token = slot.get_token()
             same = (
                 (wanted.token, token.label), (wanted.serial, _text(token.serial)), (wanted.model, token.model),
@@ -141,7 +153,7 @@ class Pkcs11Keyring:
         private = {
             each[attribute.ID]: each for each in list(self._session.get_objects({attribute.CLASS: kind.PRIVATE_KEY}))
         }
-        about = {}
+        about, keys = {}, {}
         wanted = {attribute.CLASS: kind.DATA, attribute.APPLICATION: _APPLICATION}
         for each in list(self._session.get_objects(wanted)):
             name, found = _read_about(each[attribute.VALUE])
@@ -149,9 +161,10 @@ class Pkcs11Keyring:
         for each in list(self._session.get_objects({attribute.CLASS: kind.PUBLIC_KEY})):
             key, name = self._public(each), each[attribute.ID]
             if key is not None and name in private:
-                self._keys[key] = private[name]
+                keys[key] = private[name]
                 self._records[key] = Record(key, **about.get(name, {"label": each[attribute.LABEL]}))
                 self._ids[key] = name
+        self._keys = keys
 
     def _public(self, found: Any) -> PublicKey | None:
         attribute = self._p11.Attribute
@@ -294,16 +307,27 @@ class Pkcs11Keyring:
     def _asked(self) -> Iterator[None]:
         """One question to the token at a time; what it says becomes one of ours."""
         wrong = self._p11.exceptions
-        if self._closed or self._process != os.getpid():  # PKCS#11 2.40 §5.4: a child starts anew
+        if self._closed:
             raise Unavailable("keys.unavailable", token=str(self._uri))
+        with _LOCKS[0]:
+            if self._turn_of != os.getpid():
+                self._turn = threading.RLock()  # the old one may be held by a thread that this process does not have
+                self._turn_of = os.getpid()
         with self._turn:
             try:
+                if self._process != os.getpid():
+                    # Old handles mean nothing here, or something else: they are kept, so that nothing closes them.
+                    self._left.append((self._session, self._keys))
+                    self._session = self._log_in()
+                    self._look()
+                    self._process = os.getpid()
                 yield
             except (wrong.PinIncorrect, wrong.PinLenRange, wrong.PinInvalid):
                 raise Refused("keys.pin_wrong", token=str(self._uri)) from None
             except wrong.PinLocked:
                 raise Refused("keys.pin_locked", token=str(self._uri)) from None
-            except (wrong.PKCS11Error, OSError, RuntimeError):  # a module that cannot be loaded is a RuntimeError
+            # a module that cannot be loaded is a RuntimeError, a key that is not there after a fork a KeyError
+            except (wrong.PKCS11Error, OSError, RuntimeError, KeyError):
                 raise Unavailable("keys.unavailable", token=str(self._uri)) from None
 
     def __repr__(self) -> str:

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cityid.edge.database import SqliteRegister
 from cityid.edge.register_audit import audit
 from cityid.edge.software_keys import MemoryKeyring
-from cityid.keys import Algorithm, PublicKey
+from cityid.keys import Algorithm, PublicKey, jwk
 from cityid.keys.certify import Name, certify_issuer, certify_root, pem
 from cityid.status import token_status_list
 from tests import hsm
@@ -142,6 +142,7 @@ class TestCertificates:
         town.shows(name, shows, home=home)
         return town.judge(name)
 
+    @pytest.mark.slow
     def test_own_root(self, tmp_path: Path) -> None:
         town = Town(tmp_path / "town")
         self.city(town)
@@ -188,22 +189,24 @@ class TestCertificates:
         root = certify_root(signer, Name("An Authority"), at=begun)
         uris = ["https://id.lindau.example"]
 
-        def given(of: PublicKey = key, uris: list[str] = uris, at: datetime = begun, **more: timedelta) -> str:
+        def given(of: PublicKey = key, uris: list[str] = uris, at: datetime = begun, days: int = 397) -> str:
             made = certify_issuer(
-                of, Name("Lindau", "Lindau", "DE"), root=root, signer=signer, at=at, uris=uris, **more
-            )
+                of, Name("Lindau", "Lindau", "DE"), root=root, signer=signer, at=at, uris=uris,
+                lifetime=timedelta(days=days),
+            )  # fmt: skip
             town.write("sent.pem", pem(made, "CERTIFICATE"))
             said, status = town.type("--home city key rotate --switch --certificates sent.pem", secret=True)
             return said if status == 2 else f"{status}: {said}"
 
         assert "key.other_certificate" in given(ring.create(Algorithm.ES256))
         assert "key.certificate_name" in given(uris=["https://id.bregenz.example"])
-        assert "key.certificate_period" in given(lifetime=timedelta(days=1))
+        assert "key.certificate_period" in given(days=1)
         assert "key.certificate_period" in given(at=now + timedelta(days=1))
         said = given()
         assert said.startswith("0: New cards carry the certificate of issuer-2")
         assert "another authority" in said
 
+    @pytest.mark.slow
     def test_lists_outlive_the_certificate(self, tmp_path: Path) -> None:
         """Cards with a status: lists get a key and a certificate of their own first."""
         usage = "1.3.6.1.4.1.99999.1"
@@ -247,6 +250,7 @@ class TestCertificates:
 
 @hsm.needs_softhsm
 class TestToken:
+    @pytest.mark.slow
     def test_rotation(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """The next key in the same token; cards of both are good."""
         monkeypatch.setenv("SOFTHSM2_CONF", "")
@@ -273,6 +277,28 @@ class TestToken:
         ended = {one["label"]: one["not_after"] for one in json.loads(listed)}
         assert ended["issuer-1"]
         assert ended["issuer-2"] is None
+
+    @pytest.mark.slow
+    def test_workers_sign_in_one_token(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Each worker process has a session of its own with the city's token; the PIN is asked for once."""
+        monkeypatch.setenv("SOFTHSM2_CONF", "")
+        hsm.configure(tmp_path / "softhsm")
+        token = hsm.new_token("city-hall")
+        town = Town(tmp_path / "town")
+        town.shell.subprocess_only = True
+        town.shell.env["SOFTHSM2_CONF"] = str(tmp_path / "softhsm" / "softhsm2.conf")
+        town.write("pin", hsm.PIN + "\n")
+        town.must(
+            f"init city city --did did:web:id.lindau.example --name Lindau --keys '{token}' --passphrase-fd 4 4<pin"
+        )
+        ring = MemoryKeyring()
+        rows = [{"nr": f"n{count}", "birthdate": "1990-12-10", "holder_jwk": jwk.write(ring.create(Algorithm.ES256))}
+                for count in range(600)]  # fmt: skip
+        town.write("many.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+        issue = "--home city issue age --from many.jsonl --key nr --signed --workers 2 -o many --passphrase-fd 4 4<pin"
+        town.must(issue)
+        cards = [json.loads(line) for line in (town.here / "many/cards.jsonl").read_text().splitlines()]
+        assert len({card["number"] for card in cards}) == 600
 
     def test_city_and_wallet_sign_in_tokens(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("SOFTHSM2_CONF", "")
@@ -319,6 +345,7 @@ class TestToken:
                 assert PASSPHRASE.encode() not in file.read_bytes()
 
 
+@pytest.mark.slow
 @hsm.needs_softhsm
 def test_a_clerk_s_key_in_a_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A clerk signs in with a token of their own and its PIN; nothing at city hall could stand in for it."""
