@@ -68,7 +68,7 @@ LABEL: Final = 200
 """Characters of a name, a purpose or another short text that people are shown."""
 BIG_INTEGER: Final = 64
 """Bytes of an integer that CBOR writes as a byte string."""
-JSONLD_WORK: Final = 100_000
+JSONLD_WORK: Final = 20_000
 """Definitions of terms and values expanded while one JSON-LD document is processed."""
 QUADS: Final = 10_000
 """Statements of an RDF dataset."""
