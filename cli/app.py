@@ -38,6 +38,9 @@ def _before(
     STATE.home = home
     STATE.clerk_keys = clerk_keys
     STATE.debug = debug
+    from cityid.edge import no_dumps
+
+    no_dumps.forbid()
 
 
 def run(argv: Sequence[str]) -> int:

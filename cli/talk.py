@@ -268,7 +268,16 @@ def on_terminal_only(flag: str) -> None:
         raise Misuse("talk.not_a_terminal", flag=flag)
 
 
-def secret(prompt: str, fd: int | None, *, again: bool = False) -> str:
+class Secret(str):
+    """A text that a traceback with local variables does not show."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "Secret(...)"
+
+
+def secret(prompt: str, fd: int | None, *, again: bool = False) -> Secret:
     """A passphrase, from file descriptor `fd` where one is given (its first line), else asked on the terminal without
     echo; `again` is for a new one, which is asked twice and judged before anything is made for it.
 
@@ -277,7 +286,7 @@ def secret(prompt: str, fd: int | None, *, again: bool = False) -> str:
     """
     from cityid.edge import sealed
 
-    found = _of_descriptor(fd) if fd is not None else _typed(prompt, again=again)
+    found = Secret(_of_descriptor(fd) if fd is not None else _typed(prompt, again=again))
     if again:
         sealed.check_new(found)
     return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from typing import Any, Final
 
-from cityid.edge.sealed import KEY, Entropy
+from cityid.edge.sealed import KEY, Entropy, Secret
 from cityid.encoding import base64url
 from cityid.errors import Malformed, Unavailable
 
@@ -40,7 +40,7 @@ def keep(name: str, *, keyring: Any = None, entropy: Entropy = secrets.token_byt
     Raises:
         Unavailable: `install.extra`, `keyring.none`, `keyring.failed`.
     """
-    secret = entropy(KEY)
+    secret = Secret(entropy(KEY))
     write(name, base64url.encode(secret), keyring=keyring)
     return secret
 
@@ -49,7 +49,7 @@ def find(name: str, *, keyring: Any = None) -> bytes | None:
     """The secret that is kept under `name`. Raises as `keep`."""
     text = read(name, keyring=keyring)
     try:
-        return None if text is None else base64url.decode(text)
+        return None if text is None else Secret(base64url.decode(text))
     except Malformed:
         return None
 

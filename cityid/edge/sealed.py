@@ -33,6 +33,17 @@ HEADER: Final = 4 << 10
 Entropy = Callable[[int], bytes]
 
 
+class Secret(bytes):
+    """Bytes that a traceback with local variables does not show."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"Secret({len(self)} bytes)"
+
+    __str__ = __repr__
+
+
 @dataclass(frozen=True, slots=True)
 class Header:
     """The part in clear: `kind` of store, Argon2id `memory` (bytes) and `passes`, `salt`, and the wrapped data key."""
@@ -105,7 +116,7 @@ def create(kind: str, passphrase: str | bytes, *, entropy: Entropy = secrets.tok
         Misuse: `passphrase.*`, as `check_new`.
         Unavailable: `store.no_memory`.
     """
-    key = entropy(KEY)
+    key = Secret(entropy(KEY))
     return rewrap(kind, key, passphrase, entropy=entropy), key
 
 
@@ -126,7 +137,7 @@ def unlock(header: Header, passphrase: str | bytes) -> bytes:
     """
     derived = derive(passphrase, header.salt, header.memory, header.passes)
     try:
-        return open_sealed(derived, header.wrapped, header.authenticated(), kind=header.kind)
+        return Secret(open_sealed(derived, header.wrapped, header.authenticated(), kind=header.kind))
     except Unavailable:
         raise Refused("passphrase.wrong") from None
 
@@ -141,7 +152,7 @@ def normalise(passphrase: str | bytes) -> bytes:
         text = passphrase if isinstance(passphrase, str) else passphrase.decode("utf-8")
         if len(text) > limits.PASSPHRASE:
             raise Misuse("passphrase.too_long", limit=limits.PASSPHRASE)
-        normal = unicodedata.normalize("NFC", text).encode("utf-8")
+        normal = Secret(unicodedata.normalize("NFC", text).encode("utf-8"))
     except UnicodeError:
         raise Misuse("passphrase.not_utf8") from None
     if not normal:
@@ -176,7 +187,7 @@ def derive(passphrase: str | bytes, salt: bytes, memory: int = MEMORY, passes: i
         derived: bytes = crypto_pwhash_alg(KEY, normal, salt, passes, memory, crypto_pwhash_ALG_ARGON2ID13)
     except (nacl.exceptions.CryptoError, MemoryError):
         raise Unavailable("store.no_memory", memory=memory) from None
-    return derived
+    return Secret(derived)
 
 
 def seal(key: bytes, plaintext: bytes, aad: bytes, entropy: Entropy = secrets.token_bytes) -> bytes:

@@ -175,7 +175,7 @@ class Records:
         if found is None or not isinstance(found[0], bytes):
             raise Refused("passphrase.wrong")
         try:
-            key = sealed.open_sealed(secret, found[0], _SLOT, kind=KIND)
+            key = sealed.Secret(sealed.open_sealed(secret, found[0], _SLOT, kind=KIND))
         except Unavailable:
             raise Refused("passphrase.wrong") from None
         return cls.open(path, key, entropy, marks)

@@ -1,8 +1,8 @@
 """Attack group W: what lies on a disk, and who else can write there.
 
-Here: the wallet, and what all SQLite stores share. W03, W04 and W17 are about what does not exist here; W15,
-W23 and W25 come with the canary experiments, W07 and W08 are E1 and E5 of tests/soak, W18 and W20 in
-test_w_backup.py; the keyring file has tests of its own."""
+Here: the wallet, and what all SQLite stores share. W12 (core dumps), W15 and W23 are in test_w_process.py, W14 in
+test_x.py, test_u_secrets.py and tests/edge/test_pkcs11.py, W18 and W20 in test_w_backup.py, W07 and W08 are E1 and E5
+of tests/soak; the keyring file has tests of its own (tests/edge/test_software_keys.py)."""
 
 from __future__ import annotations
 
