@@ -15,7 +15,7 @@ BIN     := $(abspath $(VENV))/bin
 PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 GIVEN   := pyproject.toml setup.py
 
-.PHONY: help demo test coverage check format docs bench mutants interop soak fuzz clean
+.PHONY: must-show help demo test coverage check format docs bench mutants interop soak fuzz clean
 .DELETE_ON_ERROR:
 
 help:
@@ -28,6 +28,7 @@ help:
 	@echo "make mutants   remove checks one at a time; a test must notice   make mutants ARGS=--all"
 	@echo "make interop   talk to other people's software (needs node)"
 	@echo "make bench     speed, as ratios to the bare cryptography; make bench-register  the register as it grows"
+	@echo "make must-show 100,000 residents issued once, on both databases, while processes are killed"
 	@echo "make fuzz      the properties with many examples; make soak  the walks, over and over (MINUTES=10)"
 
 # --- environments: a stamp file each, so that the second run is quick -------------------------------------------------
@@ -111,6 +112,9 @@ soak: $(VENV)/.test
 	CITYID_LONG=1 $(BIN)/python -P -m pytest -q tests/edge/test_wallet_crash.py
 	@end=$$(( $$(date +%s) + 60 * $(MINUTES) )); n=0; while [ $$(date +%s) -lt $$end ]; do \
 	  $(BIN)/python -P -m pytest -n $(JOBS) -q tests/jobs tests/attacks $(ARGS) || exit 1; n=$$((n + 1)); done; echo "$$n rounds, no failure"
+
+must-show: $(VENV)/.test
+	CITYID_ROWS=100000 CITYID_RECORDS=build/records $(BIN)/python -P -m pytest -q -s tests/jobs/test_many_residents.py $(ARGS)
 
 clean:
 	rm -rf build dist site *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage* .mutants

@@ -209,6 +209,7 @@ class TestQueued:
         monkeypatch.setattr(module("bulk_queue"), "ALONE", 0)
         queued = Queued(city, "alone", 5)
         queued.ready()
+        said = ""
         for _ in range(200):
             if "Nobody is at work" in (said := capsys.readouterr().err):
                 break
@@ -273,7 +274,8 @@ class TestLeases:
     def test_connections_that_are_cut(self, city: City) -> None:
         queued = Queued(city, "cut", 30)
         queued.ready()
-        do, cut = city.doer(), []
+        do = city.doer()
+        cut: list[int] = []
 
         def cutting(part: Part) -> bytes:
             made = do(part)
