@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
+import re
 from typing import Any
 
 import base58
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from jwcrypto.jwk import JWK  # an oracle
 
 from cityid.edge.key_import import read_jwk
+from cityid.edge.sessions_store import _derive
 from cityid.edge.signers import SoftwareAgreement, SoftwareSigner, load
 from cityid.edge.software_keys import MemoryKeyring
 from cityid.encoding import base64url, multibase
 from cityid.errors import Malformed, Misuse, Refused
 from cityid.keys import Algorithm, KeyAgreement, Keyring, PublicKey, Signer, cose_key, jwk, multikey
 from cityid.keys.algorithms import ORDERS, RAW_LENGTH
+from cityid.sessions import Kind
 from tests import vectors
 
 SIGNING = [algorithm for algorithm in Algorithm if algorithm.signs]
@@ -123,6 +129,44 @@ class TestDeterministicEcdsa:
         )
 
 
+def hkdf(key: bytes, salt: bytes, info: bytes, length: int) -> tuple[bytes, bytes]:
+    """RFC 5869 §2, word for word, with SHA-256: PRK and OKM."""
+    prk = hmac.digest(salt or bytes(32), key, "sha256")
+    done, block = b"", b""
+    for count in range(1, -(-length // 32) + 1):
+        block = hmac.digest(prk, block + info + bytes([count]), "sha256")
+        done += block
+    return prk, done[:length]
+
+
+@pytest.mark.spec("RFC 5869")
+class TestHkdf:
+    """What seals an open session is derived with HKDF; `cryptography` does it."""
+
+    def test_official(self) -> None:
+        text = (vectors.vectors("rfc-keys") / "rfc-5869-HKDF-SHA256.txt").read_text()
+        cases = [
+            dict(re.findall(r"^(\w+)[ ]*=[ ]*(\S*)[ ]*$", part, re.MULTILINE)) for part in text.split("COUNT =")[1:]
+        ]
+        ran = 0
+        for case in cases:
+            assert case["Hash"] == "SHA-256"
+            key, salt, info = (bytes.fromhex(case[name]) for name in ("IKM", "salt", "info"))
+            wanted = bytes.fromhex(case["PRK"]), bytes.fromhex(case["OKM"])
+            assert hkdf(key, salt, info, int(case["L"])) == wanted
+            assert HKDF(SHA256(), int(case["L"]), salt or None, info).derive(key) == wanted[1]
+            ran += 1
+        assert ran == len(cases) == text.count("OKM") > 0
+
+    def test_of_a_session(self) -> None:
+        key = bytes(range(32))
+        assert b"".join(_derive(key, Kind.OFFER)) == hkdf(key, b"", b"cityid offer", 64)[1]
+
+    def test_every_file_is_run(self) -> None:
+        names = {path.name for path in vectors.vectors("rfc-keys").glob("*.txt")}
+        assert names == {"rfc7748.txt", "rfc-5869-HKDF-SHA256.txt"}
+
+
 @pytest.mark.spec("RFC 7748")
 class TestX25519:
     def test_official(self) -> None:
@@ -150,11 +194,6 @@ class TestX25519:
         values = list(fields.values())
         assert len(values) == 3, fields.keys()
         return values[0], values[1], values[2]
-
-    def test_hkdf_is_listed(self) -> None:
-        """Run nowhere: HKDF is used as `cryptography` has it, with no code of ours around it."""
-        names = {path.name for path in vectors.vectors("rfc-keys").glob("*.txt")}
-        assert names == {"rfc7748.txt", "rfc-5869-HKDF-SHA256.txt"}
 
     @pytest.mark.parametrize("algorithm", AGREEING)
     def test_both_sides_agree(self, algorithm: Algorithm) -> None:
