@@ -24,8 +24,7 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from tests.paths import TREE
-from tests.soak.core import environment
+from tests.soak.core import HERE, environment
 
 if TYPE_CHECKING:
     from cityid.edge.database import StoredRegister
@@ -194,7 +193,7 @@ class Crew:
         command = [sys.executable, "-m", "tests.soak.clerks", self.store, str(self.operations), str(self.folder)]
         with (self.folder / "errors").open("ab") as errors:
             self.process = subprocess.Popen(
-                [*command, self.www, str(self.seed), *self.names], cwd=TREE, text=True, env=environment(),
+                [*command, self.www, str(self.seed), *self.names], cwd=HERE, text=True, env=environment(),
                 stdout=subprocess.PIPE, stderr=errors,
             )  # fmt: skip
         assert self.process.stdout is not None

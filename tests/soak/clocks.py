@@ -9,8 +9,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.paths import TREE
-from tests.soak.core import Place, Tally, environment
+from tests.soak.core import HERE, Place, Tally, environment
 
 DURING, AFTER, BEFORE = "accepted", "validity.expired", "validity.not_yet"
 """The card is good on 2026-11-22."""
@@ -49,7 +48,7 @@ def run(tally: Tally, place: Place) -> None:
     if not library():
         tally.lack("libfaketime")
         return
-    names = list(MOMENTS) if place.long else place.chance.sample(list(MOMENTS), 3)
+    names = list(MOMENTS) if place.long else place.chance.sample(list(MOMENTS), 1)
     tally.ask("clocks", len(names) + len(STEPS) + 1)
     for name in names:
         moment, verdict = MOMENTS[name]
@@ -74,7 +73,7 @@ def lived(place: Place, moment: str, zone: str, step: int = 0) -> dict[str, str]
     command = [sys.executable, "-m", "tests.soak.clock_life", str(folder), f"{moment}+00:00", str(step)]
     fake = {"LD_PRELOAD": library(), "FAKETIME_TIMESTAMP_FILE": str(folder / "clock"), "FAKETIME_NO_CACHE": "1"}
     done = subprocess.run(
-        command, cwd=TREE, env=environment(TZ=zone, **fake), capture_output=True, text=True, check=False, timeout=120
+        command, cwd=HERE, env=environment(TZ=zone, **fake), capture_output=True, text=True, check=False, timeout=120
     )
     if done.returncode:
         return {"process": f"FAULT {done.stderr[-500:]}"}

@@ -13,9 +13,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from tests.paths import TREE
 from tests.postgres import Server
 
+HERE = Path(__file__).resolve().parents[2]
+"""Where these tests lie, and nothing of the library when an installed wheel is tested."""
 MANY = 20
 """So many violations of one kind are kept; all are counted."""
 
@@ -112,7 +113,7 @@ class Place:
 
 def environment(**more: str) -> dict[str, str]:
     """For a program of these experiments."""
-    return {**os.environ, "PYTHONPATH": str(TREE), "PYTHONDONTWRITEBYTECODE": "1", **more}
+    return {**os.environ, "PYTHONPATH": str(HERE), "PYTHONDONTWRITEBYTECODE": "1", **more}
 
 
 @contextmanager

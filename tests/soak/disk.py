@@ -9,9 +9,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.paths import TREE
 from tests.soak import wallet_faults as wallet
-from tests.soak.core import Place, Tally, environment
+from tests.soak.core import HERE, Place, Tally, environment
 from tests.soak.register_life import SHIFT
 
 ERRORS = {
@@ -63,7 +62,7 @@ def counted(place: Place) -> dict[str, int]:
     log = folder / "strace"
     command = ["strace", "-f", "-qq", "-y", "-o", str(log), "-e", f"trace={','.join(REGISTER)},renameat2,renameat"]
     command += [sys.executable, "-m", "tests.soak.register_life", str(folder), "none", "1"]
-    done = subprocess.run(command, cwd=TREE, env=environment(), capture_output=True, check=False, timeout=120)
+    done = subprocess.run(command, cwd=HERE, env=environment(), capture_output=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr.decode()[-2000:]
     assert not (folder / "1.found").read_text()
     lines = [line for line in log.read_text().splitlines() if f"{folder}/1/" in line]
@@ -77,7 +76,7 @@ def failing(folder: Path, call: str, error: str, which: Sequence[int], wrong: st
     command = ["strace", "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", "-e", f"trace={call}"]
     command += ["-e", f"inject={call}:error={error}:when={SHIFT}"]
     command += [sys.executable, "-m", "tests.soak.register_life", str(folder), call, numbers, *filter(None, [wrong])]
-    done = subprocess.run(command, cwd=TREE, env=environment(), capture_output=True, check=False, timeout=600)
+    done = subprocess.run(command, cwd=HERE, env=environment(), capture_output=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr.decode()[-2000:]
     return {number: (folder / f"{number}.found").read_text().splitlines() for number in which}
 
@@ -97,7 +96,7 @@ def small_disk(tally: Tally, place: Place) -> None:
     tally.ask("days on a disk of 4 MiB", 8)
     command = [*mounts, sys.executable, "-m", "tests.soak.register_life", str(folder), "full"]
     done = subprocess.run(
-        command, cwd=TREE, env=environment(), capture_output=True, text=True, check=False, timeout=120
+        command, cwd=HERE, env=environment(), capture_output=True, text=True, check=False, timeout=120
     )
     if done.returncode:
         tally.wrong(f"disk of 4 MiB: {done.stderr[-1000:]}")

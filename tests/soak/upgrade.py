@@ -75,8 +75,8 @@ def held(store: str) -> list[str]:
 def run(tally: Tally, place: Place) -> None:
     for kind, store in place.stores(tally):
         for before in range(1, latest()):
-            # the server takes its time with new tables: in the short form every eighth statement there
-            stride = 8 if kind == "postgresql" and not place.long else 1
+            # the server takes its time with new tables
+            stride = 1 if place.long else 8 if kind == "postgresql" else 3
             first = place.seed % stride
             steps = first
             while killed_at(place, kind, before, steps, tally):

@@ -19,8 +19,7 @@ from cityid.edge import sealed
 from cityid.errors import CityIdError
 from tests.edge import wallet_crashes
 from tests.edge.wallet_crashes import NAME, SHIFT, held
-from tests.paths import TREE
-from tests.soak.core import Place, environment
+from tests.soak.core import HERE, Place, environment
 
 CANARIES = (
     b"Lindau",
@@ -110,7 +109,7 @@ def injected(
     command += ["-e", f"inject={call}:{fault}:when={SHIFT}"]
     numbers = ",".join(map(str, which))
     command += [sys.executable, "-m", "tests.edge.wallet_crashes", str(folder), numbers, call, wrong]
-    done = subprocess.run(command, cwd=TREE, env=environment(), capture_output=True, check=False, timeout=600)
+    done = subprocess.run(command, cwd=HERE, env=environment(), capture_output=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr.decode()[-2000:]
     for number in which:
         acks = len((folder / f"{number}.acks").read_bytes())
@@ -138,7 +137,7 @@ def trace(folder: Path, life: Life, wrong: str = "") -> list[Event]:
     calls = "pwrite64,ftruncate,fdatasync,fsync,openat,write,unlink"
     command = ["strace", "-f", "-y", "-xx", "-s", "70000", "-o", str(log), "-e", f"trace={calls}", "-qq"]
     command += ["-e", "signal=none", sys.executable, "-m", "tests.edge.wallet_crashes", str(folder), "1", "none", wrong]
-    done = subprocess.run(command, cwd=TREE, env=environment(), capture_output=True, check=False, timeout=120)
+    done = subprocess.run(command, cwd=HERE, env=environment(), capture_output=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr.decode()[-2000:]
     found: list[Event] = []
     for line in log.read_text().splitlines():
