@@ -10,7 +10,7 @@ import struct
 import tempfile
 import zlib
 from collections.abc import Iterable
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Self
 
 from cityid.errors import Unavailable
 
@@ -36,8 +36,14 @@ class _Directory:
     """What stands at the end of an archive: each entry and where it is. Longer than memory should be, perhaps."""
 
     def __init__(self) -> None:
-        self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115  # closed in `write`
+        self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115  # closed in `__exit__`
         self._count = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *how: object) -> None:
+        self._file.close()
 
     def add(self, name: bytes, flags: int, crc: int, size: int, place: int) -> None:
         extra = b"" if place < _MOST else _PLACE64.pack(1, 8, place)
@@ -50,11 +56,10 @@ class _Directory:
         self._count += 1
 
     def write(self, into: BinaryIO, place: int) -> None:
-        with self._file as file:
-            size = file.tell()
-            file.seek(0)
-            while data := file.read(_COPY):
-                into.write(data)
+        size = self._file.tell()
+        self._file.seek(0)
+        while data := self._file.read(_COPY):
+            into.write(data)
         count = self._count
         if count >= _MANY or place >= _MOST or size >= _MOST:
             into.write(
@@ -67,14 +72,16 @@ class _Directory:
 
 def pack(into: BinaryIO, made: Iterable[tuple[str, bytes]]) -> None:
     """An archive of files by name, each less than 4 GiB."""
-    directory, place = _Directory(), 0
-    for name_, data in made:
-        name = name_.encode("utf-8")
-        flags, crc, size = 0 if name_.isascii() else _UTF8, zlib.crc32(data), len(data)
-        into.write(_LOCAL.pack(b"PK\3\4", _VERSION, flags, 0, 0, _DATE, crc, size, size, len(name), 0) + name + data)
-        directory.add(name, flags, crc, size, place)
-        place += _LOCAL.size + len(name) + size
-    directory.write(into, place)
+    with _Directory() as directory:
+        place = 0
+        for name_, data in made:
+            name = name_.encode("utf-8")
+            flags, crc, size = 0 if name_.isascii() else _UTF8, zlib.crc32(data), len(data)
+            head = _LOCAL.pack(b"PK\3\4", _VERSION, flags, 0, 0, _DATE, crc, size, size, len(name), 0)
+            into.write(head + name + data)
+            directory.add(name, flags, crc, size, place)
+            place += len(head) + len(name) + size
+        directory.write(into, place)
 
 
 def join(into: BinaryIO, parts: Iterable[BinaryIO]) -> None:
@@ -83,23 +90,29 @@ def join(into: BinaryIO, parts: Iterable[BinaryIO]) -> None:
     Raises:
         Unavailable: `store.damaged`.
     """
-    directory, place = _Directory(), 0
-    for part in parts:
-        part.seek(-_END.size, 2)
-        mark, _, _, count, _, size, start, _ = _END.unpack(part.read(_END.size))
-        if mark != b"PK\5\6" or _MANY in (count, size) or part.tell() != start + size + _END.size:
-            raise Unavailable("store.damaged", kind="archive")
-        part.seek(start)
-        entries, at = part.read(size), 0
-        for _ in range(count):
-            _, _, _, flags, _, _, _, crc, length, _, named, _, _, _, _, _, where = _CENTRAL.unpack_from(entries, at)
-            at += _CENTRAL.size
-            directory.add(entries[at : at + named], flags, crc, length, place + where)
-            at += named
-        part.seek(0)
-        left = start
-        while left and (data := part.read(min(left, _COPY))):
-            into.write(data)
-            left -= len(data)
-        place += start
-    directory.write(into, place)
+    with _Directory() as directory:
+        place = 0
+        for part in parts:
+            place += _take(part, into, directory, place)
+        directory.write(into, place)
+
+
+def _take(part: BinaryIO, into: BinaryIO, directory: _Directory, place: int) -> int:
+    """Copy the entries of a part, which come to stand at `place`; how long they are."""
+    part.seek(-_END.size, 2)
+    mark, _, _, count, _, size, start, _ = _END.unpack(part.read(_END.size))
+    if mark != b"PK\5\6" or _MANY in (count, size) or part.tell() != start + size + _END.size:
+        raise Unavailable("store.damaged", kind="archive")
+    part.seek(start)
+    entries, at = part.read(size), 0
+    for _ in range(count):
+        _, _, _, flags, _, _, _, crc, length, _, named, _, _, _, _, _, where = _CENTRAL.unpack_from(entries, at)
+        at += _CENTRAL.size
+        directory.add(entries[at : at + named], flags, crc, length, place + where)
+        at += named
+    part.seek(0)
+    left: int = start
+    while left and (data := part.read(min(left, _COPY))):
+        into.write(data)
+        left -= len(data)
+    return int(start)

@@ -357,14 +357,12 @@ def _shaped(
         for (_, _, parent), digest in zip(generation, hash.texts(later), strict=True):
             found[parent].append(digest)
         made += later
-    head, body = json.write(dict(registered))[:-1], shape.text(-1, values, found)[1:]
+    head, body = json.write(dict(registered))[1:-1], shape.text(-1, values, found)[1:]
     try:
-        payload = b'%b%b%b,"_sd_alg":"%b"}' % (
-            head, b"," if body and registered else b"", body.encode(), hash.name.encode(),
-        )  # fmt: skip
+        parts = [part for part in (head, body.encode(), b'"_sd_alg":"%b"' % hash.name.encode()) if part]
     except UnicodeEncodeError:
         raise Malformed("json.surrogate", spec="RFC 7493 §2.1") from None
-    return payload, made
+    return b"{%b}" % b",".join(parts), made
 
 
 def _drawn(count: int, entropy: Callable[[int], bytes]) -> list[bytes]:

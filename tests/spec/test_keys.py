@@ -274,6 +274,25 @@ class TestJwk:
         flipped[-1] ^= 1
         assert refused(good, y=base64url.encode(bytes(flipped))) == "key.not_on_curve"
 
+    def test_coordinates_are_below_the_field(self) -> None:
+        """The same point modulo p is another key to whoever compares bytes (SEC 1 §2.3.4)."""
+        field = 2**256 - 2**224 + 2**192 + 2**96 - 1
+
+        def point(x: int, y: int) -> dict[str, str]:
+            coordinates = {"x": x, "y": y}
+            return {"kty": "EC", "crv": "P-256"} | {
+                name: base64url.encode(value.to_bytes(32, "big")) for name, value in coordinates.items()
+            }
+
+        root_of_b = 0x66485C780E2F83D72433BD5D84A06BB6541C2AF31DAE871728BF856A174F93F4
+        with_y_5 = 0xD7325D7646CD60D80A92738CEB345F844CFFAF35841022CAB176F692DE8DE1D7
+        for x, y in ((0, root_of_b), (with_y_5, 5)):
+            assert jwk.write(jwk.read(point(x, y))) == point(x, y)
+        for x, y in ((field, root_of_b), (with_y_5, field + 5)):
+            with pytest.raises(Malformed) as no:
+                jwk.read(point(x, y))
+            assert no.value.code == "key.not_on_curve"
+
     def test_not_offered(self) -> None:
         for key in (
             {"kty": "RSA", "n": "AQAB", "e": "AQAB"},
