@@ -92,6 +92,45 @@ class TestExpansion:
         assert unordered(found) == unordered(load(root / entry["expect"]))
 
 
+@pytest.mark.spec("JSON-LD 1.1 API §6")
+class TestCompaction:
+    @pytest.mark.parametrize(("root", "entry"), cases("compact"))
+    def test_case(self, root: Path, entry: dict[str, Any]) -> None:
+        option = entry.get("option") or {}
+
+        def run() -> Any:
+            return jsonld.compact(
+                load(root / entry["input"]),
+                load(root / entry["context"]),
+                loader(root),
+                base=option.get("base", BASE + entry["input"]),
+                arrays=option.get("compactArrays", True),
+                relative=option.get("compactToRelative", True),
+                safe=False,
+            )
+
+        if "expectErrorCode" in entry:
+            assert error_of(run) == entry["expectErrorCode"]
+        else:
+            assert unordered(run()) == unordered(load(root / entry["expect"]))
+
+    def test_a_document_of_nothing(self) -> None:
+        assert jsonld.compact({}, {}, nowhere, safe=False) == {}
+
+    def test_several_nodes_are_a_graph(self) -> None:
+        found = jsonld.compact([ADA, {**ADA, "id": "urn:grace"}], CONTEXT, nowhere)
+        assert [node["id"] for node in found["@graph"]] == ["urn:ada", "urn:grace"]
+
+    @pytest.mark.parametrize("expanded", [{"@id": "urn:x", "urn:p": [{"@id": "urn:y", "@index": "1"}]}])
+    def test_an_index_that_its_term_has_no_place_for_stays(self, expanded: Any) -> None:
+        found = jsonld.compact(expanded, {"p": {"@id": "urn:p", "@type": "@id"}}, nowhere)
+        assert found["p"] == {"@id": "urn:y", "@index": "1"}
+
+    def test_there_and_back(self) -> None:
+        found = jsonld.compact(jsonld.expand(ADA, nowhere), CONTEXT, nowhere)
+        assert nquads.write(jsonld.to_rdf(found, nowhere)) == nquads.write(safe())
+
+
 @pytest.mark.spec("JSON-LD 1.1 API §8")
 class TestDatasets:
     @pytest.mark.parametrize(("root", "entry"), cases("toRdf"))
@@ -109,7 +148,7 @@ class TestDatasets:
         assert rdfc.canonicalize(found).nquads == rdfc.canonicalize(expected).nquads
 
 
-@pytest.mark.parametrize(("kind", "total"), [("expand", 257), ("toRdf", 312)])
+@pytest.mark.parametrize(("kind", "total"), [("expand", 257), ("compact", 165), ("toRdf", 312)])
 def test_run_and_listed_is_present(kind: str, total: int) -> None:
     why = Counter(listed(root, entry) for root, entry in entries(kind))
     assert why.total() == total
@@ -416,6 +455,19 @@ class TestReferences:
         assert iri.resolve("", "g") == "g"
         assert iri.resolve("http://a", "g") == "http://a/g"
         assert iri.resolve("urn:a", "g") == "urn:g"
+
+    @pytest.mark.parametrize(
+        ("target", "reference"),
+        [
+            ("http://a/b/c/d;p?q", "d;p?q"), ("http://a/b/c/d;p?q#s", "#s"), ("http://a/b/c/d;p?y", "?y"),
+            ("http://a/b/c/d;p", "d;p"), ("http://a/b/c/", "./"), ("http://a/b/c/g", "g"), ("http://a/b/", "../"),
+            ("http://a/g?y", "../../g?y"), ("http://a/b/c/g:h", "./g:h"), ("http://a/b/c/e/f", "e/f"),
+            ("http://b/b/c/g", "http://b/b/c/g"), ("https://a/b/c/g", "https://a/b/c/g"), ("urn:a", "urn:a"),
+        ],
+    )  # fmt: skip
+    def test_relative(self, target: str, reference: str) -> None:
+        assert iri.relative("http://a/b/c/d;p?q", target) == reference
+        assert iri.resolve("http://a/b/c/d;p?q", reference) == target
 
     @pytest.mark.parametrize(
         ("text", "well_formed"),

@@ -3,6 +3,7 @@
 No context is ever fetched: the caller hands in a `Loader`. Safe mode is the default (see `expansion`).
 """
 
+from cityid.encoding.jsonld.compaction import compact as compact
 from cityid.encoding.jsonld.context import Loader as Loader
 from cityid.encoding.jsonld.dataset import from_expanded as from_expanded
 from cityid.encoding.jsonld.dataset import to_rdf as to_rdf

@@ -165,7 +165,7 @@ class _NodeMap:
 def _key(value: Node) -> Hashable:
     """What two values that are the same have in common: as JSON, where true is not 1 and 1 is 1.0."""
     if "@id" in value:
-        return value["@id"]
+        return str(value["@id"])
     content = value["@value"]
     if isinstance(content, dict | list):
         content = jcs.canonical(content)

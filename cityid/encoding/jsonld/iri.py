@@ -79,3 +79,27 @@ def _without_dots(path: str) -> str:
         else:
             out.append(segment)
     return "/".join(out)
+
+
+def relative(base: str, target: str) -> str:
+    """A reference that leads from `base` to `target`: the shortest that stays on its authority, else `target`."""
+    scheme, authority, path, query, fragment = _parts(target)
+    own_scheme, own_authority, own_path, own_query, _ = _parts(base)
+    if scheme != own_scheme or authority != own_authority or (authority is None and not path.startswith("/")):
+        return target
+    after = (f"?{query}" if query is not None else "") + (f"#{fragment}" if fragment is not None else "")
+    if path == own_path and (query == own_query or query is not None):
+        # The same document: only what differs.
+        if query != own_query:
+            return after
+        return f"#{fragment}" if fragment is not None else path.rsplit("/", 1)[-1] + after or "./"
+    here, there = own_path.split("/")[:-1], path.split("/")
+    shared = 0
+    while shared < len(here) and shared < len(there) - 1 and here[shared] == there[shared]:
+        shared += 1
+    found = "../" * (len(here) - shared) + "/".join(there[shared:])
+    if not found:
+        found = "./"
+    elif ":" in found.split("/", 1)[0]:
+        found = f"./{found}"
+    return found + after
