@@ -181,8 +181,9 @@ def proof_gen(
     interface = Interface(suite, BLIND)
     bases, scalars = parameters(messages, committed, blind, (), interface)
     shown = indexes(disclosed, len(messages), disclosed_committed, len(committed))
-    begun = core.begin(public_key, signature, bases, header, scalars, shown, interface, entropy)
-    return core.finalize(begun, core.calculate_challenge(begun, shown, scalars, presentation_header, interface))
+    held = core.take(public_key, signature, bases, header, scalars, interface, shown)
+    begun = core.begin(held, shown, entropy)
+    return core.finalize(begun, core.calculate_challenge(begun, shown, held, presentation_header))
 
 
 def indexes(disclosed: Sequence[int], count: int, committed: Sequence[int], others: int) -> list[int]:

@@ -83,16 +83,7 @@ def verify(
         Malformed: `bbs.length`, `bbs.point`, `bbs.identity`, `bbs.scalar`, `bbs.too_many`.
         Unavailable: `install.extra`.
     """
-    octets.check_count(len(messages))
-    interface = Interface(suite, CORE)
-    core_verify(
-        public_key,
-        signature,
-        create_generators(len(messages) + 1, interface),
-        header,
-        interface.scalars(messages),
-        interface,
-    )
+    hold(public_key, signature, header, messages, suite=suite)
 
 
 def core_verify(
@@ -102,14 +93,76 @@ def core_verify(
     header: bytes,
     scalars: Sequence[int],
     interface: Interface,
-) -> None:
+) -> Held:
     """CoreVerify (§3.6.2). The holder does this with messages of its own, so that none is multiplied by table."""
+    held = take(public_key, signature, bases, header, scalars, interface)
+    if not pairing_holds(public_key, held.a, held.b + -interface.suite.backend().mul(held.a, held.e), interface.suite):
+        raise Refused("bbs.signature", spec="BBS draft 9 §3.6.2")
+    return held
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A signature with its messages, as proofs are made from them: what is the same for each proof is done."""
+
+    a: Point
+    e: int
+    b: Point
+    domain: int
+    scalars: tuple[int, ...]
+    bases: tuple[Base, ...]
+    interface: Interface
+
+    def __repr__(self) -> str:
+        return "Held()"
+
+
+def take(
+    public_key: bytes,
+    signature: bytes,
+    bases: Sequence[Base],
+    header: bytes,
+    scalars: Sequence[int],
+    interface: Interface,
+    shown: Iterable[int] = (),
+) -> Held:
+    """A signature that is not verified here. Raises Malformed `bbs.*` for it and for the key."""
     backend = interface.suite.backend()
     octets.public_key(public_key, backend)
     a, e = octets.signature(signature, backend)
-    b = signed_point(interface.suite, bases, calculate_domain(public_key, bases, header, interface), scalars)
-    if not pairing_holds(public_key, a, b + -backend.mul(a, e), interface.suite):
-        raise Refused("bbs.signature", spec="BBS draft 9 §3.6.2")
+    domain = calculate_domain(public_key, bases, header, interface)
+    b = signed_point(interface.suite, bases, domain, scalars, shown)
+    return Held(a, e, b, domain, tuple(scalars), tuple(bases), interface)
+
+
+def hold(
+    public_key: bytes, signature: bytes, header: bytes, messages: Sequence[bytes], *, suite: Suite = SHA_256
+) -> Held:
+    """`verify`, and what `show` makes proofs from: half of a proof's work is then done for all of them.
+
+    Raises:
+        Refused: `bbs.signature`.
+        Malformed: `bbs.length`, `bbs.point`, `bbs.identity`, `bbs.scalar`, `bbs.too_many`.
+        Unavailable: `install.extra`.
+    """
+    octets.check_count(len(messages))
+    interface = Interface(suite, CORE)
+    bases = create_generators(len(messages) + 1, interface)
+    return core_verify(public_key, signature, bases, header, interface.scalars(messages), interface)
+
+
+def show(
+    held: Held, presentation_header: bytes, disclosed: Sequence[int], *, entropy: Entropy = secrets.token_bytes
+) -> bytes:
+    """`proof_gen` for a signature that is held.
+
+    Raises:
+        Malformed: `bbs.index`.
+        Unavailable: `bbs.entropy`.
+    """
+    octets.check_indexes(disclosed, len(held.scalars))
+    begun = begin(held, disclosed, entropy)
+    return finalize(begun, calculate_challenge(begun, disclosed, held, presentation_header))
 
 
 def pairing_holds(public_key: bytes, one: Point, other: Point, suite: Suite) -> bool:
@@ -160,47 +213,33 @@ def proof_gen(
         Unavailable: `install.extra`, `bbs.entropy`.
     """
     octets.check_count(len(messages))
+    octets.check_indexes(disclosed, len(messages))
     interface = Interface(suite, CORE)
-    scalars = interface.scalars(messages)
     bases = create_generators(len(messages) + 1, interface)
-    begun = begin(public_key, signature, bases, header, scalars, disclosed, interface, entropy)
-    challenge = calculate_challenge(begun, disclosed, scalars, presentation_header, interface)
-    return finalize(begun, challenge)
+    scalars = interface.scalars(messages)
+    held = take(public_key, signature, bases, header, scalars, interface, disclosed)
+    return show(held, presentation_header, disclosed, entropy=entropy)
 
 
-def begin(
-    public_key: bytes,
-    signature: bytes,
-    bases: Sequence[Base],
-    header: bytes,
-    scalars: Sequence[int],
-    disclosed: Sequence[int],
-    interface: Interface,
-    entropy: Entropy,
-) -> Begun:
-    """ProofInit (§3.7.1) with fresh scalars."""
-    suite, backend = interface.suite, interface.suite.backend()
-    octets.check_indexes(disclosed, len(scalars))
-    octets.public_key(public_key, backend)
-    a, e = octets.signature(signature, backend)
+def begin(held: Held, disclosed: Sequence[int], entropy: Entropy) -> Begun:
+    """ProofInit (§3.7.1) with fresh scalars. The caller has checked the indexes."""
+    backend, bases, scalars = held.interface.suite.backend(), held.bases, held.scalars
     shown = frozenset(disclosed)
     undisclosed = [index for index in range(len(scalars)) if index not in shown]
     *drawn, blind = random_scalars(_SCALARS + len(undisclosed) + 1, entropy)
     r1, r2, e_random, r1_random, r3_random, *m_random = drawn
-    domain = calculate_domain(public_key, bases, header, interface)
-    b = signed_point(suite, bases, domain, scalars, disclosed)
     mul, encode = backend.mul, backend.octets
-    d = mul(b, r2)
-    abar = mul(a, r1 * r2 % R)
-    bbar = mul(d, r1) + -mul(abar, e)
+    d = mul(held.b, r2)
+    abar = mul(held.a, r1 * r2 % R)
+    bbar = mul(d, r1) + -mul(abar, held.e)
     t1 = mul(abar, e_random) + mul(d, r1_random)
     randoms = ((bases[index + 1], random) for index, random in zip(undisclosed, m_random, strict=True))
     t2 = secret_sum(randoms, backend, mul(d, r3_random))
     return Begun(
         encode(abar) + encode(bbar) + encode(d),
         encode(t1) + encode(t2),
-        domain,
-        e,
+        held.domain,
+        held.e,
         tuple(drawn),
         inverse(r2, blind),
         tuple(scalars[index] for index in undisclosed),
@@ -210,14 +249,13 @@ def begin(
 def calculate_challenge(
     begun: Begun,
     disclosed: Sequence[int],
-    scalars: Sequence[int],
+    held: Held,
     presentation_header: bytes,
-    interface: Interface,
     more: tuple[bytes, bytes] = (b"", b""),
 ) -> int:
-    shown = [scalars[index] for index in disclosed]
+    shown = [held.scalars[index] for index in disclosed]
     return challenge(
-        begun.points + begun.commitments, begun.domain, disclosed, shown, presentation_header, interface, more
+        begun.points + begun.commitments, begun.domain, disclosed, shown, presentation_header, held.interface, more
     )
 
 

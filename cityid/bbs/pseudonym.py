@@ -181,12 +181,13 @@ def proof_gen(
     nyms = _nyms(nym_secrets, "nym")
     bases, scalars = blind.parameters(messages, committed, secret_blind, nyms, interface)
     shown = blind.indexes(disclosed, len(messages), disclosed_committed, len(committed))
-    begun = core.begin(public_key, signature, bases, _header(header, len(nyms)), scalars, shown, interface, entropy)
+    held = core.take(public_key, signature, bases, _header(header, len(nyms)), scalars, interface, shown)
+    begun = core.begin(held, shown, entropy)
     place = Context(context, interface)
     found = backend.octets(place.times(nyms))
     random = backend.octets(place.times(begun.hidden_random[-len(nyms) :]))
     more = found + random, _counted(context)
-    challenge = core.calculate_challenge(begun, shown, scalars, presentation_header, interface, more)
+    challenge = core.calculate_challenge(begun, shown, held, presentation_header, more)
     return core.finalize(begun, challenge), found
 
 

@@ -222,10 +222,13 @@ class TestB04Indexes:
         assert code(check, PROOF, [0, 0], SHOWN) == "bbs.index"
 
     def test_b04_the_holder_asks_for_indexes_too(self) -> None:
+        held = core.hold(KEY.public, SIGNATURE, HEADER, MESSAGES)
         for bad in ([0, 0], [2, 0], [4], [-1]):
             assert code(core.proof_gen, KEY.public, SIGNATURE, HEADER, PH, MESSAGES, bad) == "bbs.index"
+            assert code(core.show, held, PH, bad) == "bbs.index"
         made = core.proof_gen(KEY.public, SIGNATURE, HEADER, PH, MESSAGES, [0, 1, 2, 3])
         check(made, [0, 1, 2, 3], MESSAGES)
+        check(core.show(held, PH, [0, 2]))
 
 
 def test_b05_the_same_message_at_another_place() -> None:
@@ -343,10 +346,11 @@ class TestB11Randomness:
         ]  # fmt: skip
         commitment, factor = blind.commit([b"c"])
         signature = blind.sign(KEY, commitment, b"", [b"m"])
-        nym = pseudonym.prover_nyms()
+        nym, held = pseudonym.prover_nyms(), core.hold(KEY.public, SIGNATURE, HEADER, MESSAGES)
         for entropy in sources:
             proofs = (KEY.public, SIGNATURE, HEADER, PH, MESSAGES, DISCLOSED)
             assert code(core.proof_gen, *proofs, entropy=entropy) == "bbs.entropy"
+            assert code(core.show, held, PH, DISCLOSED, entropy=entropy) == "bbs.entropy"
             assert code(blind.commit, [b"c"], entropy=entropy) == "bbs.entropy"
             assert code(pseudonym.commit, [], nym, entropy=entropy) == "bbs.entropy"
             blinds: Any = (KEY.public, signature, b"", PH, [b"m"], [b"c"], [], [], factor)

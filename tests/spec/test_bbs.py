@@ -254,24 +254,26 @@ class TestSection35Proofs:
         count = 5 + len(drawn["m_tilde_scalars"])
         interface = Interface(suite, CORE)
         scalars = interface.scalars(messages)
-        begun = core.begin(
-            public, signature, generators.create_generators(len(messages) + 1, interface), header, scalars, disclosed,
-            interface, mocked(suite, octets(rng["seed"]), octets(rng["dst"]), count),
-        )  # fmt: skip
+        bases = generators.create_generators(len(messages) + 1, interface)
+        held = core.take(public, signature, bases, header, scalars, interface, disclosed)
+        begun = core.begin(held, disclosed, mocked(suite, octets(rng["seed"]), octets(rng["dst"]), count))
         names = ("r1", "r2", "e_tilde", "r1_tilde", "r3_tilde")
         in_order = [*(drawn[name] for name in names), *drawn["m_tilde_scalars"]]
         assert [strict.from_scalar(each).hex() for each in begun.scalars] == in_order
         assert begun.points.hex() == expected["A_bar"] + expected["B_bar"] + expected["D"]
         assert begun.commitments.hex() == expected["T1"] + expected["T2"]
         assert strict.from_scalar(begun.domain).hex() == expected["domain"]
-        challenge = core.calculate_challenge(begun, disclosed, scalars, shown, interface)
+        challenge = core.calculate_challenge(begun, disclosed, held, shown)
         assert strict.from_scalar(challenge).hex() == expected["challenge"]
         assert core.finalize(begun, challenge) == octets(case["proof"])
-        assert repr(begun) == "Begun()"
+        assert (repr(begun), repr(held)) == ("Begun()", "Held()")
         for each in (suite, beside(suite)):
             entropy = mocked(suite, octets(rng["seed"]), octets(rng["dst"]), count)
             made = core.proof_gen(public, signature, header, shown, messages, disclosed, suite=each, entropy=entropy)
             assert made == octets(case["proof"])
+            entropy = mocked(suite, octets(rng["seed"]), octets(rng["dst"]), count)
+            kept = core.hold(public, signature, header, messages, suite=each)
+            assert core.show(kept, shown, disclosed, entropy=entropy) == made
 
 
 class TestBackendsAndTables:

@@ -154,17 +154,15 @@ class TestProofs:
 
         bases, scalars = blind.parameters(messages, committed, secret_blind(case), (), interface)
         indexes = blind.indexes(disclosed, len(messages), disclosed_committed, len(committed))
-        begun = core.begin(
-            public, signature, bases, header, scalars, indexes, interface,
-            mocked_for(case, "proof", suite, len(random)),
-        )  # fmt: skip
+        held = core.take(public, signature, bases, header, scalars, interface, indexes)
+        begun = core.begin(held, indexes, mocked_for(case, "proof", suite, len(random)))
         assert [strict.from_scalar(each).hex() for each in begun.scalars] == random
         assert begun.points.hex() == expected["Abar"] + expected["Bbar"] + expected["D"]
         assert begun.commitments.hex() == expected["T1"] + expected["T2"]
         assert strict.from_scalar(begun.domain).hex() == expected["domain"]
         b = core.signed_point(suite, bases, begun.domain, scalars, indexes)
         assert suite.backend().octets(b).hex() == expected["B"]
-        challenge = core.calculate_challenge(begun, indexes, scalars, shown, interface)
+        challenge = core.calculate_challenge(begun, indexes, held, shown)
         assert strict.from_scalar(challenge).hex() == expected["challenge"]
 
         for each in (suite, beside(suite)):

@@ -180,10 +180,8 @@ class TestProofs:
         bases, scalars = blind.parameters(messages, committed, factor, as_scalars, interface)
         indexes = blind.indexes(disclosed, len(messages), disclosed_committed, len(committed))
         combined = header + len(secrets).to_bytes(8, "big")
-        begun = core.begin(
-            public, signature, bases, combined, scalars, indexes, interface,
-            mocked_for(case, "proof", suite, count),
-        )  # fmt: skip
+        held = core.take(public, signature, bases, combined, scalars, interface, indexes)
+        begun = core.begin(held, indexes, mocked_for(case, "proof", suite, count))
         assert [strict.from_scalar(each).hex() for each in begun.scalars] == random
         assert begun.points.hex() == expected["Abar"] + expected["Bbar"] + expected["D"]
         assert begun.commitments.hex() == expected["T1"] + expected["T2"]
