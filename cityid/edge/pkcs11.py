@@ -16,12 +16,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 from urllib.parse import unquote
 
+from cityid.edge.keyrings import KeptKeys, Record, Use, kept_for, read_about, write_about
 from cityid.edge.sealed import Entropy
-from cityid.edge.software_keys import Record, Use
-from cityid.encoding import json, times
+from cityid.encoding import json
 from cityid.encoding.json import Fields
 from cityid.errors import Malformed, Misuse, Refused, Unavailable
 from cityid.keys.algorithms import Algorithm, PublicKey
@@ -98,7 +98,7 @@ def read_uri(text: str) -> Uri:
     )  # fmt: skip
 
 
-class Pkcs11Keyring:
+class Pkcs11Keyring(KeptKeys["TokenSigner"]):
     """A Keyring in a token. One session a process, which its threads use by turns; a forked process logs in anew, when
     it first asks the token for something."""
 
@@ -162,7 +162,7 @@ class Pkcs11Keyring:
             key, name = self._public(each), each[attribute.ID]
             if key is not None and name in private:
                 keys[key] = private[name]
-                self._records[key] = Record(key, **about.get(name, {"label": each[attribute.LABEL]}))
+                self._records[key] = _record(key, each[attribute.LABEL], about.get(name))
                 self._ids[key] = name
         self._keys = keys
 
@@ -197,11 +197,8 @@ class Pkcs11Keyring:
         """
         if algorithm not in _CURVES:
             raise Misuse("keys.token_algorithm", algorithm=algorithm.value, known=", ".join(_CURVES))
-        kept = frozenset(uses)
-        if len(kept) > 1 and not shared:
-            raise Refused("key.several_uses", uses=" ".join(sorted(kept)))
-        if label and any(record.label == label for record in self._records.values()):
-            raise Misuse("keys.label_taken", label=label)
+        kept = kept_for(uses, shared=shared)
+        self._check_label(label)
         p11, name = self._p11, self._entropy(16)
         attribute, mechanism = p11.Attribute, p11.Mechanism
         edwards = algorithm is Algorithm.EDDSA
@@ -245,46 +242,17 @@ class Pkcs11Keyring:
             each.destroy()
         self._records[record.key] = record
 
-    def keys(self) -> tuple[PublicKey, ...]:
-        return tuple(self._records)
-
-    def records(self) -> tuple[Record, ...]:
-        return tuple(self._records.values())
-
-    def find(self, label: str) -> Record:
-        """Raises Misuse: `keys.unknown_label`."""
-        for record in self._records.values():
-            if record.label == label:
-                return record
-        raise Misuse("keys.unknown_label", label=label)
-
     def signer(self, key: PublicKey) -> TokenSigner:
         """Raises Misuse: `keys.unknown`."""
         if key not in self._keys:
             raise Misuse("keys.unknown", thumbprint=key.thumbprint)
         return TokenSigner(self, key)
 
-    def signer_for(self, key: PublicKey, use: Use, at: datetime) -> TokenSigner:
-        """The signer of a key that is kept for `use` and has not ended at `at`.
-
-        Raises:
-            Refused: `key.other_use`, `key.ended`.
-            Misuse: `keys.unknown`.
-        """
-        signer = self.signer(key)
-        record = self._records[key]
-        if use not in record.uses:
-            raise Refused("key.other_use", wanted=use.value, uses=" ".join(sorted(record.uses)))
-        if record.not_after is not None and at > record.not_after:
-            raise Refused("key.ended", thumbprint=key.thumbprint, not_after=times.stamp(record.not_after))
-        return signer
-
     def end(self, key: PublicKey, at: datetime) -> None:
         """The key's last moment. Raises Misuse `keys.unknown`; Unavailable `keys.unavailable`."""
-        if key not in self._records:
-            raise Misuse("keys.unknown", thumbprint=key.thumbprint)
+        ended = replace(self._known(key), not_after=at)
         with self._asked():
-            self._write(replace(self._records[key], not_after=at))
+            self._write(ended)
 
     def sign(self, key: PublicKey, message: bytes) -> bytes:
         """What a signer of this keyring does. Raises Unavailable `keys.unavailable`."""
@@ -333,9 +301,6 @@ class Pkcs11Keyring:
     def __repr__(self) -> str:
         return f"Pkcs11Keyring({self._uri}, {len(self._records)} keys)"
 
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise Misuse("keys.not_copied")
-
 
 class TokenSigner:
     """A Signer whose key lies in a token."""
@@ -370,24 +335,21 @@ def _text(found: bytes | str) -> str:
 
 
 def _write_about(name: bytes, record: Record) -> bytes:
-    about: dict[str, Any] = {"id": name.hex(), "label": record.label, "uses": sorted(record.uses)}
-    for member, moment in (("created", record.created), ("not_after", record.not_after)):
-        if moment is not None:
-            about[member] = times.stamp(moment)
-    return json.write(about)
+    return json.write({"id": name.hex(), **write_about(record)})
 
 
-def _read_about(data: bytes) -> tuple[bytes, dict[str, Any]]:
+def _read_about(data: bytes) -> tuple[bytes, Fields]:
     """What stands beside a key. It is not authenticated: who can write into the token can do anything with its keys."""
     try:
         fields = Fields(json.read_object(bytes(data)))
-        created, not_after = (fields.optional_text(name) for name in ("created", "not_after"))
-        about = {
-            "label": fields.text("label"),
-            "uses": frozenset(map(Use, fields.texts("uses"))),
-            "created": None if created is None else times.read_stamp(created),
-            "not_after": None if not_after is None else times.read_stamp(not_after),
-        }
-        return bytes.fromhex(fields.text("id")), about
+        return bytes.fromhex(fields.text("id")), fields
     except (Malformed, ValueError):
-        return b"", {}
+        return b"", Fields({})
+
+
+def _record(key: PublicKey, label: str, about: Fields | None) -> Record:
+    """A key of which nothing was written, or nothing that can be read, has its label and no use."""
+    try:
+        return Record(key, label) if about is None else read_about(key, about)
+    except (Malformed, ValueError):
+        return Record(key, label)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from cityid.edge import private_file, sealed
+from cityid.edge.keyrings import KeptKeys, Record, Use, kept_for, read_about, write_about
 from cityid.edge.signers import Entropy, SoftwareAgreement, SoftwareSigner, load, new_secret, secret_length
-from cityid.encoding import base64url, json, times
+from cityid.encoding import base64url, json
 from cityid.encoding.json import Fields
-from cityid.errors import Malformed, Misuse, Refused, Unavailable
+from cityid.errors import Malformed, Misuse, Unavailable
 from cityid.keys.algorithms import Algorithm, PublicKey
 
 __all__ = [
@@ -92,41 +92,17 @@ class MemoryKeyring:
         raise Misuse("keys.not_copied")
 
 
-class Use(StrEnum):
-    """What a key of a keyring file is kept for. One key, one use (attack K14)."""
-
-    ISSUER = "issuer"
-    STATUS = "status"
-    ROOT = "root"
-    HOLDER = "holder"
-    DID_UPDATE = "did-update"
-    SERVICE = "service"
-    LOG = "log"
-    CLERK = "clerk"
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """What a keyring file says about a key besides the key. `not_after` is its last moment, when it has one."""
-
-    key: PublicKey
-    label: str = ""
-    uses: frozenset[Use] = frozenset()
-    created: datetime | None = None
-    not_after: datetime | None = None
-
-
 _KIND: Final = "keyring"
 _AAD: Final = b"cityid keyring 1"
 
 
-class FileKeyring:
+class FileKeyring(KeptKeys[SoftwareSigner]):
     """A Keyring in one encrypted file (`cityid.edge.sealed`). Opening derives once; the data key stays in this object.
 
     Every change is made under the file's lock to what the file says then, so two programs may use one keyring.
     """
 
-    __slots__ = ("_entropy", "_header", "_held", "_path", "_records", "_rewrap", "_seal", "_secrets", "_unseal")
+    __slots__ = ("_entropy", "_header", "_held", "_path", "_rewrap", "_seal", "_secrets", "_unseal")
 
     def __init__(self, path: Path, header: sealed.Header, key: bytes, entropy: Entropy) -> None:
         """Use `new` or `open`."""
@@ -211,33 +187,17 @@ class FileKeyring:
             Unavailable: `store.*`.
         """
         held = load(algorithm, secret)
-        record = Record(held.public_key, label, frozenset(uses), created, not_after)
-        if len(record.uses) > 1 and not shared:
-            raise Refused("key.several_uses", uses=" ".join(sorted(record.uses)))
+        record = Record(held.public_key, label, kept_for(uses, shared=shared), created, not_after)
         with private_file.locked(self._path):
             self._reread()
             if record.key in self._records:
                 raise Misuse("keys.held_already", thumbprint=record.key.thumbprint)
-            if label and any(other.label == label for other in self._records.values()):
-                raise Misuse("keys.label_taken", label=label)
+            self._check_label(label)
             self._records[record.key] = record
             self._secrets[record.key] = secret
             self._write()
         self._held[record.key] = held
         return record.key
-
-    def keys(self) -> tuple[PublicKey, ...]:
-        return tuple(self._records)
-
-    def records(self) -> tuple[Record, ...]:
-        return tuple(self._records.values())
-
-    def find(self, label: str) -> Record:
-        """Raises Misuse: `keys.unknown_label`."""
-        for record in self._records.values():
-            if record.label == label:
-                return record
-        raise Misuse("keys.unknown_label", label=label)
 
     def signer(self, key: PublicKey) -> SoftwareSigner:
         """Raises Misuse: `keys.unknown`, `keys.wrong_kind` (a key that only agrees on secrets)."""
@@ -246,21 +206,6 @@ class FileKeyring:
     def agreement(self, key: PublicKey) -> SoftwareAgreement:
         """Raises Misuse: `keys.unknown`, `keys.wrong_kind` (a key that only signs)."""
         return _agreement(self._load(key))
-
-    def signer_for(self, key: PublicKey, use: Use, at: datetime) -> SoftwareSigner:
-        """The signer of a key that is kept for `use` and has not ended at `at`.
-
-        Raises:
-            Refused: `key.other_use`, `key.ended`.
-            Misuse: `keys.unknown`, `keys.wrong_kind`.
-        """
-        signer = self.signer(key)
-        record = self._records[key]
-        if use not in record.uses:
-            raise Refused("key.other_use", wanted=use.value, uses=" ".join(sorted(record.uses)))
-        if record.not_after is not None and at > record.not_after:
-            raise Refused("key.ended", thumbprint=key.thumbprint, not_after=times.stamp(record.not_after))
-        return signer
 
     def end(self, key: PublicKey, at: datetime) -> None:
         """The key's last moment: after a rotation, or when its certificate or DID entry ends.
@@ -271,9 +216,7 @@ class FileKeyring:
         """
         with private_file.locked(self._path):
             self._reread()
-            if key not in self._records:
-                raise Misuse("keys.unknown", thumbprint=key.thumbprint)
-            self._records[key] = replace(self._records[key], not_after=at)
+            self._records[key] = replace(self._known(key), not_after=at)
             self._write()
 
     def change_passphrase(self, passphrase: str | bytes) -> None:
@@ -316,9 +259,6 @@ class FileKeyring:
     def __repr__(self) -> str:
         return f"FileKeyring({len(self._records)} keys)"
 
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise Misuse("keys.not_copied")
-
 
 def _split(data: bytes) -> tuple[sealed.Header, bytes]:
     header, _, body = data.partition(b"\n")
@@ -326,26 +266,10 @@ def _split(data: bytes) -> tuple[sealed.Header, bytes]:
 
 
 def _write_record(record: Record, secret: bytes) -> dict[str, Any]:
-    written: dict[str, Any] = {
-        "algorithm": record.key.algorithm.value,
-        "public": base64url.encode(record.key.raw),
-        "secret": base64url.encode(secret),
-        "label": record.label,
-        "uses": sorted(record.uses),
-    }
-    for name, moment in (("created", record.created), ("not_after", record.not_after)):
-        if moment is not None:
-            written[name] = times.stamp(moment)
-    return written
+    key = {"algorithm": record.key.algorithm.value, "public": base64url.encode(record.key.raw)}
+    return {**key, "secret": base64url.encode(secret), **write_about(record)}
 
 
 def _read_record(fields: Fields) -> tuple[Record, bytes]:
-    created, not_after = (fields.optional_text(name) for name in ("created", "not_after"))
-    record = Record(
-        PublicKey(Algorithm(fields.text("algorithm")), base64url.decode(fields.text("public"))),
-        fields.text("label"),
-        frozenset(map(Use, fields.texts("uses"))),
-        None if created is None else times.read_stamp(created),
-        None if not_after is None else times.read_stamp(not_after),
-    )
-    return record, base64url.decode(fields.text("secret"))
+    key = PublicKey(Algorithm(fields.text("algorithm")), base64url.decode(fields.text("public")))
+    return read_about(key, fields), base64url.decode(fields.text("secret"))
