@@ -166,10 +166,12 @@ def _trusted(credential: Credential, policy: Policy, at: datetime) -> Check:
 
 
 def _gather(presentation: Presentation, policy: Policy, at: datetime, keys: dict[KeyRef, PublicKey]) -> Steps[Check]:
-    """Fill `keys` with every key that the presentation needs."""
-    for ref in (*presentation.credential.signed_by, *presentation.shown_by):
+    """Fill `keys` with every key that the presentation needs: the issuer's as of when the credential begins."""
+    credential = presentation.credential
+    for ref in (*credential.signed_by, *presentation.shown_by):
+        signed = credential.window.start if ref in credential.signed_by else None
         try:
-            keys[ref] = yield from trust.key(ref, policy.trust, at)
+            keys[ref] = yield from trust.key(ref, policy.trust, at, signed)
         except Unavailable as error:
             return undecided(Step.ISSUER_KEY, error.problem)
         except (Refused, Malformed) as error:

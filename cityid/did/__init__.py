@@ -1,41 +1,95 @@
-"""Decentralized identifiers: did:key, did:jwk and did:web, behind one `resolve` (DID Core 1.0, DID Resolution v1).
+"""Decentralized identifiers: did:key, did:jwk, did:web and did:webvh, behind one `resolve` (DID Core 1.0, DID
+Resolution v1).
 
 A method is a module that knows nothing of the others. did:key and did:jwk are read where they stand; did:web is one
-Request of the plan.
+Request of the plan, did:webvh one or two. Only did:webvh has a history: `key_at` asks it which key was there when.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
-from cityid.did import jwk, key, web
+from cityid.did import jwk, web, webvh
+from cityid.did import key as did_key
 from cityid.did.document import DidDocument, VerificationMethod, read_document
 from cityid.did.syntax import Did, parse, parse_url
-from cityid.errors import CityIdError, Malformed, Refused
+from cityid.did.webvh import Resolution
+from cityid.encoding.times import check_aware
+from cityid.errors import CityIdError, Malformed, Misuse, Refused
+from cityid.keys import PublicKey
 from cityid.plan import Steps, plan
 
 __all__ = [
-    "Did", "DidDocument", "VerificationMethod", "dereference", "error_type", "parse", "parse_url", "read_document",
-    "resolution_result", "resolve",
+    "Did", "DidDocument", "Resolution", "VerificationMethod", "dereference", "error_type", "key_at", "parse",
+    "parse_url", "read_document", "resolution", "resolution_result", "resolve",
 ]  # fmt: skip
 
-_HERE: Final[Mapping[str, Callable[[Did], DidDocument]]] = MappingProxyType({"key": key.read, "jwk": jwk.read})
+_HERE: Final[Mapping[str, Callable[[Did], DidDocument]]] = MappingProxyType({"key": did_key.read, "jwk": jwk.read})
 _FETCHED: Final[Mapping[str, Callable[[Did], Steps[DidDocument]]]] = MappingProxyType({"web": web.resolve})
-METHODS: Final = (*_HERE, *_FETCHED)
+METHODS: Final = (*_HERE, *_FETCHED, "webvh")
 
 
 @plan
-def resolve(did: str) -> Steps[DidDocument]:
-    """The document of `did`.
+def resolve(did: str, at: datetime | None = None) -> Steps[DidDocument]:
+    """The document of `did`, as it is now. What has a history needs `at`, the time of asking.
 
     Raises (when run):
         Malformed: `did.*` and what the method's own reader finds wrong.
-        Refused: `did.method_not_supported`; `did.document_id`, `did.content_type`.
+        Refused: `did.method_not_supported`; `did.document_id`, `did.content_type`; `did.deactivated`, and what is wrong
+            with a log.
+        Misuse: `did.no_time`, `time.naive`.
         Unavailable: `did.not_found`, `did.http_status`; what the exchange raises (`net.*`).
     """
     parsed = parse(did)
+    if parsed.method == "webvh":
+        return webvh.current((yield from _log(parsed, at)))
+    return (yield from _document(parsed))
+
+
+@plan
+def key_at(
+    did: str, fragment: str, purpose: str, at: datetime | None = None, signed: datetime | None = None
+) -> Steps[PublicKey]:
+    """The key `#fragment` of `did` for `purpose` ("" asks for the only one), as of `at`; for what says that it was
+    signed at `signed`, also a key that was there then and has gone since, where the method keeps a history.
+
+    Raises (when run):
+        As `resolve`, and as `DidDocument.key`.
+    """
+    parsed = parse(did)
+    if parsed.method == "webvh":
+        return webvh.key((yield from _log(parsed, at)), fragment, purpose, signed)
+    document = yield from _document(parsed)
+    return document.key(fragment, purpose)
+
+
+@plan
+def resolution(url: str, at: datetime | None = None, seen: str = "") -> Steps[Resolution]:
+    """What a DID, or a DID URL whose query asks for a version of a did:webvh, resolves to. `seen` is the versionId of
+    its log that was seen last: a log that does not go on from there is refused.
+
+    Raises (when run):
+        As `resolve`, but a closed DID has a resolution. Malformed: `did.url_query`. Refused: `did.version_not_found`;
+        `did.webvh_truncated`, `did.webvh_forked`.
+    """
+    text, mark, query = url.partition("?")
+    parsed = parse(text)
+    if parsed.method != "webvh":
+        if mark:
+            raise Malformed("did.url_not_plain", spec="DID Core §3.2", found=url)
+        document = yield from _document(parsed)
+        return Resolution(document.raw, {})
+    asked = webvh.asked(query)
+    log = yield from _log(parsed, at)
+    if seen:
+        log.continues(seen)
+    return webvh.resolution(log, asked)
+
+
+def _document(parsed: Did) -> Steps[DidDocument]:
     here = _HERE.get(parsed.method)
     if here is not None:
         return here(parsed)
@@ -45,8 +99,15 @@ def resolve(did: str) -> Steps[DidDocument]:
     return (yield from fetched(parsed))
 
 
+def _log(parsed: Did, at: datetime | None) -> Steps[webvh.Log]:
+    if at is None:
+        raise Misuse("did.no_time", method=parsed.method)
+    check_aware(at)
+    return (yield from webvh.resolve(parsed, at))
+
+
 @plan
-def dereference(url: str) -> Steps[VerificationMethod]:
+def dereference(url: str, at: datetime | None = None) -> Steps[VerificationMethod]:
     """The verification method that a DID URL with a fragment names (DID Resolution §5.2).
 
     Raises (when run):
@@ -57,7 +118,7 @@ def dereference(url: str) -> Steps[VerificationMethod]:
     did, fragment = parse_url(url)
     if not fragment:
         raise Malformed("did.url_fragment", spec="DID Core §3.2", found=fragment)
-    document = yield from resolve(str(did))
+    document = yield from resolve(str(did), at)
     return document.method(fragment)
 
 
@@ -72,32 +133,36 @@ _ERRORS: Final[Mapping[str, str]] = MappingProxyType(
         "did.web_path": "INVALID_DID",
         "did.url_not_plain": "INVALID_DID_URL",
         "did.url_fragment": "INVALID_DID_URL",
+        "did.url_query": "INVALID_DID_URL",
         "did.method_not_supported": "METHOD_NOT_SUPPORTED",
         "did.not_found": "NOT_FOUND",
         "did.no_such_key": "NOT_FOUND",
+        "did.version_not_found": "NOT_FOUND",
         "did.content_type": "REPRESENTATION_NOT_SUPPORTED",
     }
 )
 
 
 def error_type(error: CityIdError, did: str) -> str:
-    """The error type URL of DID Resolution v1 §10 for what resolving `did` raised. Where the key is in the DID, a bad
-    key is a bad DID; otherwise it is a bad document."""
+    """The error type URL of DID Resolution v1 §10 for what resolving `did` raised. Where the key or the hash of the log
+    is in the DID, what is bad makes a bad DID; otherwise a bad document."""
     name = _ERRORS.get(error.code)
     if name is None and isinstance(error, Malformed | Refused):
-        inside = did.startswith(tuple(f"did:{method}:" for method in _HERE))
+        inside = did.startswith(tuple(f"did:{method}:" for method in (*_HERE, "webvh")))
         name = "INVALID_DID" if inside else "INVALID_DID_DOCUMENT"
     return _TYPE + (name or "INTERNAL_ERROR")
 
 
-def resolution_result(did: str, outcome: DidDocument | CityIdError) -> dict[str, Any]:
+def resolution_result(did: str, outcome: DidDocument | Resolution | CityIdError) -> dict[str, Any]:
     """What DID Resolution v1 §4 calls the result: `didDocument`, `didResolutionMetadata`, `didDocumentMetadata`. The
     error's `title` is our code."""
     if isinstance(outcome, CityIdError):
         error = {"type": error_type(outcome, did), "title": outcome.code}
         return {"didResolutionMetadata": {"error": error}, "didDocument": None, "didDocumentMetadata": {}}
+    if isinstance(outcome, DidDocument):
+        outcome = Resolution(outcome.raw, {})
     return {
-        "didResolutionMetadata": {"contentType": "application/did"},
-        "didDocument": dict(outcome.raw),
-        "didDocumentMetadata": {},
+        "didResolutionMetadata": {} if outcome.document is None else {"contentType": "application/did"},
+        "didDocument": None if outcome.document is None else dict(outcome.document),
+        "didDocumentMetadata": dict(outcome.metadata),
     }

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from typing import Final
-
-import base58
-
 from cityid import limits
+from cityid.encoding import base58
 from cityid.errors import Malformed
-
-_BASE58: Final = re.compile(r"[1-9A-HJ-NP-Za-km-z]+")
 
 
 def decode(text: str, where: str = "", *, limit: int = limits.DID_KEY_MLDSA) -> bytes:
@@ -23,14 +17,11 @@ def decode(text: str, where: str = "", *, limit: int = limits.DID_KEY_MLDSA) -> 
         raise Malformed("multibase.too_long", where=where, limit=limit, length=len(text))
     if not text.startswith("z"):
         raise Malformed("multibase.base", where=where, spec="CID 1.0 §2.4", base=text[:1])
-    # base58 itself strips white space, which would make two texts name one key.
-    if not _BASE58.fullmatch(text, 1):
-        raise Malformed("multibase.alphabet", where=where, spec="CID 1.0 §2.4")
-    return base58.b58decode(text[1:].encode("ascii"))
+    return base58.decode(text[1:], where)
 
 
 def encode(data: bytes) -> str:
-    return "z" + base58.b58encode(data).decode("ascii")
+    return "z" + base58.encode(data)
 
 
 def read_varint(data: bytes, where: str = "") -> tuple[int, bytes]:

@@ -50,12 +50,12 @@ def fetch_ahead(trusted: TrustList, at: datetime) -> Steps[tuple[Fetched, ...]]:
 def _entry(entry: TrustEntry, trusted: TrustList, at: datetime, found: list[Fetched]) -> Steps[None]:
     places = list(entry.status_lists)
     if entry.document is None and entry.keys is None and entry.mechanism != "x5c":
-        metadata = yield from _keys(entry.subject, entry.subject, found)
+        metadata = yield from _keys(entry.subject, entry.subject, found, at)
         endpoint = metadata.get(ENDPOINT)
         if isinstance(endpoint, str):
             places.append(endpoint)
     if entry.status_issuer:
-        yield from _keys(entry.subject, entry.status_issuer, found)
+        yield from _keys(entry.subject, entry.status_issuer, found, at)
     seen: set[str] = set()
     while places and len(seen) < limits.STATUS_LISTS:
         place = places.pop(0)
@@ -71,12 +71,12 @@ def _entry(entry: TrustEntry, trusted: TrustList, at: datetime, found: list[Fetc
             found.append(Fetched(entry.subject, what, place, until))
 
 
-def _keys(issuer: str, owner: str, found: list[Fetched]) -> Steps[Mapping[str, Any]]:
+def _keys(issuer: str, owner: str, found: list[Fetched], at: datetime) -> Steps[Mapping[str, Any]]:
     """The metadata of `owner`, whose keys were fetched; a DID's document has none."""
     metadata: Mapping[str, Any] = {}
     try:
         if owner.startswith("did:"):
-            yield from did.resolve(owner)
+            yield from did.resolve(owner, at)
         else:
             _, metadata = yield from trust.published(owner)
     except (Unavailable, Malformed, Refused) as error:

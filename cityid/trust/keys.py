@@ -22,14 +22,16 @@ _JSON: Final = {"accept": "application/json"}
 
 
 @plan
-def key(ref: KeyRef, trust: TrustList | None = None, at: datetime | None = None) -> Steps[PublicKey]:
+def key(
+    ref: KeyRef, trust: TrustList | None = None, at: datetime | None = None, signed: datetime | None = None
+) -> Steps[PublicKey]:
     """The key that `ref` names. What `trust` pins is taken from there and needs no network.
 
     A chain is validated against the roots of `trust` as of `at`, so that no key of a chain can be had past the trust
-    list.
+    list. `signed` is when a credential says that it begins: a DID with a history answers with the keys of then.
 
     Raises (when run):
-        Misuse: `trust.chain_unjudged`, for a chain without `trust` and `at`.
+        Misuse: `did.no_time`; `trust.chain_unjudged`, for a chain without `trust` and `at`.
         Refused: `did.*`, `trust.*`. Malformed: `did.*`, `json.*`, `key.*`, `x509.*`. Unavailable: `did.*`, `trust.*`,
             `net.*`.
     """
@@ -42,8 +44,7 @@ def key(ref: KeyRef, trust: TrustList | None = None, at: datetime | None = None)
     if pinned is not None:
         return pinned
     if isinstance(place, DidUrl):
-        document = yield from did.resolve(place.did)
-        return document.key(place.fragment, ref.purpose)
+        return (yield from did.key_at(place.did, place.fragment, ref.purpose, at, signed))
     keys, _ = yield from published(place.issuer)
     return pick(keys, place)
 

@@ -335,7 +335,7 @@ class TestDidResolution:
     """DID Resolution v1 §4, §5 and §10."""
 
     def test_methods(self) -> None:
-        assert set(did.METHODS) == {"key", "jwk", "web"}
+        assert set(did.METHODS) == {"key", "jwk", "web", "webvh"}
         assert local(f"did:key:{P256}").did == f"did:key:{P256}"
         with pytest.raises(Refused) as error:
             local("did:example:123")
