@@ -45,7 +45,7 @@ def prepare(change: Change, algorithm: str, root: Path | None, root_key: str) ->
         said = "When you want cards to carry it: cityid key rotate --switch"
     else:
         key = change.prepare(algorithm).key
-        made = csr(change.ring.signer(key), called, uris=uris, dns=hosts, usages=usages)
+        made = csr(change.into.signer(key), called, uris=uris, dns=hosts, usages=usages)
         file, text = change.here.path(f"{change.label}.csr"), pem(made, "CERTIFICATE REQUEST")
         said = (
             "Send it to the authority that certified the last key; with what comes back, the city's certificate first, "

@@ -28,17 +28,20 @@ def retire(
     """
     from cityid.clerks import Right
     from cityid.edge import clock
-    from cityid.edge.software_keys import Use
+    from cityid.edge.software_keys import Record, Use
     from cityid.errors import Misuse
 
     from . import key_log, keys, registers
-    from .key_rotate import published
+    from .key_rotate import listed, published
 
     here, at = registers.home_of(), clock.now()
     register = registers.register_of(here)
     clerk = registers.acting(register, Right.ADMINISTER, by, clerk_fd)
     ring = keys.opened(here, passphrase_fd)
-    record = ring.find(label)
+    held = [record for record in ring.records() if record.label == label]
+    # One whose keyring the city has no more is in its document still.
+    moved = [] if held else [Record(key, label, frozenset({Use.ISSUER})) for key in (listed(here).get(label),) if key]
+    record = next(iter([*held, *moved]), None) or ring.find(label)
     in_force = {here.text("issuer_key"), str(here.config.get("status_key", "")), *key_log.in_force(ring)}
     if label in in_force:
         raise Misuse("key.in_force", label=label)
@@ -47,7 +50,7 @@ def retire(
         talk.agree(f"Withdraw {talk.clean(label)}? What it signed will not be believed any more.", flag="--yes")
     keys.recorded(register, clerk, record, at)
     keys.recorded(register, clerk, record, at, until=at, why=f"retired: {why}" if why else "retired")
-    if record.not_after is None or record.not_after > at:
+    if held and (record.not_after is None or record.not_after > at):
         ring.end(record.key, at)
     talk.say(f"{talk.clean(label)} is retired.")
     if Use.ISSUER in record.uses and mechanism == "x5c":

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from . import talk
-from .options import Json, PassphraseFd
+from .options import Json, PassphraseFd, PinFd, plain
 from .registers import By, ClerkFd
 
 if TYPE_CHECKING:
     from cityid.clerks import Clerk
     from cityid.edge.database import StoredRegister
     from cityid.edge.software_keys import Record
+    from cityid.keys import PublicKey
 
     from .home import Home
     from .keys import CityKeyring
@@ -27,7 +28,8 @@ _NUMBERED = re.compile(r"(.*?)-?([0-9]*)")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change of keys that is under way: whose, by whom, and from which key to which label."""
+    """A change of keys that is under way: whose, by whom, from which key to which label; and into which keyring, which
+    may be another that `place` names."""
 
     here: Home
     register: StoredRegister
@@ -36,10 +38,12 @@ class Change:
     old: Record
     label: str
     at: datetime
+    into: CityKeyring
+    place: str = ""
 
     def next(self) -> Record | None:
         """The next key, where it was prepared."""
-        return next((one for one in self.ring.records() if one.label == self.label and one.uses == self.old.uses), None)
+        return next((one for one in self.into.records() if one.label == self.label and one.uses == self.old.uses), None)
 
     def prepared(self) -> Record:
         """Raises Misuse `key.not_prepared`."""
@@ -57,8 +61,8 @@ class Change:
         found = self.next()
         if found is None:
             kind = keys.algorithm_named(algorithm) if algorithm else self.old.key.algorithm
-            self.ring.create(kind, label=self.label, uses=self.old.uses, created=self.at)
-            found = self.ring.find(self.label)
+            self.into.create(kind, label=self.label, uses=self.old.uses, created=self.at)
+            found = self.into.find(self.label)
         keys.recorded(self.register, self.clerk, found, self.at)
         return found
 
@@ -69,7 +73,7 @@ class Change:
         keys.recorded(self.register, self.clerk, new, self.at)
         keys.recorded(self.register, self.clerk, self.old, self.at)  # one that the register had not heard of
         keys.recorded(self.register, self.clerk, self.old, self.at, until=self.at, why=keys.ROTATED)
-        home.set_members(self.here, members)
+        home.set_members(self.here, members | ({"keys": self.place} if self.place else {}))
         self.ring.end(self.old.key, self.at)
 
 
@@ -89,7 +93,14 @@ def rotate(
         Path | None,
         typer.Option("--certificates", metavar="FILE", help="With --switch: what the authority sent for the next key."),
     ] = None,
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to", metavar="URI", callback=plain, help="Make the next key in this token: pkcs11:token=LABEL."
+        ),
+    ] = "",
     passphrase_fd: PassphraseFd = None,
+    pin_fd: PinFd = None,
     by: By = None,
     clerk_fd: ClerkFd = None,
     json_: Json = False,
@@ -98,7 +109,8 @@ def rotate(
     issuer's metadata), which is to be published; or certified by the city's own root; or a request for a certificate
     is written. Then, with --switch, new cards are signed with it.
 
-    Keys that signed cards which are still good stay published. The log's key: both sign until --switch.
+    Keys that signed cards which are still good stay published. The log's key: both sign until --switch. With --to, in
+    both steps, the city's keys are in the token from --switch on.
     """
     from cityid.clerks import Right
     from cityid.edge import clock
@@ -114,7 +126,11 @@ def rotate(
     clerk = registers.acting(register, Right.ADMINISTER, by, clerk_fd)
     ring = keys.opened(here, passphrase_fd)
     old = ring.find(here.text("issuer_key")) if use == "issuer" else key_log.last(ring)
-    change = Change(here, register, clerk, ring, old, _next(old.label, ring), at)
+    if to and use == "log":
+        raise Misuse("key.log_follows")
+    into = keys.token(to, pin_fd) if to else ring
+    ended = {record.label for one in (ring, into) for record in one.records() if record.not_after is not None}
+    change = Change(here, register, clerk, ring, old, _next(old.label, ended), at, into, to)
     if use == "log":
         key_log.rotate(change, switch=switch)
     elif mechanism == "x5c" and switch:
@@ -129,28 +145,35 @@ def rotate(
         )
     else:
         change.prepare(algorithm)
-        document = published(here, register, ring, at)
+        document = published(here, register, ring, at, into)
         talk.say(f"Publish {talk.clean(document)}; when everybody can see it: cityid key rotate --switch")
+    if to and switch:
+        talk.say(
+            "The city's keys are in the token from now on. The log of actions gets another key there, too, at the next "
+            "publication. Keep the old keyring until nothing in it is needed, then destroy it and its copies."
+        )
     if json_:
-        thumbprint = ring.find(change.label).key.thumbprint
+        thumbprint = into.find(change.label).key.thumbprint
         talk.give({"key": change.label, "last": old.label, "switched": switch, "thumbprint": thumbprint})
     else:
         talk.out(change.label)
 
 
-def _next(label: str, ring: CityKeyring) -> str:
+def _next(label: str, ended: set[str]) -> str:
     """The next label that no key had which has ended."""
     found = _NUMBERED.fullmatch(label)
     name, number = found.groups() if found else (label, "")
-    ended = {record.label for record in ring.records() if record.not_after is not None}
     count = int(number or 1) + 1
     while f"{name}-{count}" in ended:
         count += 1
     return f"{name}-{count}"
 
 
-def published(here: Home, register: StoredRegister, ring: CityKeyring, at: datetime) -> str:
-    """Write the document with every issuer key that is believed and whose cards may still be good; its name."""
+def published(
+    here: Home, register: StoredRegister, ring: CityKeyring, at: datetime, more: CityKeyring | None = None
+) -> str:
+    """Write the document with every issuer key that is believed and whose cards may still be good; its name. Keys that
+    lie in no keyring any more are taken from the document as it was."""
     from cityid.did import web
     from cityid.edge import files
     from cityid.edge.software_keys import Use
@@ -160,19 +183,64 @@ def published(here: Home, register: StoredRegister, ring: CityKeyring, at: datet
     from . import keys, kinds
 
     longest = max((kind.lifetime for kind in kinds.known(here)[0].values()), default=timedelta())
-    known = register.keys()
-    retired = {key.thumbprint for key in known if key.until is not None and key.why != keys.ROTATED}
+    rows = register.keys()
+    known = {row.thumbprint: row for row in rows}
+
+    def believed(key: PublicKey, end: datetime | None) -> bool:
+        row = known.get(key.thumbprint)
+        retired = row is not None and row.until is not None and row.why != keys.ROTATED
+        return not retired and (end is None or end + longest >= at)
+
     live = {
-        record.label: record.key
-        for record in ring.records()
-        if Use.ISSUER in record.uses
-        and record.key.thumbprint not in retired
-        and (record.not_after is None or record.not_after + longest >= at)
+        label: key
+        for label, key in listed(here).items()
+        if key.thumbprint in known and believed(key, known[key.thumbprint].until)
     }
-    if here.config.get("mechanism", "did") == "did":
-        name, whole = "did.json", web.document(here.text("did"), live)
+    for one in (ring, *([more] if more is not None else [])):
+        for record in one.records():
+            if Use.ISSUER in record.uses:
+                live.pop(record.label, None)
+                if believed(record.key, record.not_after):
+                    live[record.label] = record.key
+    if _by_did(here):
+        whole = web.document(here.text("did"), live)
     else:
         jwks = [{**jwk.write(key), "kid": label, "use": "sig"} for label, key in live.items()]
-        name, whole = "jwt-vc-issuer.json", {"issuer": here.text("issuer"), "jwks": {"keys": jwks}}
-    files.write(here.path(name), json.write(whole) + b"\n", force=True)
-    return name
+        whole = {"issuer": here.text("issuer"), "jwks": {"keys": jwks}}
+    files.write(_file(here), json.write(whole) + b"\n", force=True)
+    return _file(here).name
+
+
+def _by_did(here: Home) -> bool:
+    return bool(here.config.get("mechanism", "did") == "did")
+
+
+def _file(here: Home) -> Path:
+    return here.path("did.json" if _by_did(here) else "jwt-vc-issuer.json")
+
+
+def listed(here: Home) -> dict[str, PublicKey]:
+    """The issuer's keys in the document of this home, by their labels.
+
+    Raises:
+        Misuse: `issue.document`.
+    """
+    from cityid.credential import Purpose
+    from cityid.did import read_document
+    from cityid.edge import files
+    from cityid.encoding import json
+    from cityid.errors import CityIdError, Misuse
+    from cityid.keys import jwk
+
+    file = _file(here)
+    if not file.exists():
+        return {}
+    data = files.read_home_file(file)
+    try:
+        if _by_did(here):
+            document = read_document(data, here.text("did"))
+            labels = [method.partition("#")[2] for method in document.relationships[Purpose.ASSERTION]]
+            return {label: document.key(label, Purpose.ASSERTION) for label in labels}
+        return dict(jwk.read_set(json.Fields(json.read_object(data)).object("jwks")))
+    except CityIdError as error:
+        raise Misuse("issue.document", file=str(file), reason=error.code) from None

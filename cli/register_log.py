@@ -73,12 +73,24 @@ def signers_of(
     found = key_log.records(ring)[::-1]
     signers = [ring.signer_for(one.key, Use.LOG, at) for one in found if one.not_after is None]
     former = [Verifier(origin, one.key) for one in found if one.not_after is not None]
+    # Keys that lie in no keyring any more, because the city's keys moved, opened older checkpoints all the same.
+    here_now = {one.public_key for one in signers} | {one.key for one in former}
+    former += [one for one in known_keys(here) if one.key not in here_now and one.name == origin]
     for name, listed in ((KEY, [Verifier(origin, one.public_key) for one in signers]), (FORMER, former)):
         text = "".join(f"{one.write()}\n" for one in listed)
         there = files.read_home_file(here.path(name)).decode("utf-8") if here.path(name).exists() else ""
         if there != text:
             files.write(here.path(name), text.encode("utf-8"), force=True)
     return list(signers), former
+
+
+def known_keys(here: Home) -> list[Verifier]:
+    """The log's keys by the files of the home: the newest first."""
+    from cityid.log import Verifier
+
+    files = [here.path(name) for name in (KEY, FORMER)]
+    given = [str(file) for file in files if file.exists() and file.stat().st_size]
+    return list(dict.fromkeys(_vkeys(given, Verifier.read, KEY)))
 
 
 def publish_log(
@@ -220,19 +232,13 @@ def _inside(tiles: Path | None, by: str | None, clerk_fd: int | None, *, json_: 
     from cityid.clerks import Right
     from cityid.edge import log_files
     from cityid.edge.register_audit import audit as audited
-    from cityid.log import Verifier
 
     from . import registers
 
     here = registers.home_of()
     opened = registers.register_of(here)
     registers.acting(opened, Right.READ, by, clerk_fd)
-    logs = [
-        one
-        for name in (KEY, FORMER)
-        if here.path(name).exists() and here.path(name).stat().st_size
-        for one in _vkeys([str(here.path(name))], Verifier.read, name)
-    ]
+    logs = known_keys(here)
     log = logs[0] if logs else None
     found = audited(opened, log, *logs[1:])
     findings = found.findings

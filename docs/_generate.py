@@ -79,6 +79,8 @@ _CLI_HEAD = """\
   [policy](policy-file.md), and each verdict repeats it.
 - `--home FOLDER`, before the verb, names the home to work in. Otherwise it is `CITYID_HOME`, this folder or one above
   it, or `~/.local/share/cityid/ROLE`. A home has one role, by its file: `city.toml`, `wallet.toml` or `service.toml`.
+- `--clerk-keys URI`, before the verb, or `CITYID_CLERK_KEYS`: where a clerk's own key is, `file:NAME` or `pkcs11:token=LABEL`, for
+  clerks who sign in with one. Its passphrase or PIN is what `--clerk-fd` reads.
 - `--record FILE` keeps what was judged and what was fetched; `--replay FILE` judges it again, at the recorded time and
   without network.
 

@@ -279,6 +279,49 @@ class TestToken:
         assert ended["issuer-2"] is None
 
     @pytest.mark.slow
+    def test_moving_to_a_token(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """From a file to a token: old cards are good, also after the next change; the log goes on; then the old key is
+        withdrawn, though its keyring is gone."""
+        monkeypatch.setenv("SOFTHSM2_CONF", "")
+        hsm.configure(tmp_path / "softhsm")
+        token = hsm.new_token("city-hall")
+        town = Town(tmp_path / "town")
+        town.shell.subprocess_only = True
+        town.shell.env["SOFTHSM2_CONF"] = str(tmp_path / "softhsm" / "softhsm2.conf")
+        town.write("pin", hsm.PIN + "\n")
+        status = "--status-url https://id.lindau.example/status"
+        town.must(f"init city city --did did:web:id.lindau.example --name Lindau --country DE {status}", secret=True)
+        town.must("--home city register publish www", secret=True)
+        said, status = town.type("--home city key rotate --use log --to pkcs11:token=x", secret=True)
+        assert (status, "key.log_follows" in said) == (2, True), said
+        said, status = town.type("--home city key rotate --to file:x --pin-fd 4 4<pin", secret=True)
+        assert (status, "keys.token_uri" in said) == (2, True), said
+        to = f"--to '{token}' --pin-fd 4 4<pin"
+        town.must(f"--home city key rotate {to}", secret=True)
+        assert self.labels(town) == ["issuer-1", "issuer-2"]
+        assert "in the token from now on" in town.must(f"--home city key rotate --switch {to}", secret=True)
+        (town.here / "city/keys.sealed").unlink()
+        pin = "--passphrase-fd 4 4<pin"
+        town.must(f"--home city register publish www {pin}")
+        former = (town.here / "city/log-former.key").read_text().strip()
+        key = (town.here / "city/log.key").read_text().strip()
+        assert former != key
+        town.must(f"register audit --tiles www/log --key {key}")
+        assert "2 checkpoints" in town.must("--home city register audit --tiles www/log")
+        town.must(f"--home city key rotate {pin}")
+        assert self.labels(town) == ["issuer-1", "issuer-2", "issuer-3"]
+        town.must(f"--home city issue residency --claims ada.json --yes -o a.offer {pin}")
+        said, status = town.type(f"--home city key retire issuer-9 --yes {pin}")
+        assert (status, "keys.unknown_label" in said) == (2, True), said
+        town.must(f"--home city key retire issuer-1 --yes {pin}")
+        assert self.labels(town) == ["issuer-2", "issuer-3"]
+        town.must("--home city register audit")
+
+    def labels(self, town: Town) -> list[str]:
+        document = json.loads((town.here / "city/did.json").read_text())
+        return [method["id"].partition("#")[2] for method in document["verificationMethod"]]
+
+    @pytest.mark.slow
     def test_workers_sign_in_one_token(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Each worker process has a session of its own with the city's token; the PIN is asked for once."""
         monkeypatch.setenv("SOFTHSM2_CONF", "")
