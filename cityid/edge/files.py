@@ -8,12 +8,13 @@ import secrets
 import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from cityid import limits
+from cityid.edge import atomic
 from cityid.edge.resources import schemas
 from cityid.errors import Malformed, Misuse, Unavailable
 
@@ -21,12 +22,11 @@ if TYPE_CHECKING:
     from cityid.credential_type import CredentialType
     from cityid.policy import Policy
 
-__all__ = ["beside", "give_name", "load_policy", "read", "read_home_file", "types", "write"]
+__all__ = ["beside", "load_policy", "read", "read_home_file", "types", "write"]
 
 _CHUNK: Final = 1 << 16
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NOT_ALLOWED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
-_NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS})
 
 
 @contextmanager
@@ -126,23 +126,8 @@ def writing(path: str | Path, *, force: bool = False, private: bool = False) -> 
     with _told(path):
         _check_target(path, force=force)
         temporary = path.parent / f".cityid-{secrets.token_hex(8)}.tmp"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        number = os.open(temporary, flags, 0o600 if private else 0o666)
-        try:
-            with os.fdopen(number, "wb") as file:
-                if private:
-                    os.fchmod(number, 0o600)
-                yield file
-                file.flush()
-                os.fsync(number)
-            if force:
-                temporary.replace(path)
-                _sync_folder(path.parent)
-            else:
-                give_name(temporary, path)
-        finally:
-            with suppress(FileNotFoundError):
-                temporary.unlink()
+        with atomic.writing(path, temporary, private=private, over=force) as file:
+            yield file
 
 
 def check_free(path: str | Path, *, force: bool = False) -> None:
@@ -169,29 +154,6 @@ def _check_target(path: Path, *, force: bool) -> None:
         raise Misuse("file.not_regular", file=str(path))
     if not force:
         raise Misuse("file.exists", file=str(path))
-
-
-def give_name(temporary: Path, path: Path) -> None:
-    """Give a finished file its name, durably; FileExistsError when somebody took it in between."""
-    try:
-        os.link(temporary, path, follow_symlinks=False)
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        # A file system without hard links (a memory stick): claim the name first, then put the file in its place.
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
-        temporary.replace(path)
-    else:
-        temporary.unlink()
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
 
 
 def types(folder: Path | None = None) -> Mapping[str, CredentialType]:

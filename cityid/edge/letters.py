@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,11 +53,8 @@ class Letters:
     """
 
     def __init__(self, city: str, *, font: Path | None = None, text: str = TEXT) -> None:
-        try:
-            import fpdf  # noqa: F401
-            import segno  # noqa: F401
-        except ImportError:
-            raise Unavailable("install.extra", extra="print") from None
+        if not all(map(find_spec, ("fpdf", "segno"))):
+            raise Unavailable("install.extra", extra="print")
         self.city, self.text = city, text
         self._font = font or find_font()
         self._lines: dict[tuple[str, float, str], list[str]] = {}

@@ -14,6 +14,7 @@ from glob import escape
 from pathlib import Path
 from typing import Final
 
+from cityid.edge import atomic
 from cityid.errors import Misuse, Unavailable
 
 LIMIT: Final = 8 << 20
@@ -61,19 +62,8 @@ def write(path: Path, data: bytes) -> None:
     """
     beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _SAFE, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                os.fchmod(descriptor, 0o600)  # whatever the umask took away
-                file.write(data)
-                file.flush()
-                os.fsync(descriptor)
-            os.replace(beside, path)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(beside)
-            raise
-        sync_directory(path.parent)
+        with atomic.writing(path, beside, private=True, over=True) as file:
+            file.write(data)
     except OSError as error:
         raise Unavailable("store.write", path=str(path), reason=_name(error)) from None
 
@@ -114,7 +104,7 @@ def make_directory(folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True)
         folder.chmod(0o700)
         for each in missing:  # its name is an entry of the folder above, which a power cut may forget
-            sync_directory(each.parent)
+            atomic.sync_directory(each.parent)
     except FileExistsError:
         pass
     except OSError as error:
@@ -146,15 +136,6 @@ def _check_directory(path: Path) -> None:
     mode = path.parent.stat().st_mode
     if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
         raise Misuse("store.permissions", path=str(path.parent), mode=f"{stat.S_IMODE(mode):04o}")
-
-
-def sync_directory(folder: Path) -> None:
-    """Make the names in a folder durable. Raises OSError."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _name(error: OSError) -> str:

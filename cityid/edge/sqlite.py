@@ -16,7 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeAlias
 
-from cityid.edge.private_file import make_directory, sync_directory
+from cityid.edge.atomic import sync_directory
+from cityid.edge.private_file import make_directory
 from cityid.errors import Misuse, Unavailable
 
 Migrations: TypeAlias = Sequence[Sequence[str]]

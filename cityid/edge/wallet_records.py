@@ -21,7 +21,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
-from cityid.edge import files, sealed
+from cityid.edge import atomic, sealed
 from cityid.edge.private_file import make_directory
 from cityid.edge.sqlite import BESIDE, Database, check, told, versions
 from cityid.edge.wallet_mark import Marks
@@ -128,7 +128,7 @@ class Records:
                 total = made.seal_total(change)
                 rows.execute("INSERT INTO header VALUES (1, ?, ?)", (header.write(), total))
             try:
-                files.give_name(unfinished, path)
+                atomic.give_name(unfinished, path)
             except (FileExistsError, FileNotFoundError):  # somebody was quicker, and may have tidied up after us
                 raise Misuse("store.exists", path=str(path)) from None
         finally:
