@@ -33,7 +33,10 @@ _LOWEST: Final = -(1 << 62)
 _TABLES: Final = {letter: table for table, letter in LETTERS.items()}
 _EMPTY: Final = ("", 0, "{}", None)
 """What `clerk`, `at`, `facts` and `card` are of an action that was erased or lost."""
-_NO_CARD: Final = "card NOT IN (SELECT id FROM cards) AND card NOT IN (SELECT card FROM events WHERE card IS NOT NULL)"
+_NO_CARD: Final = (
+    "card IS NOT NULL AND card NOT IN (SELECT id FROM cards) "  # NULL is "not in" what is empty
+    "AND card NOT IN (SELECT card FROM events WHERE card IS NOT NULL)"
+)
 _ORPHANS: Final = {
     "copies": ("'card ' || card || ' copy ' || (position + 1)", "0", _NO_CARD),
     "entries": (

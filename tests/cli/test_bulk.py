@@ -209,7 +209,7 @@ class TestRuns:
 
 class TestBounds:
     def run(self, shell: transcripts.Shell, table: str, monkeypatch: pytest.MonkeyPatch, **bounds: int) -> CityIdError:
-        modules = _modules()
+        modules = modules_of_the_command()
         for name, value in bounds.items():
             monkeypatch.setattr(modules["bulk"] if hasattr(modules["bulk"], name) else modules["limits"], name, value)
         home = modules["home"].find(shell.folder / "city", "city")
@@ -234,18 +234,18 @@ class TestBounds:
         assert found.code == "table.too_many_twice"
 
 
-def _modules() -> dict[str, Any]:
+def modules_of_the_command() -> dict[str, Any]:
     import importlib
 
     from cityid import limits
 
     base = "cityid._cli" if _installed() else "cli"
-    names = {"bulk": "bulk", "work": "bulk_work", "home": "home", "state": "state"}
+    names = {"bulk": "bulk", "rows": "bulk_rows", "work": "bulk_work", "home": "home", "state": "state"}
     return {"limits": limits, **{name: importlib.import_module(f"{base}.{module}") for name, module in names.items()}}
 
 
 def test_a_table_that_changes_under_the_reader(shell: transcripts.Shell) -> None:
-    modules = _modules()
+    modules = modules_of_the_command()
     work = modules["work"]
     from cityid.clerks import Clerk
 
@@ -259,6 +259,34 @@ def test_a_table_that_changes_under_the_reader(shell: transcripts.Shell) -> None
         (shell.folder / "moves.csv").write_text("birthdate\n1990-12-10\n1990-02-31\n")
         with pytest.raises(Misuse) as no:
             worker.do(chunk)
+    assert no.value.code == "bulk.table_changed"
+
+
+def test_what_was_checked_is_what_is_issued(shell: transcripts.Shell) -> None:
+    modules = modules_of_the_command()
+    work = modules["work"]
+    from cityid.clerks import Clerk
+
+    (shell.folder / "kept.csv").write_text("birthdate\n1990-12-10\n1990-12-11\n")
+    (shell.folder / "kept" / ".cityid-run").mkdir(parents=True)
+    wanted = modules["bulk"].Wanted("age", shell.folder / "kept.csv", shell.folder / "kept", Clerk("c", frozenset()))
+    run = modules["bulk"]._new(wanted, shell.folder / "kept")
+    home = modules["home"].find(shell.folder / "city", "city")
+    with modules["state"].STATE.opened:
+        worker = work.Worker(home, run, PASSPHRASE)
+        (chunk,) = modules["bulk"]._check(worker, None, worker.keep).chunks
+        read, _ = worker.people(chunk)
+        (shell.folder / "kept.csv").write_text("birthdate\n1990-12-10\n1990-02-31\n")
+        kept, _ = worker.people(chunk)
+        assert [one.typed for one in kept] == [b'{"birthdate":"1990-12-10"}', b'{"birthdate":"1990-12-11"}']
+        assert kept == read
+        assert worker.do(chunk) == {"made": 2, "known": 0}
+        # Done, nothing of it is left; and what is done is not kept again.
+        assert not run.rows(chunk.number).exists()
+        worker.keep(chunk, kept, {})
+        assert not run.rows(chunk.number).exists()
+        with pytest.raises(Misuse) as no:
+            worker.people(chunk)
     assert no.value.code == "bulk.table_changed"
 
 
@@ -276,7 +304,7 @@ def test_workers_that_are_always_killed(monkeypatch: pytest.MonkeyPatch) -> None
         def shutdown(self, **how: bool) -> None:
             pass
 
-    modules = _modules()
+    modules = modules_of_the_command()
     monkeypatch.setattr(futures, "ProcessPoolExecutor", Broken)
     chunk = modules["work"].Chunk(0, 0, 0, 1, 1)
     with pytest.raises(Unavailable) as no:
