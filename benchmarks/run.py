@@ -21,9 +21,9 @@ HERE = Path(__file__).resolve().parent
 TREE = HERE.parent
 sys.path[:0] = [str(TREE), str(HERE)]
 
-import alone  # noqa: E402
-import bulk  # noqa: E402
-import processes  # noqa: E402
+import alone  # noqa: E402  # found by the path above
+import bulk  # noqa: E402  # found by the path above
+import processes  # noqa: E402  # found by the path above
 
 HARNESS = Path(os.environ.get("CITYID_BENCH") or TREE.parent / "shared" / "bench")
 HOME = Path(os.environ.get("CITYID_BENCH_HOME") or Path.home() / ".cache" / "cityid-bench")

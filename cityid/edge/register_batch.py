@@ -128,7 +128,7 @@ class StoredBatch:
                 taken = {
                     index
                     for (index,) in link.execute(
-                        f"SELECT idx FROM entries WHERE list = ? AND idx IN ({marks(page)})",  # noqa: S608
+                        f"SELECT idx FROM entries WHERE list = ? AND idx IN ({marks(page)})",  # noqa: S608  # our own words, values are bound
                         (list_id, *page),
                     )
                 }
@@ -162,7 +162,7 @@ class StoredBatch:
                 known = {
                     index: (now, card)
                     for index, now, card in link.execute(
-                        f"SELECT idx, value, card FROM entries WHERE list = ? AND idx IN ({marks(page)})",  # noqa: S608
+                        f"SELECT idx, value, card FROM entries WHERE list = ? AND idx IN ({marks(page)})",  # noqa: S608  # our own words, values are bound
                         (list_id, *page),
                     )
                 }

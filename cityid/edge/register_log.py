@@ -80,7 +80,7 @@ def erase(link: Link, before: int) -> int:
     """Forget actions before then but for their leaves: not those that have none yet, and not the last about a card that
     had not ended by then."""
     return link.execute(
-        f"UPDATE events SET kind = 'erased', {BLANK} "  # noqa: S608
+        f"UPDATE events SET kind = 'erased', {BLANK} "  # noqa: S608  # our own words, values are bound
         "WHERE position IS NOT NULL AND salt IS NOT NULL AND at < ? AND (card IS NULL "
         "OR EXISTS (SELECT 1 FROM events later WHERE later.card = events.card AND later.id > events.id) "
         "OR EXISTS (SELECT 1 FROM cards WHERE cards.id = events.card AND cards.ends < ?))",

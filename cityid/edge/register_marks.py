@@ -106,27 +106,27 @@ def _cards(link: Link, page: list[int]) -> dict[int, list[Row]]:
     some = marks(page)
     found: dict[int, list[Row]] = {}
     numbers: dict[int, str] = {}
-    for row in link.execute(f"SELECT {_columns('cards')} FROM cards WHERE id IN ({some})", page):  # noqa: S608
+    for row in link.execute(f"SELECT {_columns('cards')} FROM cards WHERE id IN ({some})", page):  # noqa: S608  # our own words, values are bound
         numbers[row[0]] = row[1]
         found[row[0]] = [Row.of("cards", row, row[1])]
     for row in link.execute(
-        f"SELECT {_columns('copies')} FROM copies WHERE card IN ({some}) ORDER BY card, position",  # noqa: S608
+        f"SELECT {_columns('copies')} FROM copies WHERE card IN ({some}) ORDER BY card, position",  # noqa: S608  # our own words, values are bound
         page,
     ):
         _add(found, row[0], Row.of("copies", row, f"{numbers.get(row[0], row[0])} copy {row[1] + 1}"))
     for row in link.execute(
-        f"SELECT {_columns('entries')} FROM entries WHERE card IN ({some}) ORDER BY list, idx",  # noqa: S608
+        f"SELECT {_columns('entries')} FROM entries WHERE card IN ({some}) ORDER BY list, idx",  # noqa: S608  # our own words, values are bound
         page,
     ):
         _add(found, row[3], Row.of("entries", row, f"list {row[0]} entry {row[1]}"))
     for card, *row in link.execute(
-        f"SELECT card, {_columns('changes', 'c.')} FROM entries e JOIN changes c ON c.list = e.list AND c.idx = e.idx "  # noqa: S608
+        f"SELECT card, {_columns('changes', 'c.')} FROM entries e JOIN changes c ON c.list = e.list AND c.idx = e.idx "  # noqa: S608  # our own words, values are bound
         f"WHERE card IN ({some}) ORDER BY c.id",
         page,
     ):
         _add(found, card, Row.of("changes", row, row[0]))
     for row in link.execute(
-        f"SELECT {_columns('moved')} FROM moved WHERE card IN ({some}) ORDER BY batch",  # noqa: S608
+        f"SELECT {_columns('moved')} FROM moved WHERE card IN ({some}) ORDER BY batch",  # noqa: S608  # our own words, values are bound
         page,
     ):
         _add(found, row[1], Row.of("moved", row, f"batch {row[0]} card {row[1]}"))
@@ -141,13 +141,13 @@ def _list(link: Link, list_id: int) -> list[Row]:
     rows = single(link, "lists", list_id)
     # The plus keeps SQLite from reading the whole list by its key: few entries are nobody's, and they have an index.
     for row in link.execute(
-        f"SELECT {_columns('entries')} FROM entries WHERE +list = ? AND card IS NULL ORDER BY idx",  # noqa: S608
+        f"SELECT {_columns('entries')} FROM entries WHERE +list = ? AND card IS NULL ORDER BY idx",  # noqa: S608  # our own words, values are bound
         (list_id,),
     ):
         rows.append(Row.of("entries", row, f"list {row[0]} entry {row[1]}"))
     for row in link.execute(
         # CROSS: from the few entries to their changes, and not through all changes of the list.
-        f"SELECT {_columns('changes', 'c.')} FROM entries e CROSS JOIN changes c "  # noqa: S608
+        f"SELECT {_columns('changes', 'c.')} FROM entries e CROSS JOIN changes c "  # noqa: S608  # our own words, values are bound
         "WHERE c.list = e.list AND c.idx = e.idx AND e.list = ? AND e.card IS NULL ORDER BY c.id",
         (list_id,),
     ):

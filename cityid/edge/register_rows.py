@@ -58,7 +58,7 @@ def read_rows(link: Link, cards: Sequence[int]) -> list[Issued]:
     status: dict[tuple[int, int], list[StatusRef]] = {}
     values: dict[int, list[int]] = {}
     for card, position, uri, index, value in link.execute(
-        f"SELECT card, position, uri, idx, value FROM entries JOIN lists ON lists.id = list WHERE card IN ({some}) "  # noqa: S608
+        f"SELECT card, position, uri, idx, value FROM entries JOIN lists ON lists.id = list WHERE card IN ({some}) "  # noqa: S608  # our own words, values are bound
         "ORDER BY card, position, list, idx",
         cards,
     ):
@@ -66,12 +66,12 @@ def read_rows(link: Link, cards: Sequence[int]) -> list[Issued]:
         values.setdefault(card, []).append(value)
     copies: dict[int, list[IssuedCopy]] = {}
     for card, position, holder in link.execute(
-        f"SELECT card, position, holder FROM copies WHERE card IN ({some}) ORDER BY card, position",  # noqa: S608
+        f"SELECT card, position, holder FROM copies WHERE card IN ({some}) ORDER BY card, position",  # noqa: S608  # our own words, values are bound
         cards,
     ):
         copies.setdefault(card, []).append(IssuedCopy(holder, tuple(status.get((card, position), ()))))
     found = link.execute(
-        "SELECT id, number, type, format, starts, ends, state, deadline, batch, clerk, at, why, subject, digest, "  # noqa: S608
+        "SELECT id, number, type, format, starts, ends, state, deadline, batch, clerk, at, why, subject, digest, "  # noqa: S608  # our own words, values are bound
         f"department, device, approved_by FROM cards WHERE id IN ({some}) ORDER BY id",
         cards,
     )

@@ -279,7 +279,7 @@ class Records:
     def select(self, where: str, values: tuple[object, ...], rows: sqlite3.Connection | None = None) -> list[Record]:
         """The records that `where` (our own SQL) picks, in its order or by age."""
         ordered = where if "ORDER BY" in where else f"{where} ORDER BY seq"
-        query = f"SELECT {_COLUMNS} FROM records WHERE {ordered}"  # noqa: S608
+        query = f"SELECT {_COLUMNS} FROM records WHERE {ordered}"  # noqa: S608  # our own words, values are bound
         if rows is not None:
             return [Record(*row) for row in rows.execute(query, values)]
         with self.database.read() as rows:
@@ -323,8 +323,8 @@ class Records:
                 raise Unavailable("store.damaged", kind=KIND)
             key, blake2b, number, pack = self._mac_key, hashlib.blake2b, int.from_bytes, _ROW.pack
             # `digest`, written out: this runs over all of the wallet before anything else is done
-            for seq, id, *place, sealed_ in rows.execute(f"SELECT {_COLUMNS} FROM records"):  # noqa: S608, A001
-                row = pack(place[0], id, *place[1:], seq)
+            for seq, name, *place, sealed_ in rows.execute(f"SELECT {_COLUMNS} FROM records"):  # noqa: S608  # our own words
+                row = pack(place[0], name, *place[1:], seq)
                 total += number(blake2b(row + sealed_, key=key, digest_size=32).digest(), "big")
                 count += 1
         except (struct.error, TypeError):

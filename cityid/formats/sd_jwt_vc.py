@@ -70,7 +70,7 @@ class _SdJwtVc:
     _frames: dict[int, tuple[CredentialType, _Form]]
 
     @property
-    def NAME(self) -> str:  # noqa: N802
+    def NAME(self) -> str:  # noqa: N802  # the protocol's constant
         return TYP
 
     def issue(self, draft: Draft, signer: Signer, *, at: datetime, entropy: Callable[[int], bytes]) -> Credential:

@@ -77,8 +77,8 @@ def read(text: bytes, base: Purposes | None = None) -> Purposes:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError):
         raise Misuse("purposes.syntax") from None
     entries = dict(base.entries) if base is not None else {}
-    for id, entry in found.items():  # noqa: A001
-        entries[id] = _entry(id, entry)
+    for name, entry in found.items():
+        entries[name] = _entry(name, entry)
     return Purposes(entries)
 
 
@@ -91,7 +91,7 @@ def _entry(id: str, entry: Any) -> Purpose:
     if not _texts(names) or not isinstance(may, dict) or not all(_texts(claims) for claims in may.values()):
         raise wrong
     try:
-        allowed = {type: tuple(paths.read(claim) for claim in claims) for type, claims in may.items()}  # noqa: A001
+        allowed = {kind: tuple(paths.read(claim) for claim in claims) for kind, claims in may.items()}
     except Malformed:
         raise wrong from None
     return Purpose(id, tuple(names), allowed)

@@ -322,7 +322,7 @@ def test_w12_w22_w26_nothing_in_clear(full: Path, tmp_path: Path) -> None:
     with WalletFile.create(tmp_path / "wallet.db", PASSPHRASE) as wallet:
         fill(wallet)
         (card,) = wallet.held()
-        thumbprints = [key.thumbprint for key in wallet.keyring.keys()]  # noqa: SIM118
+        thumbprints = [key.thumbprint for key in wallet.keyring.keys()]  # noqa: SIM118  # a keyring's keys, no mapping's
         canaries = [*CANARIES, card.credential.raw.decode()[:40], *thumbprints]
         open_files = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
     closed = {file.name: file.read_bytes() for file in tmp_path.iterdir()}

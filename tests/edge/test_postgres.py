@@ -203,7 +203,7 @@ class TestTrouble:
             assert error.value.problem.facts["reason"] == state
 
     def test_a_failure_that_was_caught_is_no_commit(self, database: PostgresSql) -> None:
-        with pytest.raises(Unavailable) as error, database.write() as link:  # noqa: PT012
+        with pytest.raises(Unavailable) as error, database.write() as link:  # noqa: PT012  # the block is what fails
             link.execute("INSERT INTO sessions VALUES ('a', 1, 1, 0, 1, NULL)")
             with pytest.raises(psycopg.Error):
                 link.execute("not SQL")
@@ -214,7 +214,7 @@ class TestTrouble:
     def test_r11_a_connection_that_breaks(self, postgres: Server) -> None:
         name, key = postgres.name(), new_key()
         with PostgresSessions(name) as sessions:
-            with pytest.raises(Unavailable) as error, sessions.sql.write() as link:  # noqa: PT012
+            with pytest.raises(Unavailable) as error, sessions.sql.write() as link:  # noqa: PT012  # the block is what fails
                 (pid,) = link.execute("SELECT pg_backend_pid()").fetchone()
                 sql_of(name, f"SELECT pg_terminate_backend({pid}), pg_sleep(0.1)")
                 link.execute("SELECT 1")

@@ -101,7 +101,7 @@ class TestPublish:
         offered(register)
         published(register, folder)
         before = {path.name: path.read_bytes() for path in folder.iterdir()}
-        earlier = lambda: published(register, folder, AT - timedelta(seconds=1))  # noqa: E731
+        earlier = lambda: published(register, folder, AT - timedelta(seconds=1))  # noqa: E731  # said once, called where it is checked
         assert refused(earlier) == "register.published_later"
         assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
         assert published(register, folder, AT).number == 2

@@ -67,7 +67,7 @@ class TestBatch:
         assert (row.clerk, row.at, row.window, row.batch) == ("maria", AT, WINDOW, "B-1")
 
     def test_an_error_undoes_all_of_it(self, register: StoredRegister) -> None:
-        with pytest.raises(ZeroDivisionError), register.batch("maria", "first", AT) as batch:  # noqa: PT012
+        with pytest.raises(ZeroDivisionError), register.batch("maria", "first", AT) as batch:  # noqa: PT012  # the block is what fails
             batch.record([entry(batch.allot(TYPE, 2))])
             raise ZeroDivisionError
         assert list(register.rows()) == []

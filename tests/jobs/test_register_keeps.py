@@ -85,7 +85,7 @@ class TestRowKeys:
         assert register.known(f"no {n}" for n in range(500)) == {}
 
     def test_two_in_one_batch(self, register: StoredRegister) -> None:
-        work = lambda batch: batch.record([entry(key="a"), entry(key="a")])  # noqa: E731
+        work = lambda batch: batch.record([entry(key="a"), entry(key="a")])  # noqa: E731  # said once, called where it is checked
         assert refused(Misuse, lambda: does(register, work)) == "register.row_key_twice"
         assert len(does(register, lambda batch: batch.record([entry(key="a"), entry(key="b"), entry(), entry()]))) == 4
 
@@ -164,7 +164,7 @@ class TestFilters:
 class TestActions:
     def test_positions_are_given_in_order(self, register: StoredRegister) -> None:
         for number in range(3):
-            does(register, lambda batch: batch.event("key", {"number": number}))  # noqa: B023
+            does(register, lambda batch: batch.event("key", {"number": number}))  # noqa: B023  # called at once
         before = list(register.events())
         assert all(len(event.salt) == 32 and event.position is None for event in before)
         assert len({event.salt for event in before}) == 3
@@ -186,8 +186,8 @@ class TestActions:
         does(register, lambda batch: batch.checkpoint(3, b"root", "note"))
         does(register, lambda batch: batch.checkpoint(3, b"root", "again"))
         for size, root in ((2, b"root"), (3, b"other")):
-            work = lambda batch: batch.checkpoint(size, root, "")  # noqa: B023, E731
-            assert refused(Refused, lambda: does(register, work)) == "register.checkpoint_conflict"  # noqa: B023
+            work = lambda batch: batch.checkpoint(size, root, "")  # noqa: B023, E731  # called at once
+            assert refused(Refused, lambda: does(register, work)) == "register.checkpoint_conflict"  # noqa: B023  # called at once
         assert register.checkpoint() == Checkpoint(3, b"root", AT, "again")
         does(register, lambda batch: batch.checkpoint(4, b"other", "note"))
         assert register.checkpoint() == Checkpoint(4, b"other", AT, "note")
@@ -234,11 +234,11 @@ class TestPublishing:
         uri = offered(register).status[0].uri
         assert (register.bits(uri).published, register.bits(uri).published_at) == (-1, None)
         for version in (0, 3, 3):
-            does(register, lambda batch: batch.published(uri, version))  # noqa: B023
+            does(register, lambda batch: batch.published(uri, version))  # noqa: B023  # called at once
             assert (register.bits(uri).published, register.bits(uri).published_at) == (version, AT)
-        older = lambda: does(register, lambda batch: batch.published(uri, 2))  # noqa: E731
+        older = lambda: does(register, lambda batch: batch.published(uri, 2))  # noqa: E731  # said once, called where it is checked
         assert refused(Refused, older) == "register.published_newer"
-        unknown = lambda: does(register, lambda batch: batch.published("x", 2))  # noqa: E731
+        unknown = lambda: does(register, lambda batch: batch.published("x", 2))  # noqa: E731  # said once, called where it is checked
         assert refused(Refused, unknown) == "register.unknown_list"
 
     def test_publications_are_counted(self, register: StoredRegister) -> None:
@@ -260,7 +260,7 @@ class TestAfterARestore:
         assert register.bits(one.uri).values == {one.index: 2, two.index: 1, lost: 1}
         assert does(register, lambda batch: batch.take_over(one.uri, then, "restored")) == 0
         assert register.history(StatusRef("status_list", one.uri, lost))[0].why == "restored"
-        unknown = lambda: does(register, lambda batch: batch.take_over("x", {}, ""))  # noqa: E731
+        unknown = lambda: does(register, lambda batch: batch.take_over("x", {}, ""))  # noqa: E731  # said once, called where it is checked
         assert refused(Refused, unknown) == "register.unknown_list"
 
     def test_nothing_meets_what_was_lost(self, register: StoredRegister) -> None:

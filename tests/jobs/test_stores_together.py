@@ -49,7 +49,7 @@ def test_offered_taken_and_held(town: Town) -> None:
     assert card.credential.claims["given_name"] == "Ada"
     row = town.register.find(row.number)
     assert row.state is State.ISSUED
-    assert set(row.holders) == {key.thumbprint for key in town.wallet.keyring.keys()}  # noqa: SIM118
+    assert set(row.holders) == {key.thumbprint for key in town.wallet.keyring.keys()}  # noqa: SIM118  # a keyring's keys, no mapping's
     assert card.copies_left == len(row.holders)
     stored = b"".join(file.read_bytes() for file in town.folder.iterdir())
     assert b"Lovelace" not in stored

@@ -408,7 +408,7 @@ def quick_age(monkeypatch: pytest.MonkeyPatch) -> Any:
     class Quick:
         DecryptError = pyrage.DecryptError
 
-        class passphrase:  # noqa: N801
+        class passphrase:  # noqa: N801  # stands in for a module of this name
             @staticmethod
             def encrypt(data: bytes, code: str) -> bytes:
                 key = hashlib.sha256(code.encode()).digest()

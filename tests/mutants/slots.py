@@ -65,8 +65,8 @@ def slot_environment(slot: Path) -> dict[str, str]:
 
 def preload() -> None:
     """Load once what every forked process needs, and nothing of ours."""
-    import hypothesis  # noqa: F401
-    import pytest  # noqa: F401
+    import hypothesis  # noqa: F401  # to be in memory
+    import pytest  # noqa: F401  # to be in memory
 
     for name in (
         "_pytest.assertion.rewrite",

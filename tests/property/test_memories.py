@@ -172,7 +172,7 @@ def test_p15_an_error_changes_nothing(faults: list[str]) -> None:
 
         before = state()
         for number, fault in enumerate(faults):
-            with pytest.raises(Exception) as error, register.batch("clerk", str(number), AT) as batch:  # noqa: PT011, PT012
+            with pytest.raises(Exception) as error, register.batch("clerk", str(number), AT) as batch:  # noqa: PT011, PT012  # whatever it raises
                 batch.record([entry(batch.allot(TYPE, 2))])
                 if fault == "unknown":
                     batch.issue("R-2026-000777", ["t"])
