@@ -245,6 +245,7 @@ class TestLeases:
         assert city.work().done == 2
         assert queued.over() == 0
 
+    @pytest.mark.slow
     def test_a_lease_that_holds(self, city: City) -> None:
         queued = Queued(city, "held", 20)
         queued.ready()
@@ -270,6 +271,28 @@ class TestLeases:
         assert city.work(stopped).done == 1
         assert city.work().done == 2
         assert queued.over() == 0
+
+    def test_a_worker_that_slept(self, city: City) -> None:
+        """Taken for dead, struck off, and its part given on and done by another: it goes on as a new one."""
+        queued = Queued(city, "slept", 30)
+        queued.ready()
+        do = city.doer()
+        slept: list[int] = []
+
+        def sleeping(part: Part) -> bytes:
+            made = do(part)
+            if not slept:
+                slept.append(part.number)
+                with city.store() as store:
+                    store.finish(part.run, part.number, cluster.DONE, made)
+                    with psycopg.connect(city.name, options=f"-csearch_path={store.schema}") as link:
+                        link.execute("DELETE FROM procrastinate_jobs WHERE status = 'doing'")
+                        link.execute("DELETE FROM procrastinate_workers")
+            return made
+
+        assert city.work(sleeping).done == 3
+        assert queued.over() == 0
+        assert counts(queued.folder) == 30
 
     def test_connections_that_are_cut(self, city: City) -> None:
         queued = Queued(city, "cut", 30)
@@ -488,6 +511,15 @@ class TestStore:
         with psycopg.connect(city.name) as link:
             link.execute("DELETE FROM work_scripts WHERE name LIKE '99%'")
         city.store().close()
+
+    def test_its_password_goes_no_further(self, city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+        """procrastinate connects with the password that was asked for; nothing shows it."""
+        with city.store() as store:
+            assert "password" not in store.connection()
+            monkeypatch.setattr(store.sql, "_password", "open sesame")
+            assert store.connection()["password"] == "open sesame"
+            assert f"search_path={store.schema}" in store.connection()["options"].split("-c")[-1]
+            assert "sesame" not in repr(store) + repr(store.sql)
 
     def test_what_nobody_came_back_for_is_forgotten(self, city: City) -> None:
         with city.store() as store:
