@@ -103,7 +103,6 @@ def _said(error: Exception, argv: Sequence[str]) -> int:
 def main(argv: Sequence[str] | None = None, leave: Callable[[int], Any] = sys.exit) -> None:
     """The entry point of the command."""
     _occupy()
-    _leave_no_core()
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # for as long as the command lasts
     for stream in (sys.stdout, sys.stderr):
@@ -129,14 +128,6 @@ def _occupy() -> None:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, mode)  # takes the lowest number that is free
-
-
-def _leave_no_core() -> None:
-    """Should the interpreter crash, what it had in memory, passphrases and keys, is not written into a file."""
-    with suppress(ImportError, OSError, ValueError):
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
 if __name__ == "__main__":

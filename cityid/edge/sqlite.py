@@ -52,6 +52,8 @@ def told(store: str, kind: str) -> Iterator[None]:
             raise Unavailable(code, path=store) from None
         reason = getattr(error, "sqlite_errorname", None) or type(error).__name__
         raise Unavailable("store.failed", path=store, reason=reason) from error
+    except UnicodeDecodeError:  # SQLite's own words about a damaged schema, which quote it
+        raise Unavailable("store.damaged", kind=kind) from None
 
 
 def create(path: Path) -> None:

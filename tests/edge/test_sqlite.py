@@ -49,6 +49,18 @@ class TestMigrations:
             assert code(error) == "store.newer"
             assert error.value.problem.facts == {"path": str(tmp_path / "d.db"), "version": 2, "known": 1}
 
+    def test_a_damaged_schema_whose_name_is_no_text(self, tmp_path: Path) -> None:
+        """SQLite quotes the name in what it says, which Python cannot read then."""
+        path = tmp_path / "d.db"
+        Database(path, "register", KIND, TWO).close()
+        content = path.read_bytes()
+        assert content.count(b"tabletwotwo") == 1
+        path.write_bytes(content.replace(b"tabletwotwo\x03CREATE", b"tabletwotwo\x03CR\x9bATE").replace(
+            b"tabletwotwo", b"table\x9b\x9b\x9b\x9b\x9b\x9b"))  # fmt: skip
+        with pytest.raises(Unavailable) as error:
+            Database(path, "register", KIND, TWO)
+        assert code(error) == "store.damaged"
+
     def test_all_of_it_or_nothing(self, tmp_path: Path) -> None:
         Database(tmp_path / "d.db", "register", KIND, ONE).close()
         broken = (*ONE, ("CREATE TABLE two (x)", "not SQL"))

@@ -1,9 +1,9 @@
 """E4: many clerks at once at one register, in every database and under every isolation that is a server's default. No
 index twice, nothing lost, no illegal change, no issue that failed because somebody else was at it.
 
-Each transaction waits its turn, so how long a clerk waits grows with the crowd (`waited`, told and not judged: these
-clerks never think); how long an allocation takes once it is its turn must not grow (`held`, judged, and allowed for where the
-machine has more to do than it has cores)."""
+Each transaction waits its turn, so how long a clerk waits grows with the crowd: told, and not judged, because these
+clerks never think. How long an allocation takes once it is its turn is judged where there is a core for each clerk and
+nothing else is going on; elsewhere it says how the machine shares its cores out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.soak.clerks import Crew, harmed, judge, opened
 from tests.soak.core import Place, Tally
 
 SHORT = ((8, 500),)
-LONG = ((1, 160), (8, 40), (32, 10), (64, 5))
+LONG = ((1, 100), (8, 20), (32, 5), (64, 3))
 """Clerks, and what each of them does, in one round."""
 HELD = {"sqlite": 0.25, "postgresql": 0.05}
 """Seconds, for 99 of 100."""
@@ -70,9 +70,12 @@ def judged(tally: Tally, place: Place, kind: str, title: str, store: str, crew: 
         found.append(f"{max(attempts)} attempts at one operation")
     if place.long:
         tally.worst(f"{title}: p99 waited by {clerks}, s", _p99(waited))
-        tally.worst(f"{title}: p99 held, s", _p99(held))
+        tally.worst(f"{title}: p99 held by {clerks}, s", _p99(held))
         tally.worst(f"{title}: most attempts", max(attempts, default=0))
-        if _p99(held) > HELD[kind] * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)):
+        cores = os.cpu_count() or 1
+        if os.getloadavg()[0] > cores:
+            tally.lack("a machine with nothing else to do: how long an allocation takes is told, not judged")
+        elif clerks <= cores and _p99(held) > HELD[kind]:
             found.append(f"an allocation takes {_p99(held):.3f} s")
     tally.wrong(*(f"seed {place.seed}: {what}: {one}" for one in found))
 

@@ -18,7 +18,8 @@ ERRORS = {
     "write": ("ENOSPC", "EIO", "EDQUOT", "EROFS"),
     "fdatasync": ("EIO",), "fsync": ("EIO",), "ftruncate": ("EIO",), "rename": ("EIO", "EROFS"),
 }  # fmt: skip
-"""In the short form each call meets one of its errors, the next call the next; in the long form every one."""
+"""Each call meets one of its errors, the next call the next; from round to round they move on by one, so that after
+four rounds each call has met each error."""
 WALLET = ("pwrite64", "fdatasync", "ftruncate")
 REGISTER = ("pwrite64", "fdatasync", "ftruncate", "write", "fsync", "rename")
 
@@ -46,8 +47,6 @@ def run(tally: Tally, place: Place) -> None:
 
 def _shares(call: str, count: int, place: Place) -> list[tuple[str, Sequence[int]]]:
     errors = ERRORS[call]
-    if place.long and place.seed % 2:  # every one in every second round, which takes its time
-        return [(error, range(1, count + 1)) for error in errors]
     turn = place.seed % len(errors)
     return [
         (error, range(1 + (number + turn) % len(errors), count + 1, len(errors)))

@@ -26,7 +26,7 @@ MIB = 1 << 20
 SPACE, SECONDS, DELTA = 512 * MIB, 5, 64 * MIB
 DERIVING = 64 * MIB + 8 * MIB
 SEEDED = "tests/soak/seeded_cases.py"
-COUNT = {True: 150, False: 8}
+COUNT = {True: 100, False: 8}
 """Kinds of cases in one round; each test function is one kind, with parameters drawn."""
 
 

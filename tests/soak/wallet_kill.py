@@ -23,7 +23,7 @@ from tests.soak.core import Place, Tally
 from tests.soak.wallet_faults import Life
 
 CALLS = ("pwrite64", "fdatasync", "ftruncate")
-KILLS = {True: 200, False: 25}
+KILLS = {True: 100, False: 25}
 CUTS = {True: 4, False: 1}
 """How many draws of what a power cut leaves, besides all and nothing."""
 
