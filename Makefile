@@ -29,7 +29,7 @@ help:
 	@echo "make interop   talk to other people's software (needs node)"
 	@echo "make bench     speed, as ratios to the bare cryptography; make bench-register  the register as it grows"
 	@echo "make must-show 100,000 residents issued once, on both databases, while processes are killed"
-	@echo "make fuzz      the properties with many examples; make soak  the walks, over and over (MINUTES=10)"
+	@echo "make fuzz      strange input, for MINUTES=10        make soak  crashes, crowds, full disks, clocks (MINUTES=10)"
 
 # --- environments: a stamp file each, so that the second run is quick -------------------------------------------------
 
@@ -106,12 +106,17 @@ interop: $(VENV)/.test
 	CITYID_INTEROP=1 $(BIN)/python -P -m pytest -n $(JOBS) -m interop $(ARGS)
 
 fuzz: $(VENV)/.test
+	@$(BIN)/python .ci/requirements.py fuzz >$(VENV)/.fuzz.in && $(PIP) -r $(VENV)/.fuzz.in || \
+	  echo "atheris is not to be had for this Python: what is in the corpus is changed at random instead"
+	PYTHONPATH=. $(BIN)/python -m tests.fuzz all $$(( 60 * $(MINUTES) ))
+
+.PHONY: properties
+properties: $(VENV)/.test
 	$(BIN)/python -P -m pytest -n $(JOBS) -m property --hypothesis-profile=fuzz $(ARGS)
 
 soak: $(VENV)/.test
-	CITYID_LONG=1 $(BIN)/python -P -m pytest -q tests/edge/test_wallet_crash.py
-	@end=$$(( $$(date +%s) + 60 * $(MINUTES) )); n=0; while [ $$(date +%s) -lt $$end ]; do \
-	  $(BIN)/python -P -m pytest -n $(JOBS) -q tests/jobs tests/attacks $(ARGS) || exit 1; n=$$((n + 1)); done; echo "$$n rounds, no failure"
+	@.ci/soak-tools
+	PYTHONPATH=. $(BIN)/python -m tests.soak $(MINUTES) $(ARGS)
 
 must-show: $(VENV)/.test
 	CITYID_ROWS=100000 CITYID_RECORDS=build/records $(BIN)/python -P -m pytest -q -s tests/jobs/test_many_residents.py $(ARGS)
