@@ -108,6 +108,9 @@ def _take(here: Home, data: bytes, passphrase_fd: int | None, *, json_: bool) ->
     from cityid.accepting import accept as take
     from cityid.cards import Cards
     from cityid.edge import clock
+    from cityid.edge.messages import explain
+    from cityid.formats import FORMATS
+    from cityid.status.traces import traces
 
     from . import kinds, papers, purse, service, trust
 
@@ -116,11 +119,15 @@ def _take(here: Home, data: bytes, passphrase_fd: int | None, *, json_: bool) ->
     wallet = purse.opened(here, passphrase_fd)
     card = take(cards, wallet, trust.load(here), clock.now()).run(service.network())
     name = kinds.label(kinds.known(here)[0], card.type)
+    remarkable = traces([FORMATS[card.format].read(raw) for raw in cards.credentials])
+    for problem in remarkable:
+        talk.say(f"note: {talk.clean(explain(problem).text)}  ({problem.code})")
     if json_:
         talk.give({
             "card": card.id, "type": name, "wire_type": card.type, "issuer": card.issuer, "copies": card.copies_total,
             "person": card.person,
             "valid_until": card.window.end.isoformat() if card.window.end else None,
+            "notes": [problem.code for problem in remarkable],
         })  # fmt: skip
         return
     end = f", valid until {card.window.end:%d %b %Y %H:%M} UTC" if card.window.end else ""

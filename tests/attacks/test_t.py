@@ -9,13 +9,14 @@ import tracemalloc
 import zlib
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from cityid import limits
 from cityid.checks import Outcome, Rejected, Step
-from cityid.credential import Window
+from cityid.credential import DidUrl, KeyRef, Window
 from cityid.edge import http
 from cityid.encoding import base64url, cbor
 from cityid.errors import CityIdError, Malformed, Unavailable
@@ -25,6 +26,7 @@ from cityid.status import Freshness
 from cityid.status import token_status_list as lists
 from cityid.status.memo import Memo
 from cityid.status.token_status_list import CWT, JWT, Packed, build, read
+from cityid.status.traces import traces
 from cityid.trust import TrustEntry, TrustList
 from tests.city import NOW, TYPES, WIRE, Town, codes
 from tests.jobs.offices import Office
@@ -395,9 +397,39 @@ def test_t13_a_verdict_says_that_nothing_could_be_had(town: Town) -> None:
     assert verdict.reason.code == "net.connect"
 
 
-def test_t21_one_list_for_each_card() -> None:
-    """What a wallet can see of an issuer that gives everybody a list of their own is not built; a service sees nothing
-    of it, and asks for exactly the address that the card names."""
+def _copies(*uris: str, kinds: tuple[str, ...] = ("status_list",), keys: tuple[str, ...] = ("k",)) -> list[Any]:
+    """Copies of one card: one with a status entry in each list, signed with the keys by turns."""
+    return [
+        SimpleNamespace(
+            status=tuple(ref(index, uri, kind) for kind in kinds),
+            signed_by=(KeyRef(DidUrl("did:web:id.lindau.example", keys[index % len(keys)])),),
+        )
+        for index, uri in enumerate(uris)
+    ]
+
+
+def _traces(copies: list[Any]) -> list[str]:
+    return [problem.code for problem in traces(copies)]
+
+
+def test_t21_what_a_wallet_sees_of_an_issuer_that_follows_its_cards() -> None:
+    """Copies made at one time lie in one list, or in two when one became full, and have one key."""
+    assert _traces(_copies(*[URI] * 10)) == []
+    assert _traces(_copies(*[URI] * 4, *[URI + "4"] * 6)) == []
+    assert _traces(_copies(URI, URI + "4", URI + "5")) == ["trace.lists"]
+    assert _traces(_copies(URI, URI + "4", URI + "5", kinds=("status_list", "other"))) == []
+    assert _traces(_copies(*[URI + "?card=ada"] * 2)) == ["trace.address"]
+    assert _traces(_copies(URI + "#ada")) == ["trace.address"]
+    assert _traces(_copies(*[URI] * 10, keys=("k", "l"))) == ["trace.keys"]
+    assert _traces(_copies(*[f"{URI}?{n}" for n in range(3)], keys=("k", "l", "m"))) == [
+        "trace.address", "trace.lists", "trace.keys",
+    ]  # fmt: skip
+    assert _traces([]) == []
+    assert _traces([SimpleNamespace(status=(), signed_by=())]) == []
+
+
+def test_t21_a_service_asks_for_exactly_the_address() -> None:
+    """A service sees nothing of it."""
     uri = URI + "?card=ada"
     host = Host({uri: token(OFFICE, uri=uri)})
     assert code(judge(host, OFFICE, ref(0, uri))) == "passed"

@@ -289,8 +289,8 @@ class TestToken:
         town.shell.subprocess_only = True
         town.shell.env["SOFTHSM2_CONF"] = str(tmp_path / "softhsm" / "softhsm2.conf")
         town.write("pin", hsm.PIN + "\n")
-        status = "--status-url https://id.lindau.example/status"
-        town.must(f"init city city --did did:web:id.lindau.example --name Lindau --country DE {status}", secret=True)
+        where = "--status-url https://id.lindau.example/status"
+        town.must(f"init city city --did did:web:id.lindau.example --name Lindau --country DE {where}", secret=True)
         town.must("--home city register publish www", secret=True)
         said, status = town.type("--home city key rotate --use log --to pkcs11:token=x", secret=True)
         assert (status, "key.log_follows" in said) == (2, True), said
