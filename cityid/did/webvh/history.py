@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -155,7 +156,7 @@ def resolution(log: Log, which: Asked) -> Resolution:
         following = log.versions[version.number]
         told |= {"nextUpdate": following.written, "nextVersionId": following.id}
     gone = closed and which.current
-    return Resolution(None if gone else version.state, told)
+    return Resolution(None if gone else deepcopy(version.state), told)  # a log that is remembered stays as it is
 
 
 def _witness(version: Version) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from cityid import limits
@@ -25,6 +26,8 @@ _READ: Final = "did:webvh 1.0, Read (Resolve)"
 _MEMBERS: Final = frozenset({"versionId", "versionTime", "parameters", "state", "proof"})
 _VERSION: Final = re.compile(r"([1-9][0-9]{0,8})-([1-9A-HJ-NP-Za-km-z]{1,100})")
 _METHOD: Final = re.compile(r"did:key:([1-9A-HJ-NP-Za-km-z]+)#([1-9A-HJ-NP-Za-km-z]+)")
+_SHORT: Final = 64 << 10
+"""Bytes of the longest log that is remembered."""
 _MEMBER: Final = re.compile(rb'[^"]*":')
 
 
@@ -85,18 +88,55 @@ class Log:
 def read(data: bytes, at: datetime) -> Log:
     """The log in `data` as of `at`; witnesses are not asked yet.
 
+    A log that holds is remembered by its bytes, and judged again only for the time: a city's log is the same for each
+    of its cards. One that does not hold is never remembered, so that it can be put right.
+
     Raises:
         Malformed, Refused: `did.webvh_*`, `json.*`, `di.*`, `signature.invalid`, where not even the first entry
             holds; `did.webvh_log_size`, `did.webvh_too_many`, `did.webvh_empty`.
     """
     if len(data) > limits.WEBVH_LOG:
         raise Malformed("did.webvh_log_size", limit=limits.WEBVH_LOG, size=len(data))
+    try:
+        log = _remembered(data) if len(data) <= _SHORT else judged(data)
+    except _Broken as broken:
+        log = broken.log
+    latest = at + limits.WEBVH_AHEAD
+    for index, version in enumerate(log.versions):
+        if version.time > latest:
+            where = f"$[{index}].versionTime"
+            problem = Refused("did.webvh_future", where=where, spec=_READ, found=version.written)
+            if not index:
+                raise problem
+            return Log(log.versions[:index], problem)
+    return log
+
+
+class _Broken(Exception):  # keeps a log out of what is remembered; it never leaves this module
+    def __init__(self, log: Log) -> None:
+        self.log = log
+
+
+@lru_cache(maxsize=64)
+def _remembered(data: bytes) -> Log:
+    log = judged(data)
+    if log.broken is not None:
+        raise _Broken(log)
+    return log
+
+
+def judged(data: bytes) -> Log:
+    """The log in `data`, whatever the time.
+
+    Raises:
+        Malformed, Refused: as `read`.
+    """
     lines = data.removesuffix(b"\n")
     if lines.count(b"\n") >= limits.WEBVH_ENTRIES:
         raise Malformed("did.webvh_too_many", limit=limits.WEBVH_ENTRIES)
     if not lines:
         raise Malformed("did.webvh_empty", spec="did:webvh 1.0, The DID Log File")
-    reader = _Reader(at)
+    reader = _Reader()
     versions: list[Version] = []
     for line in lines.split(b"\n"):
         try:
@@ -136,10 +176,9 @@ def _version(text: str, where: str) -> re.Match[str]:
 class _Reader:
     """Reads one entry after the other."""
 
-    __slots__ = ("before", "keys", "latest", "proofs")
+    __slots__ = ("before", "keys", "proofs")
 
-    def __init__(self, at: datetime) -> None:
-        self.latest = at + limits.WEBVH_AHEAD
+    def __init__(self) -> None:
         self.before: Version | None = None
         self.keys: dict[str, tuple[str, PublicKey]] = {}
         self.proofs = 0
@@ -202,8 +241,6 @@ class _Reader:
             raise Malformed("did.webvh_zone", where=where, spec=_READ, found=written)
         if self.before is not None and time <= self.before.time:
             raise Refused("did.webvh_time_order", where=where, spec=_READ, previous=self.before.written, found=written)
-        if time > self.latest:
-            raise Refused("did.webvh_future", where=where, spec=_READ, found=written)
         return time
 
     def _did(self, state: Mapping[str, Any], in_force: Parameters, entry: str) -> str:
