@@ -201,8 +201,9 @@ class Wallet(Protocol):
         """What was shown, oldest first."""
         ...
 
-    def forget(self, card: str) -> None:
-        """Erase a card, its copies and their keys. What was shown of it stays in the history.
+    def forget(self, card: str) -> int:
+        """Erase a card, its copies and their keys; how many keys are still in a token that could not be asked. What was
+        shown of it stays in the history.
 
         Raises:
             Refused: `wallet.unknown_card`.

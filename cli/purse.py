@@ -11,6 +11,7 @@ from .home import Home
 from .state import STATE
 
 if TYPE_CHECKING:
+    from cityid.edge.pkcs11 import Pkcs11Keyring
     from cityid.edge.wallet_file import WalletFile
     from cityid.edge.wallet_mark import Marks
     from cityid.keys import Algorithm, Keyring, PublicKey, Signer
@@ -22,9 +23,9 @@ class _Token:
     def __init__(self, uri: str, pin_fd: int | None) -> None:
         self._uri = uri
         self._pin_fd = pin_fd
-        self._ring: Keyring | None = None
+        self._ring: Pkcs11Keyring | None = None
 
-    def _opened(self) -> Keyring:
+    def _opened(self) -> Pkcs11Keyring:
         from . import keys
 
         if self._ring is None:
@@ -39,6 +40,14 @@ class _Token:
 
     def keys(self) -> tuple[PublicKey, ...]:
         return self._opened().keys()
+
+    def remove(self, key: PublicKey) -> None:
+        """Raises Unavailable `keys.in_token` where nobody can be asked for the PIN."""
+        from cityid.errors import Unavailable
+
+        if self._ring is None and self._pin_fd is None and not talk.on_terminal():
+            raise Unavailable("keys.in_token", thumbprint=key.thumbprint)
+        self._opened().remove(key)
 
 
 def opened(home: Home, passphrase_fd: int | None, *, pin_fd: int | None = None, typed: bool = False) -> WalletFile:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from . import talk, wallet_care
-from .options import Json, PassphraseFd, Yes, plain
+from .options import Json, PassphraseFd, PinFd, Yes, plain
 from .state import STATE
 
 if TYPE_CHECKING:
@@ -170,6 +170,7 @@ def forget(
     ] = "",
     yes: Yes = False,
     passphrase_fd: PassphraseFd = None,
+    pin_fd: PinFd = None,
     json_: Json = False,
 ) -> None:
     """Erase a card with its keys, one entry of the history, or all history before a day. It cannot be undone; what was
@@ -190,7 +191,7 @@ def forget(
             day = datetime.strptime(before, "%Y-%m-%d").replace(tzinfo=UTC)
         except ValueError:
             raise Misuse("wallet.forget_what") from None
-    wallet = purse.opened(here, passphrase_fd)
+    wallet = purse.opened(here, passphrase_fd, pin_fd=pin_fd)
     if day is not None:
         count = sum(one.at < day for one in wallet.history())
         _sure(f"Erase {count} of {len(wallet.history())} entries of the history?", yes=yes)
@@ -204,8 +205,10 @@ def forget(
             name = kinds.label(kinds.known(here)[0], cards[0].type)
             issuer = talk.named(cards[0].issuer_name, cards[0].issuer)
             _sure(f"Erase {talk.clean(name)} by {issuer}, with its keys?", yes=yes)
-            wallet.forget(cards[0].id)
-            done = {"card": cards[0].id}
+            left = wallet.forget(cards[0].id)
+            done = {"card": cards[0].id, "keys_in_token": left}
+            if left:
+                talk.say(f"note: {left} of its keys are still in the token, which was not asked (--pin-fd)")
         else:
             _sure(f"Erase the entry of {entries[0].at:%d %b %Y %H:%M} UTC?", yes=yes)
             wallet.forget_shown(entries[0].id)

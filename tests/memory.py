@@ -316,9 +316,10 @@ class MemoryWallet:
     def history(self) -> Iterable[Shown]:
         return self.showings
 
-    def forget(self, card: str) -> None:
+    def forget(self, card: str) -> int:
         self.card(card)
         del self.cards[card]
+        return 0
 
     def forget_shown(self, id: str) -> None:
         self.showings = [shown for shown in self.showings if shown.id != id]

@@ -254,6 +254,20 @@ class Pkcs11Keyring(KeptKeys["TokenSigner"]):
         with self._asked():
             self._write(ended)
 
+    def remove(self, key: PublicKey) -> None:
+        """Destroy a key, its private half first. Raises Misuse `keys.unknown`; Unavailable `keys.unavailable`."""
+        self._known(key)
+        attribute, kind, name = self._p11.Attribute, self._p11.ObjectClass, self._ids[key]
+        with self._asked():
+            for wanted in (
+                {attribute.CLASS: kind.PRIVATE_KEY, attribute.ID: name},
+                {attribute.CLASS: kind.PUBLIC_KEY, attribute.ID: name},
+                {attribute.CLASS: kind.DATA, attribute.APPLICATION: _APPLICATION, attribute.OBJECT_ID: name},
+            ):
+                for each in list(self._session.get_objects(wanted)):
+                    each.destroy()
+        del self._keys[key], self._records[key], self._ids[key]
+
     def sign(self, key: PublicKey, message: bytes) -> bytes:
         """What a signer of this keyring does. Raises Unavailable `keys.unavailable`."""
         digest = _DIGESTS.get(key.algorithm)

@@ -23,7 +23,7 @@ from cityid.encoding import base64url, json, texts
 from cityid.encoding.times import numeric, read_numeric
 from cityid.errors import CityIdError, Misuse, Refused
 from cityid.formats import FORMATS, Format
-from cityid.keys import Keyring
+from cityid.keys import Keyring, PublicKey
 from cityid.wallet import DEVICE, ME, Card, Copy, Offered, Shown
 
 __all__ = ["WalletFile", "WalletKeyring"]
@@ -266,19 +266,24 @@ class WalletFile(Store):
             again=about.get("again", False),
         )
 
-    def forget(self, card: str) -> None:
+    def forget(self, card: str) -> int:
+        """As `Wallet.forget`; how many keys of the card are still in a token, which could not be asked."""
         known = self.card(card)
+        elsewhere: list[PublicKey] = []
         form = self._formats.get(known.format)
         with self._records.change() as change:
             for copy in change.select("sort = ? AND parent = ?", (Sort.COPY, _id(card))):
                 credential = form.read(self._records.content(copy)) if form is not None else None
                 if credential is not None and credential.holder is not None:
+                    if not self._keyring.is_here(credential.holder):
+                        elsewhere.append(credential.holder)
                     self._keyring.remove(credential.holder, change)
                 self._read.pop(copy.id, None)
                 change.remove(copy)
             for record in change.select("id = ? AND sort = ?", (_id(card), Sort.CARD)):
                 change.remove(record)
         self._records.erase()
+        return self._keyring.remove_in_token(elsewhere)  # when the card is gone: half of it would sign nothing
 
     def forget_shown(self, id: str) -> None:
         with self._records.change() as change:

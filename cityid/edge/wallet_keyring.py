@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from cityid.edge import software_keys
 from cityid.edge.wallet_records import Change, Records, Sort
 from cityid.encoding import base64url, json
-from cityid.errors import Misuse, Unavailable
+from cityid.errors import CityIdError, Misuse, Unavailable
 from cityid.keys import Algorithm, KeyAgreement, Keyring, PublicKey, Signer
 
 
@@ -62,9 +64,22 @@ class WalletKeyring:
         return record is not None and "secret" in json.read_object(self._records.content(record))
 
     def remove(self, key: PublicKey, change: Change) -> None:
-        """Erase a key that no card needs any more. What lies in a token stays there."""
+        """Erase a key that no card needs any more; what lies in a token is left to `remove_in_token`."""
         for record in change.select("id = ?", (self._records.name(Sort.KEY, key.thumbprint),)):
             change.remove(record)
+
+    def remove_in_token(self, keys: Iterable[PublicKey]) -> int:
+        """Destroy keys that lie in the token; how many are still there, because the token is not, or will not."""
+        remove: Callable[[PublicKey], None] | None = getattr(self._token, "remove", None)
+        left = 0
+        for key in keys:
+            try:
+                if remove is None:
+                    raise Unavailable("keys.in_token", thumbprint=key.thumbprint)
+                remove(key)
+            except CityIdError:
+                left += 1
+        return left
 
     def _load(self, key: PublicKey) -> Signer | KeyAgreement:
         record = self._records.find(self._records.name(Sort.KEY, key.thumbprint))

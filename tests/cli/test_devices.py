@@ -147,5 +147,10 @@ def test_keys_that_cannot_move_are_bound_anew(tmp_path: Path) -> None:
     assert [state for _, state in sorted(standing(town).items())] == ["revoked", "valid"]
     cards = json.loads(town.must("--home second wallet list --json", secret=True))
     assert [card["copies_left"] for card in cards] == [0, 10]
+    old_one, new_one = (card["id"] for card in cards)
+    said = town.must(f"--home second wallet forget {old_one} --yes", secret=True)
+    assert "note: 10 of its keys are still in the token, which was not asked" in said
+    said = town.must(f"--home second wallet forget {new_one} --yes --json --pin-fd 4 4<pin", secret=True)
+    assert json.loads(said[said.index("{") :])["keys_in_token"] == 0
     for file in town.here.rglob("*.sqlite"):
         assert PASSPHRASE.encode() not in file.read_bytes()

@@ -14,9 +14,11 @@ import pytest
 from cityid.edge import pkcs11
 from cityid.edge.pkcs11 import Pkcs11Keyring, Uri, read_uri
 from cityid.edge.software_keys import Use
+from cityid.edge.wallet_file import WalletFile
 from cityid.errors import CityIdError, Misuse, Refused, Unavailable
 from cityid.keys import Algorithm, Keyring, Signer
 from tests import hsm
+from tests.jobs.test_wallet_care import add
 
 AT = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
 
@@ -60,7 +62,7 @@ class TestUri:
 def tokens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """SoftHSM sees the tokens that are there when it is loaded, so all of them are made first."""
     hsm.configure(tmp_path_factory.mktemp("softhsm"))
-    return iter([hsm.new_token(f"token-{number}") for number in range(12)])
+    return iter([hsm.new_token(f"token-{number}") for number in range(14)])
 
 
 @pytest.fixture
@@ -155,6 +157,37 @@ class TestToken:
         assert again.find("issuer-1").uses == {Use.ISSUER}
         key.verify(again.signer_for(key, Use.ISSUER, AT).sign(b"m"), b"m")
         again.close()
+
+    def test_a_key_that_is_removed_is_in_no_object(self, ring: Pkcs11Keyring, uri: str) -> None:
+        gone, kept = ring.create(Algorithm.ES256, label="a"), ring.create(Algorithm.ES256, label="b")
+        ring.remove(gone)
+        assert ring.keys() == (kept,)
+        for ask in (ring.signer, ring.remove):
+            with pytest.raises(Misuse) as error:
+                ask(gone)
+            assert code(error) == "keys.unknown"
+        assert len(list(ring._session.get_objects())) == 3
+        ring.close()
+        with pytest.raises(Unavailable) as closed:
+            ring.remove(kept)
+        assert code(closed) == "keys.unavailable"
+        again = Pkcs11Keyring(uri, hsm.PIN)
+        assert again.keys() == (kept,)
+        kept.verify(again.signer(kept).sign(b"m"), b"m")
+        again.close()
+
+    def test_a_wallet_forgets_its_keys_there(self, ring: Pkcs11Keyring, tmp_path: Path) -> None:
+        with WalletFile.create(tmp_path / "wallet.db", "correct horse battery", token=ring) as wallet:
+            card, other = add(wallet), add(wallet)
+            assert len(ring.keys()) == 4
+            assert wallet.forget(card.id) == 0
+            assert set(ring.keys()) == set(wallet.keyring.keys())
+            copy = wallet.reserve(other.id, AT)
+            copy.key.verify(wallet.keyring.signer(copy.key).sign(b"m"), b"m")
+        with WalletFile.open(tmp_path / "wallet.db", "correct horse battery") as without:
+            assert without.forget(other.id) == 2  # the token is not here: they stay in it
+            assert without.keyring.keys() == ()
+        assert len(ring.keys()) == 2
 
     def test_one_use_and_an_end(self, ring: Pkcs11Keyring, uri: str) -> None:
         key = ring.create(Algorithm.ES256, label="a", uses=(Use.ISSUER,))
