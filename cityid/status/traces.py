@@ -1,4 +1,5 @@
-"""What lets an issuer follow a card: a status list, or a key, that nobody else has (Token Status List, Issuer Tracking).
+"""What lets an issuer follow a card: a status list, or a key, that nobody else has (Token Status List, issuer
+tracking).
 
 Whoever serves a status list sees when it is asked for. Where a list is one card's own, that is when the card is shown.
 A wallet sees only its own cards, so a list that all copies of one card share with nobody else looks like any other.

@@ -94,6 +94,18 @@ class TestCosignature:
         none = cosign(SIGNED, NAME, WITNESS_KEY, datetime.fromtimestamp(0, UTC))
         assert code(WITNESS.saw, note.read(none)) == "witness.invalid"
 
+    def test_the_calendar_ends(self) -> None:
+        last = int(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp())
+        text = note.read(SIGNED).text
+        for time, told in ((last, ""), (last + 1, "witness.invalid"), (2**63, "witness.invalid")):
+            signature = WITNESS_KEY.sign(f"cosignature/v1\ntime {time}\n{text}".encode())
+            value = base64.b64encode(WITNESS.id + time.to_bytes(8, "big") + signature).decode()
+            read = note.read(SIGNED + f"{note.DASH}{NAME} {value}\n".encode())
+            if told:
+                assert code(WITNESS.saw, read) == told
+            else:
+                assert WITNESS.saw(read).year == 9999
+
     def test_the_latest_of_several(self) -> None:
         data = cosign(cosign(SIGNED, NAME, WITNESS_KEY, SEEN), NAME, WITNESS_KEY, SEEN - timedelta(hours=1))
         assert WITNESS.saw(note.read(data)) == SEEN
