@@ -123,8 +123,8 @@ def lived(session: Session, tally: Tally, *, long: bool) -> None:
         tally.did("commands")
 
     city = ("--did", "did:web:id.lindau.example", "--name", "Stadt Lindau", "--country", "DE")
-    trust = ("trust", "add", "--did", "did:web:id.lindau.example", "--document", "city/did.json", "--name", "Stadt")
-    trust += ("--status", "none", "--type", "residency")
+    trust = ["trust", "add", "--did", "did:web:id.lindau.example", "--document", "city/did.json", "--name", "Stadt"]
+    trust += ["--status", "none", "--type", "residency"]
     type_("init", "city", "city", *city, "--jurisdiction", "DE-BY")
     type_("init", "wallet", "ada")
     plain("--home", "ada", *trust)
@@ -168,7 +168,7 @@ def keys(folder: Path) -> list[bytes]:
     from cityid.edge.software_keys import FileKeyring
 
     ring = FileKeyring.open(folder / "city" / "keys.sealed", PASSPHRASE)
-    return [value if isinstance(value, bytes) else str(value).encode() for value in ring._secrets.values()]
+    return list(ring._secrets.values())
 
 
 def leaks(session: Session, secrets: Sequence[bytes] = ()) -> list[str]:

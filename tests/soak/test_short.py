@@ -37,13 +37,13 @@ def test_fewer_than_asked_is_no_success() -> None:
     tally = Tally("E1", 1)
     tally.ask("kills", 25)
     tally.did("kills", 24)
-    assert not tally.content
     assert tally.fewer == ["kills: 24 of 25"]
+    states = [tally.content]
     tally.did("kills")
-    assert tally.content
+    states.append(tally.content)
     tally.wrong("", "lost")
     assert tally.violations == ["lost"]
-    assert not tally.content
+    assert [*states, tally.content] == [False, True, False]
 
 
 def test_an_experiment_that_breaks_and_a_blind_checker_are_violations(tmp_path: Path) -> None:
