@@ -50,9 +50,10 @@ def people(path: Path, count: int) -> Path:
 
 
 def start(shell: transcripts.Shell, *words: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-c", "from cityid._cli.main import main; main()", "--home", "city", "issue", "age"]
-    if not _installed():
-        command[2] = "from cli.main import main; main()"
+    base = "cityid._cli" if _installed() else "cli"
+    # Small parts: a run of them is killed in its midst, and does not take long.
+    main = f"from {base} import bulk; bulk.ROWS = 100; from {base}.main import main; main()"
+    command = [sys.executable, "-c", main, "--home", "city", "issue", "age"]
     read, write = os.pipe()
     os.write(write, PASSPHRASE.encode() + b"\n")
     os.close(write)
@@ -111,7 +112,7 @@ def check(shell: transcripts.Shell, folder: str, name: str, count: int) -> None:
 
 @pytest.mark.slow
 def test_r03_killed_three_times_and_gone_on(shell: transcripts.Shell) -> None:
-    people(shell.folder / "many.jsonl", 5_000)
+    people(shell.folder / "many.jsonl", 2_000)
     words = ("--from", "many.jsonl", "--key", "nr", "--signed", "-o", "killed")
     for part in range(3):
         process = start(shell, *words)
@@ -121,24 +122,24 @@ def test_r03_killed_three_times_and_gone_on(shell: transcripts.Shell) -> None:
         process.communicate()
     assert not (shell.folder / "killed" / "cards.jsonl").exists()
     assert "Going on with the run of" in finish(start(shell, *words))
-    check(shell, "killed", "many", 5_000)
+    check(shell, "killed", "many", 2_000)
     output, status = shell.run(
         "cityid --home city issue age --from many.jsonl --key nr --signed --dry-run --passphrase-fd 3 3<pass"
     )
-    assert (status, output.strip()) == (0, "Nothing was done. 0 new, 5000 issued before, 0 changed since.")
+    assert (status, output.strip()) == (0, "Nothing was done. 0 new, 2000 issued before, 0 changed since.")
 
 
 @pytest.mark.slow
 def test_a_killed_worker_is_replaced_and_a_killed_parent_ends_its_workers(shell: transcripts.Shell) -> None:
-    people(shell.folder / "pool.jsonl", 3_000)
+    people(shell.folder / "pool.jsonl", 1_000)
     words = ("--from", "pool.jsonl", "--key", "nr", "--signed", "--workers", "2", "-o", "pool")
     process = start(shell, *words)
     wait_for(shell.folder / "pool" / ".cityid-run" / "done-000000000.json", process)
     os.kill(_workers(process.pid)[0], signal.SIGKILL)
     said = finish(process)
     assert "A worker process was killed" in said
-    check(shell, "pool", "pool", 3_000)
-    people(shell.folder / "parent.jsonl", 3_000)
+    check(shell, "pool", "pool", 1_000)
+    people(shell.folder / "parent.jsonl", 1_000)
     words = ("--from", "parent.jsonl", "--key", "nr", "--signed", "--workers", "2", "-o", "parent")
     process = start(shell, *words)
     wait_for(shell.folder / "parent" / ".cityid-run" / "done-000000000.json", process)
@@ -151,7 +152,7 @@ def test_a_killed_worker_is_replaced_and_a_killed_parent_ends_its_workers(shell:
         time.sleep(0.025)
     assert not any(_running(worker) for worker in workers)
     finish(start(shell, *words))
-    check(shell, "parent", "parent", 3_000)
+    check(shell, "parent", "parent", 1_000)
 
 
 def _workers(parent: int) -> list[int]:
