@@ -219,7 +219,8 @@ class TestMetadata:
         assert SD_JWT_VC.answers(SD_JWT_VC.read(vc(payload())), meta)
 
     def test_s33_integrity(self) -> None:
-        from tests.spec.test_type_metadata import A, document, sri
+        from tests.spec.test_type_metadata import A, document
+        from tests.spec.test_type_metadata_use import sri
 
         raw = document(A)
         for value, code in (

@@ -372,7 +372,7 @@ class TestOfficialCredentials:
 
 
 def test_every_file_of_the_topic_is_run() -> None:
-    """run (here and in test_type_metadata.py) + listed = present."""
+    """run (here and in test_type_metadata_use.py) + listed = present."""
     here = {
         "draft/issuance-and-presentation.json", "draft/presentation-without-kb.json", "specs/01/specification.yml",
         "specs/02/specification.yml", "specs/settings.yml", "draft/type-metadata-and-issuer-metadata.json",
