@@ -30,7 +30,7 @@ def judge(log: Log, proofs: bytes) -> Log:
 
     Raises:
         Malformed: `did.webvh_log_size`, `did.webvh_too_many`, `json.*` for the file.
-        Refused: `did.webvh_unwitnessed`, where it is the first entry.
+        Refused: `did.webvh_unwitnessed`, where it is the first entry; or what is wrong with a later one.
     """
     latest = spoken(log, read(proofs))
     for index, version in enumerate(log.versions):
@@ -48,6 +48,7 @@ def judge(log: Log, proofs: bytes) -> Log:
                 count=count,
             )
             if not index:
+                log.whole()  # an entry that is wrong takes with it the proofs that spoke for all before it
                 raise problem
             return replace(log, versions=log.versions[:index], broken=problem)
     return log
