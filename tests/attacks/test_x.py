@@ -1,7 +1,7 @@
 """Attack group X: privacy, linkability; and canaries over a whole session at the command line (U10, W14, W15).
 
-X01 is with U16 (`test_u.py`), X04 with the wallet (`test_w.py`), X07 with sessions; X02, X05 and X10 come with what
-they are about: servers, padding of answers, and the linkability report of more than one format.
+X01 is with U16 (`test_u_files.py`), X04 with the wallet (`test_w.py`), X07 with sessions; X02, X05 and X10 come with
+what they are about: servers, padding of answers, and the linkability report of more than one format.
 """
 
 from __future__ import annotations
