@@ -126,6 +126,13 @@ class TestCompaction:
         found = jsonld.compact(expanded, {"p": {"@id": "urn:p", "@type": "@id"}}, nowhere)
         assert found["p"] == {"@id": "urn:y", "@index": "1"}
 
+    def test_a_place_to_nest_in_that_is_none(self) -> None:
+        def nested(place: Any) -> Any:
+            return jsonld.compact(ADA, {"n": place, "name": {"@id": f"{VOCAB}name", "@nest": "n"}}, nowhere)
+
+        assert nested("@nest")["n"] == {"name": "Ada"}
+        assert error_of(lambda: nested("urn:n")) == "invalid @nest value"
+
     def test_there_and_back(self) -> None:
         found = jsonld.compact(jsonld.expand(ADA, nowhere), CONTEXT, nowhere)
         assert nquads.write(jsonld.to_rdf(found, nowhere)) == nquads.write(safe())
@@ -237,6 +244,11 @@ class TestSafeMode:
     def test_relative(self, name: str, value: Any) -> None:
         refused("jsonld.relative", **{name: value})
 
+    def test_a_json_literal(self) -> None:
+        found = safe(name={"@value": {"b": [1, True], "a": None}, "@type": "@json"})
+        literal = '"{\\"a\\":null,\\"b\\":[1,true]}"^^<http://www.w3.org/1999/02/22-rdf-syntax-ns#JSON>'
+        assert literal in {quad[2] for quad in found}
+
     def test_a_datatype_that_is_relative(self) -> None:
         with pytest.raises(Malformed) as caught:
             safe(name={"@value": "A", "@type": "word"})
@@ -340,6 +352,10 @@ class TestErrorsOfContexts:
             ("invalid @protected value", "@protected", 1, False),
             ("invalid vocab mapping", "@vocab", "relative", "ex:relative#"),
             ("invalid vocab mapping", "@vocab", 1, None),
+            ("invalid vocab mapping", "@vocab", "@likeKeyword", ""),
+            ("invalid vocab mapping", "@vocab", "relative", "_:blank"),
+            ("invalid @version value", "@version", "1.1", 1.1),
+            ("invalid @version value", "@version", None, 1.1),
             ("invalid base IRI", "@base", "relative", "urn:whole"),
             ("invalid IRI mapping", "a:b", {"@id": "ex:t"}, {"@id": "a:b"}),
             ("invalid IRI mapping", "a/b", {"@type": "@id"}, {"@id": "a/b", "@reverse": "ex:t"}),

@@ -107,8 +107,7 @@ class Contexts:
         override: bool,
         validate: bool,
     ) -> Context:
-        # 1 == True and 1.1 == 1.1 in Python: the type counts.
-        if "@version" in local and (type(local["@version"]) is not float or local["@version"] != 1.1):
+        if local.get("@version", 1.1) != 1.1:
             raise error("invalid @version value")
         if "@import" in local:
             local = self._imported(local, base_url)
