@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from cityid.edge.messages import explain
+from cityid.errors import Problem
 from tests.cli.towns import SHOW, Town
 
 pytestmark = pytest.mark.kdf
@@ -36,7 +38,8 @@ def test_an_old_copy_of_the_file(town: Town) -> None:
     shutil.copy(town.here / "kept.sqlite", file)
     marks[0].unlink()  # one place will do
     said = town.must("--home ada wallet list", secret=True)
-    assert "warning: this is an old copy of the wallet: it does not know of 1 showings" in said
+    told = explain(Problem("wallet.rolled_back", {"uses": 1}))
+    assert f"warning: {told.text}\nhint: {told.hint}\n" in said
     assert "0 of 10 copies left" in said
     name = town.asks()
     said, status = shown(town, name)
@@ -52,7 +55,7 @@ def test_where_nothing_can_be_kept(town: Town) -> None:
         shutil.rmtree(home / folder)
         (home / folder).write_bytes(b"")
     said = town.must("--home ada wallet list", secret=True)
-    assert "note: an old copy of this wallet would not be noticed here" in said
+    assert f"note: {explain(Problem('wallet.unmarked', {'why': 'store.write'})).text}\n" in said
     env, elsewhere = dict(town.shell.env), town.here / "elsewhere"
     town.shell.env["XDG_STATE_HOME"] = str(elsewhere)
     assert "note:" not in town.must("--home ada wallet list", secret=True)
