@@ -250,7 +250,7 @@ class TestInjection:
         """No statement takes a value into its text: an f-string in one may hold only names from this list."""
         own = {
             "some", "wanted", "condition", "order", "table", "name", "EVENT", "PAGE", "marks", "columns", "key",
-            "over", "in_list", "_columns", "ordered", "names", "sign_of_life", "kind",
+            "over", "in_list", "_columns", "ordered", "names", "sign_of_life",
         }  # fmt: skip
         wrong = []
         for file in sorted((TREE / "cityid" / "edge").glob("*.py")):
@@ -261,7 +261,8 @@ class TestInjection:
                     for part in node.values:
                         if isinstance(part, ast.FormattedValue):
                             names = {n.id for n in ast.walk(part.value) if isinstance(n, ast.Name)}
-                            names |= {n.attr for n in ast.walk(part.value) if isinstance(n, ast.Attribute)}
+                            if ast.unparse(part.value) == "self.kind":  # of a schema's migrations, given in the code
+                                continue
                             calls = {n.func.id for n in ast.walk(part.value)
                                      if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}  # fmt: skip
                             if not ((names | calls) & own or all(name.isupper() for name in names)):
