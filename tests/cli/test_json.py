@@ -99,7 +99,7 @@ def test_offers_and_cards(town: Town) -> None:
     town.write("j.cards", json.dumps(cards))
     card, status = members(town, "--home ada accept j.cards --json", secret=True)
     assert status == 0
-    assert set(card) == {"card", "type", "wire_type", "issuer", "copies", "valid_until", "person"}
+    assert set(card) == {"card", "type", "wire_type", "issuer", "copies", "valid_until", "person", "notes"}
     name = town.asks()
     answer, _ = members(town, f"--home ada present {name}.json {SHOW} --json", secret=True)
     assert set(answer) == {"vp_token", "state"}
