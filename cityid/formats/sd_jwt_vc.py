@@ -90,7 +90,7 @@ class _SdJwtVc:
     def issue_many(
         self, drafts: Iterable[Draft], signer: Signer, *, at: datetime, entropy: Callable[[int], bytes]
     ) -> list[bytes]:  # fmt: skip
-        """What `issue` makes of each draft, in their order; signing them in a row is quicker. Raises as it."""
+        """What `issue` makes of each draft, in their order. Raises as it."""
         made = [self._prepare(draft, signer.public_key, entropy)[0] for draft in drafts]
         signatures = [signer.sign(one.input) for one in made]
         return [one.signed(signature).text for one, signature in zip(made, signatures, strict=True)]
