@@ -1,6 +1,6 @@
 """Say what the reliability experiments did in their short form; more seconds than allowed is told.
 
-    python .ci/reliability.py FOLDER SECONDS
+python .ci/reliability.py FOLDER SECONDS
 """
 
 import json

@@ -41,9 +41,12 @@ class Broken:
 @pytest.fixture(params=["folder", "keyring", "several"])
 def marks(request: pytest.FixtureRequest, tmp_path: Path) -> Marks:
     folder = FolderMarks(tmp_path / "state" / "marks")
-    return {"folder": folder, "keyring": KeyringMarks(Ring()), "several": SeveralMarks([Broken(), folder])}[
-        request.param
-    ]
+    kinds: dict[str, Marks] = {
+        "folder": folder,
+        "keyring": KeyringMarks(Ring()),
+        "several": SeveralMarks([Broken(), folder]),
+    }
+    return kinds[request.param]
 
 
 def opened(path: Path, marks: Marks | None) -> WalletFile:

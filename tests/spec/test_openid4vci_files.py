@@ -86,12 +86,13 @@ class TestMessages:
         def with_device(**changes: object) -> bytes:
             return json.dumps({**request, "cityid": {**request["cityid"], "device": {**good, **changes}}}).encode()
 
-        for changes, code in [
+        wrong: list[tuple[dict[str, object], str]] = [
             ({"name": ""}, "device.name"), ({"name": " phone"}, "device.name"), ({"name": "x" * 41}, "text.too_long"),
             ({"name": "pho\u202ene"}, "text.control"), ({"name": 1}, "json.wrong_type"),
             ({"id": good["id"][:-6]}, "device.id"), ({"id": "=="}, "base64url.alphabet"),
             ({"id": None}, "json.wrong_type"),
-        ]:  # fmt: skip
+        ]  # fmt: skip
+        for changes, code in wrong:
             assert refusal(CardRequest.read, with_device(**changes)) == code
         assert str(CardRequest.read(with_device(name="my old phone")).device) == f"my old phone {good['id']}"
         assert Device.of(f"my old phone {good['id']}") == Device("my old phone", good["id"])
