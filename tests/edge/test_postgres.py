@@ -221,7 +221,8 @@ class TestTrouble:
             assert code(error) == "store.lost"
             sessions.put(key, b"value", AT + timedelta(minutes=1))
             # one that was idle when it broke is not even noticed
-            sql_of(name, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'cityid'")
+            ours = "FROM pg_stat_activity WHERE application_name = 'cityid'"
+            sql_of(name, f"SELECT pg_terminate_backend(pid), pg_sleep(0.2) {ours}")
             assert sessions.take(key, AT) == b"value"
 
     def test_a_child_opens_its_own(self, postgres: Server) -> None:
