@@ -4,15 +4,13 @@ that contradicts it. A city that shows two people two logs needs its witnesses' 
 from __future__ import annotations
 
 import base64
-import hashlib
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from cityid.errors import Malformed, Refused
-from cityid.keys import Algorithm, PublicKey, Signer
+from cityid.errors import Refused
+from cityid.keys import Signer
 from cityid.log.checkpoint import Checkpoint
-from cityid.log.note import DASH, ID, Note, check_name, read, read_vkey
+from cityid.log.note import DASH, NamedKey, Note, read
 
 __all__ = ["COSIGNATURE", "Witness", "cosign"]
 
@@ -23,36 +21,11 @@ _LATEST: Final = 253_402_300_799
 """The last second of the year 9999."""
 
 
-@dataclass(frozen=True, slots=True)
-class Witness:
+class Witness(NamedKey):
     """A witness under its name. Its key is for cosigning alone, because a cosignature does not say who made it."""
 
-    name: str
-    key: PublicKey
-
-    def __post_init__(self) -> None:
-        check_name(self.name)
-        if self.key.algorithm is not Algorithm.EDDSA:
-            raise Malformed("note.key_type", spec=SPEC, kind=self.key.algorithm.value)
-
-    @property
-    def id(self) -> bytes:
-        """SHA-256(name || 0x0A || type || key), its first four bytes."""
-        return hashlib.sha256(self.name.encode("utf-8") + b"\n" + bytes([COSIGNATURE]) + self.key.raw).digest()[:ID]
-
-    def write(self) -> str:
-        """The vkey."""
-        key = base64.b64encode(bytes([COSIGNATURE]) + self.key.raw).decode("ascii")
-        return f"{self.name}+{self.id.hex()}+{key}"
-
-    @classmethod
-    def read(cls, text: str, where: str = "") -> Witness:
-        """A vkey. Raises Malformed as `Verifier.read`."""
-        name, id_, key = read_vkey(text, COSIGNATURE, where)
-        found = cls(name, PublicKey(Algorithm.EDDSA, key))
-        if found.id != id_:
-            raise Malformed("note.vkey_hash", where=where, spec=SPEC, found=id_.hex(), expected=found.id.hex())
-        return found
+    __slots__ = ()
+    KIND = COSIGNATURE
 
     def saw(self, note: Note) -> datetime:
         """When this witness cosigned the checkpoint in `note`; of several times the latest.

@@ -12,14 +12,14 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final, Self
 
 from cityid import limits
 from cityid.encoding import base64url
 from cityid.errors import Malformed, Misuse, Refused
 from cityid.keys import Algorithm, PublicKey, Signer
 
-__all__ = ["DASH", "ED25519", "ID", "Note", "Signature", "Verifier", "check_name", "read", "read_vkey", "sign"]
+__all__ = ["DASH", "ED25519", "ID", "NamedKey", "Note", "Signature", "Verifier", "check_name", "read", "sign"]
 
 ED25519: Final = 0x01
 """The type of an Ed25519 signature."""
@@ -32,9 +32,11 @@ _CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f]")
 
 
 @dataclass(frozen=True, slots=True)
-class Verifier:
-    """A key under its name: what a note is checked with, and what a log is known by (`name+hash+key`, a vkey)."""
+class NamedKey:
+    """An Ed25519 key under its name, and the text by which people hand it on: `name+id+key`, a vkey. `KIND` is the type
+    of what it signs."""
 
+    KIND: ClassVar[int]
     name: str
     key: PublicKey
 
@@ -46,28 +48,35 @@ class Verifier:
     @property
     def id(self) -> bytes:
         """SHA-256(name || 0x0A || type || key), its first four bytes."""
-        return hashlib.sha256(self.name.encode("utf-8") + b"\n" + bytes([ED25519]) + self.key.raw).digest()[:ID]
+        return hashlib.sha256(self.name.encode("utf-8") + b"\n" + bytes([self.KIND]) + self.key.raw).digest()[:ID]
 
     def write(self) -> str:
         """The vkey."""
-        key = base64.b64encode(bytes([ED25519]) + self.key.raw).decode("ascii")
+        key = base64.b64encode(bytes([self.KIND]) + self.key.raw).decode("ascii")
         return f"{self.name}+{self.id.hex()}+{key}"
 
     @classmethod
-    def read(cls, text: str, where: str = "") -> Verifier:
+    def read(cls, text: str, where: str = "") -> Self:
         """A vkey.
 
         Raises:
             Malformed: `note.vkey`, `note.name`, `note.key_type`, `note.vkey_hash` and what a key can be wrong in.
         """
-        name, id_, key = read_vkey(text, ED25519, where)
+        name, id_, key = _read_vkey(text, cls.KIND, where)
         found = cls(name, PublicKey(Algorithm.EDDSA, key))
         if found.id != id_:
             raise Malformed("note.vkey_hash", where=where, spec=SPEC, found=id_.hex(), expected=found.id.hex())
         return found
 
 
-def read_vkey(text: str, kind: int, where: str = "") -> tuple[str, bytes, bytes]:
+class Verifier(NamedKey):
+    """What a note is checked with, and what a log is known by."""
+
+    __slots__ = ()
+    KIND = ED25519
+
+
+def _read_vkey(text: str, kind: int, where: str = "") -> tuple[str, bytes, bytes]:
     """The parts of a vkey whose key is of this type: name, id, key.
 
     Raises:
