@@ -27,6 +27,7 @@ PATIENCE: Final = 10
 """Seconds that a writer waits for another, and a connection for its server."""
 IDLE: Final = 60
 """Seconds after which the server ends a transaction whose client has gone silent, so that it keeps nobody waiting."""
+_VERSIONS: Final = "; SELECT kind, version FROM cityid_versions"
 _STATES: Final = {
     "55P03": "store.busy", "40001": "store.busy", "40P01": "store.busy", "57014": "store.busy", "53300": "store.busy",
     "53100": "store.full", "25006": "store.read_only",
@@ -119,14 +120,13 @@ class PostgresSql(Store):
 
     @contextmanager
     def write(self) -> Iterator[Link]:
-        version = f"; SELECT version FROM cityid_versions WHERE kind = '{self.kind}'"  # noqa: S608  # our own word
-        with self._told(), self._connection() as connection, self._writing(connection, version) as begun:
+        with self._told(), self._connection() as connection, self._writing(connection, _VERSIONS) as begun:
             # A newer program may have taken the tables over since they were opened: they are not written to then.
             while begun.nextset():
                 pass
-            found = begun.fetchone()
-            if found is not None and found[0] > self._known:
-                raise Unavailable("store.newer", path=self.name, version=found[0], known=self._known)
+            found = dict(begun.fetchall()).get(self.kind, 0)
+            if found > self._known:
+                raise Unavailable("store.newer", path=self.name, version=found, known=self._known)
             yield _Link(connection)
 
     def close(self) -> None:
