@@ -57,12 +57,12 @@ def installed() -> Any:
     Raises:
         Unavailable: `install.extra`.
     """
-    try:
-        import procrastinate
-        import psycopg_pool  # noqa: F401
-    except ImportError:
-        raise Unavailable("install.extra", extra="cluster") from None
     import logging
+    from importlib.util import find_spec
+
+    if find_spec("procrastinate") is None or find_spec("psycopg_pool") is None:
+        raise Unavailable("install.extra", extra="cluster")
+    import procrastinate
 
     for name in ("procrastinate", "psycopg.pool"):
         logger = logging.getLogger(name)
