@@ -385,6 +385,70 @@ class TestErrorsOfContexts:
         assert jsonld.expand(document, lambda url: {"@context": {}})
         assert error_of(lambda: jsonld.expand(document, lambda url: found)) == error
 
+    @pytest.mark.parametrize("found", [{}, [], ["@context"], "@context", None])
+    def test_a_document_without_a_context(self, found: Any) -> None:
+        assert error_of(lambda: jsonld.expand({"@context": "urn:c"}, lambda url: found)) == "invalid remote context"
+
+    @pytest.mark.parametrize(
+        ("error", "wrong", "right"),
+        [
+            ("invalid type mapping", {"@id": "ex:t", "@type": "@likeKeyword"}, {"@id": "ex:t", "@type": "@json"}),
+            ("invalid IRI mapping", {"@id": "gone"}, {"@id": "_:b"}),
+            ("invalid IRI mapping", {"@reverse": "gone"}, {"@reverse": "_:b"}),
+            ("invalid term definition", {"@id": "@type", "@prefix": True}, {"@id": "@type", "@prefix": False}),
+            (
+                "invalid term definition",
+                {"@id": "ex:t", "@container": "@index", "@index": "gone"},
+                {"@id": "ex:t", "@container": "@index", "@index": "ex:i"},
+            ),
+            (
+                "invalid term definition",
+                {"@id": "ex:t", "@container": "@index", "@index": "@id"},
+                {"@id": "ex:t", "@container": "@index", "@index": "ex:id"},
+            ),
+        ],
+    )
+    def test_names_that_mean_nothing(self, error: str, wrong: Any, right: Any) -> None:
+        assert from_context(right, gone=None)
+        assert error_of(lambda: from_context(wrong, gone=None)) == error
+
+    @pytest.mark.parametrize(
+        ("error", "wrong", "right"),
+        [
+            ("invalid base direction", {"@value": "A", "@direction": "up"}, {"@value": "A", "@direction": "rtl"}),
+            (
+                "invalid value object",
+                {"@value": "A", "@type": "urn:t", "@direction": "rtl"},
+                {"@value": "A", "@language": "ar", "@direction": "rtl"},
+            ),
+        ],
+    )
+    def test_values(self, error: str, wrong: Any, right: Any) -> None:
+        assert safe(name=right)
+        assert error_of(lambda: safe(name=wrong)) == error
+
+    @pytest.mark.parametrize("wrong", [{"@value": "A"}, {"@list": [{"@id": "urn:x"}]}])
+    def test_what_nothing_points_back_from(self, wrong: Any) -> None:
+        def by_keyword(value: Any) -> Any:
+            return safe(**{"@reverse": {f"{VOCAB}knows": [value]}})
+
+        def by_term(value: Any) -> Any:
+            context = [CONTEXT, {"known": {"@reverse": f"{VOCAB}knows"}}]
+            return safe(**{"@context": context, "known": [value]})
+
+        for way in (by_keyword, by_term):
+            assert way({"@id": "urn:x", "name": "X"})
+            assert error_of(lambda way=way: way(wrong)) == "invalid reverse property value"
+
+    def test_an_iri_that_looks_like_a_prefix_and_a_name(self) -> None:
+        def compacted(name: str, tag: Any) -> Any:
+            return jsonld.compact({"@id": name, "urn:p": "A"}, {"tag": tag}, nowhere)["@id"]
+
+        simple, plain = "urn:tags:", {"@id": "urn:tags:"}
+        assert error_of(lambda: compacted("tag:x", simple)) == "IRI confused with prefix"
+        assert compacted("tag:x", plain) == "tag:x"
+        assert compacted("tag://x", simple) == "tag://x"
+
     def test_a_blank_node_named_twice_is_one(self) -> None:
         found = safe(knows=[{"@id": "_:x", "name": "X"}, "_:x", {"@id": "_:y", "@type": ["_:x", "_:x"]}])
         assert len(found) == 6

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from cityid.encoding.jsonld import iri
 from cityid.encoding.jsonld.model import KEYWORDS, UNSET, Context, Term, Unset, error, is_like_keyword
@@ -205,8 +205,9 @@ class Making:
             other = self.active.terms.get(prefix)
             return term if other is None or other.iri is None else other.iri + suffix
         if "/" in term:
-            found = self.contexts.expand_iri(self.active, term, vocab=True)
-            if found is None or not iri.is_absolute(found):
+            # No keyword has a slash, and the term's own definition is not made yet: there is an answer.
+            found = cast("str", self.contexts.expand_iri(self.active, term, vocab=True))
+            if not iri.is_absolute(found):
                 raise error("invalid IRI mapping")
             return found
         if term == "@type":
@@ -219,7 +220,7 @@ class Making:
         if "@index" not in container or not isinstance(value, str):
             raise error("invalid term definition")
         found = self.expand(value)
-        if found is None or found in KEYWORDS or not iri.is_absolute(found):
+        if found is None or not iri.is_absolute(found):
             raise error("invalid term definition")
         return value
 
