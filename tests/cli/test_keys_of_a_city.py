@@ -81,7 +81,8 @@ class TestRotation:
         with SqliteRegister(town.here / "city/register.sqlite") as register:
             known = register.keys()
             keys = {key.label: key for key in known}
-            assert list(keys) == ["issuer-1", "card-stock", "issuer-2"]
+            # In order of their seconds, which the first two may share.
+            assert set(keys) == {"issuer-1", "card-stock", "issuer-2"}
             assert keys["issuer-1"].until is not None
             assert keys["issuer-1"].why == "rotated"
             assert keys["issuer-2"].until is None
