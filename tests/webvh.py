@@ -6,14 +6,18 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric import ed25519
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from cityid.did import webvh
 from cityid.did.webvh import identifier
 from cityid.did.webvh.log import Log
+from cityid.did.webvh.parameters import Witnesses
 from cityid.encoding import jcs, json, multibase, multihash
 from cityid.errors import CityIdError
 from cityid.keys import Algorithm, PublicKey, Signer, multikey
+from cityid.keys.algorithms import CURVES
 from cityid.plan import Request, Response
 from cityid.proofs import jcs as suite
 
@@ -141,3 +145,18 @@ def served(files: dict[str, bytes], asked: list[str] | None = None) -> Callable[
         return Response(404 if body is None else 200, {}, body or b"", NOW)
 
     return exchange
+
+
+TWO = Witnesses(2, (W1.name, W2.name, W3.name))
+
+
+def refusal(function: Any, *arguments: Any, **more: Any) -> str:
+    with pytest.raises(CityIdError) as error:
+        function(*arguments, **more)
+    return error.value.code
+
+
+def p256() -> PublicKey:
+    point = ec.derive_private_key(7, CURVES[Algorithm.ES256]).public_key()
+    form = (serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+    return PublicKey(Algorithm.ES256, point.public_bytes(*form))

@@ -171,11 +171,11 @@ class _Worker:
             app, queues=[QUEUE], name=None, fetch_job_polling_interval=tick, delete_jobs="always",
             install_signal_handlers=False, update_heartbeat_interval=self.lease / 3, stalled_worker_timeout=self.lease,
         )  # fmt: skip
-        running = asyncio.create_task(worker.run())  # type: ignore[no-untyped-call]
+        running = asyncio.create_task(worker.run())  # type: ignore[no-untyped-call]  # procrastinate says no type
         watching = asyncio.create_task(self._watch(app, worker, tick))
         stopping = asyncio.create_task(self.stop.wait())
         await asyncio.wait({running, watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        worker.stop()  # type: ignore[no-untyped-call]
+        worker.stop()  # type: ignore[no-untyped-call]  # nor here
         for task in (watching, stopping):
             task.cancel()
             with suppress(asyncio.CancelledError):
