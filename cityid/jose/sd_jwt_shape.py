@@ -137,9 +137,8 @@ class _Compiler:
     def shape(self, claims: Mapping[str, Any], node: Any) -> Shape:
         self.object(claims, node, ())
         count = len(self.hidden)
-        if len(self.waits) >= limits.DISCLOSURE_DEPTH or count > limits.DISCLOSURES:
-            raise _Unshaped
-        if count + self.decoys > limits.DIGESTS:
+        # Disclosures inside disclosures are no more than the objects that `flat` lets through.
+        if count > limits.DISCLOSURES or count + self.decoys > limits.DIGESTS:
             raise _Unshaped
         return Shape(
             tuple(self.tails), tuple(map(tuple, self.waits)), tuple(self.objects), self.decoys, count,

@@ -426,6 +426,11 @@ class TestSection42Issuing:
         assert payload(made.prefix.decode()) == many
         more = {"a": list(range(limits.DISCLOSURES + 1))}
         assert not_issued(more, frame) == "sd_jwt.disclosures"
+        named = {f"a{number}": number for number in range(limits.DISCLOSURES + 1)}
+        frame = sd_jwt_issue.frame([(name,) for name in named])
+        assert not_issued(named, frame) == "sd_jwt.disclosures"
+        del named["a0"]
+        assert payload(issue(named, frame, ISSUER, header=HEADER).prefix.decode()) == named
 
     def test_no_more_digests_than_we_would_read(self) -> None:
         for decoys, expected in ((limits.DIGESTS - 1, "jws.too_large"), (limits.DIGESTS, "sd_jwt.digest_count")):
