@@ -10,7 +10,7 @@ from pathlib import Path
 
 tallies = [
     tally
-    for file in sorted(Path(sys.argv[1]).glob("*.json"))
+    for file in sorted(Path(sys.argv[1]).glob("soak-*.json"))
     for tally in json.loads(file.read_text(encoding="utf-8"))["experiments"]  # noqa: TID251  # our own
 ]
 # the tests run beside each other on all cores
