@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from . import talk
@@ -13,15 +12,13 @@ if TYPE_CHECKING:
     from .key_rotate import Change
     from .keys import CityKeyring
 
-_EARLIEST = datetime.min.replace(tzinfo=UTC)
-
 
 def records(ring: CityKeyring) -> list[Record]:
     """The log's keys, oldest first."""
     from cityid.edge.software_keys import Use
 
     found = [record for record in ring.records() if Use.LOG in record.uses]
-    return sorted(found, key=lambda record: (record.created or _EARLIEST, record.label))
+    return sorted(found, key=lambda record: record.age)
 
 
 def in_force(ring: CityKeyring) -> list[str]:

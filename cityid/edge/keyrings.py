@@ -5,9 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import Any, Final, Generic, NoReturn, TypeVar
 
 from cityid.encoding import times
 from cityid.encoding.json import Fields
@@ -18,6 +18,8 @@ from cityid.keys.algorithms import PublicKey
 __all__ = ["KeptKeys", "Record", "Use", "kept_for", "read_about", "write_about"]
 
 Signs = TypeVar("Signs", bound=Signer)
+
+_EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class Use(StrEnum):
@@ -42,6 +44,11 @@ class Record:
     uses: frozenset[Use] = frozenset()
     created: datetime | None = None
     not_after: datetime | None = None
+
+    @property
+    def age(self) -> tuple[datetime, str]:
+        """What puts keys in the order in which they were made; those of one moment, or of none, go by their names."""
+        return self.created or _EARLIEST, self.label
 
 
 class KeptKeys(ABC, Generic[Signs]):

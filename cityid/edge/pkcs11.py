@@ -165,6 +165,8 @@ class Pkcs11Keyring(KeptKeys["TokenSigner"]):
                 self._records[key] = _record(key, each[attribute.LABEL], about.get(name))
                 self._ids[key] = name
         self._keys = keys
+        # A token hands its objects out in any order; a file keeps them as they came.
+        self._records = dict(sorted(self._records.items(), key=lambda item: item[1].age))
 
     def _public(self, found: Any) -> PublicKey | None:
         attribute = self._p11.Attribute

@@ -158,6 +158,17 @@ class TestToken:
         key.verify(again.signer_for(key, Use.ISSUER, AT).sign(b"m"), b"m")
         again.close()
 
+    def test_keys_stand_in_the_order_in_which_they_were_made(self, ring: Pkcs11Keyring, uri: str) -> None:
+        """A token hands its objects out in any order."""
+        made = [
+            ring.create(Algorithm.ES256, label=f"issuer-{n}", uses=(Use.ISSUER,), created=AT + timedelta(seconds=n))
+            for n in (3, 1, 4, 2, 5)
+        ]
+        ring.close()
+        again = Pkcs11Keyring(uri, hsm.PIN)
+        assert again.keys() == tuple(made[n] for n in (1, 3, 0, 2, 4))
+        again.close()
+
     def test_a_key_that_is_removed_is_in_no_object(self, ring: Pkcs11Keyring, uri: str) -> None:
         gone, kept = ring.create(Algorithm.ES256, label="a"), ring.create(Algorithm.ES256, label="b")
         ring.remove(gone)
