@@ -62,7 +62,7 @@ class TestUri:
 def tokens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """SoftHSM sees the tokens that are there when it is loaded, so all of them are made first."""
     hsm.configure(tmp_path_factory.mktemp("softhsm"))
-    return iter([hsm.new_token(f"token-{number}") for number in range(14)])
+    return iter([hsm.new_token(f"token-{number}") for number in range(15)])
 
 
 @pytest.fixture
