@@ -307,10 +307,9 @@ class Issuer:
 
     def offer_of(self, card: HeldCard, code: str, expires: datetime) -> Offer:
         """The offer of a card that is kept under `code`."""
-        names = self._type(card.type).names[card.format]
+        wire_name = self._type(card.type).wire_name(card.format)
         return Offer(
-            self.id, self.name, card.type, card.format,
-            str(names.get("vct") or names.get("doctype") or names["type"][-1]), card.copies, card.nonce, code, expires,
+            self.id, self.name, card.type, card.format, wire_name, card.copies, card.nonce, code, expires,
             self.algorithms,
         )  # fmt: skip
 

@@ -225,9 +225,7 @@ def _kind_of(item: CredentialQuery, types: Mapping[str, CredentialType]) -> Cred
 
 
 def _wire_names(kind: CredentialType) -> tuple[str, ...]:
-    return tuple(
-        name for names in kind.names.values() for key in ("vct", "doctype") if isinstance(name := names.get(key), str)
-    )
+    return tuple(dict.fromkeys(kind.wire_name(form) for form in kind.names))
 
 
 Labels: TypeAlias = dict[str, dict[str, Mapping[str, Any]]]
@@ -297,7 +295,7 @@ def _credential_query(label: str, form: str, kind: CredentialType, ask: json.Fie
     elif "doctype" in names:
         meta = {"doctype_value": names["doctype"]}
     else:
-        meta = {"type_values": [names["type"]]}
+        meta = {"type_values": [list(names["types"])]}
     query: dict[str, Any] = {"id": label, "format": form, "meta": meta}
     claims: list[dict[str, Any]] = []
     for text in ask.texts("claims"):

@@ -43,6 +43,9 @@ _TOP: Final = frozenset({
 })  # fmt: skip
 _CLAIM: Final = frozenset({"schema", "shown", "required", "derived", "plausible", "not_before", "labels"})
 _FACTS: Final = frozenset({"authority", "country", "jurisdiction"})
+VERIFIABLE_CREDENTIAL: Final = "https://www.w3.org/2018/credentials#VerifiableCredential"
+_TERM: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}")
+_IRI: Final = re.compile(r"[a-z][a-z0-9+.-]*:[!$&-;=?-Z_a-z~#@%]+")
 _Found = list[Problem]
 
 
@@ -277,21 +280,25 @@ def _inputs(fields: json.Fields, found: _Found) -> frozenset[Path]:
 
 
 def _names(fields: json.Fields, rules: Mapping[Path, ClaimRule], found: _Found) -> dict[str, Mapping[str, Any]]:
-    """The wire names by format, with an mdoc element for every value (flat, so that each can be shown alone)."""
+    """The wire names by format, with an mdoc element for every value (flat, so that each can be shown alone), and for
+    W3C formats what the type's names mean."""
     result: dict[str, Mapping[str, Any]] = {}
     try:
         names = fields.fields("names")
         if not names.value:
             raise Malformed("type.no_names", where=names.where)
+        vct = names.fields("dc+sd-jwt").text("vct") if "dc+sd-jwt" in names else ""
+        default = vct if ":" in vct else f"urn:cityid:{fields.text('id')}:1"
         for form in names.value:
-            result[form] = MappingProxyType(_format_names(names.fields(form), form, rules))
+            result[form] = MappingProxyType(_format_names(names.fields(form), form, rules, default))
     except Malformed as error:
         found.append(error.problem)
     return result
 
 
-def _format_names(names: json.Fields, form: str, rules: Mapping[Path, ClaimRule]) -> dict[str, Any]:
-    allowed = {"mso_mdoc": {"doctype", "namespace", "elements"}, "dc+sd-jwt": {"vct"}}.get(form, {"type", "context"})
+def _format_names(names: json.Fields, form: str, rules: Mapping[Path, ClaimRule], default: str) -> dict[str, Any]:
+    w3c = {"type", "context", "iri"}
+    allowed = {"mso_mdoc": {"doctype", "namespace", "elements"}, "dc+sd-jwt": {"vct"}}.get(form, w3c)
     for member in names.value:
         if member not in allowed:
             raise Malformed("type.unknown_member", where=names.at(member), name=member)
@@ -300,13 +307,16 @@ def _format_names(names: json.Fields, form: str, rules: Mapping[Path, ClaimRule]
     elif form == "mso_mdoc":
         required = [names.text("doctype"), names.text("namespace")]
     else:
-        required = [*names.texts("type"), *(names.optional_texts("context") or ())]
+        iri = names.optional_text("iri")
+        required = [*names.texts("type"), *(names.optional_texts("context") or ()), default if iri is None else iri]
     # PID names say that a member state vouches for the person; a city's own type must not wear them.
     for value in required or [""]:
         if not value or value != value.strip() or value.startswith(("urn:eudi:", "eu.europa.ec.")):
             raise Malformed("type.wire_name", where=names.where, format=form, found=value)
-    if form != "mso_mdoc":
+    if form == "dc+sd-jwt":
         return dict(names.value)
+    if form != "mso_mdoc":
+        return _w3c_names(names, required[-1])
     given = json.Fields(names.value.get("elements", {}), names.at("elements"))
     leaves = {
         paths.write(path): path for path, rule in rules.items() if rule.schema["type"] != "object" and None not in path
@@ -321,6 +331,16 @@ def _format_names(names: json.Fields, form: str, rules: Mapping[Path, ClaimRule]
     if len(set(elements.values())) != len(elements):
         raise Malformed("type.element_twice", where=given.where)
     return {**names.value, "elements": MappingProxyType(elements)}
+
+
+def _w3c_names(names: json.Fields, iri: str) -> dict[str, Any]:
+    """With `types`, what the names in `type` mean, the type's own first, as a credential and a query name them."""
+    terms = names.texts("type")
+    if len(terms) != 2 or terms[0] != "VerifiableCredential" or not _TERM.fullmatch(terms[1]):
+        raise Malformed("type.w3c_type", where=names.at("type"), spec="VCDM 2.0 §4.5")
+    if not _IRI.fullmatch(iri):
+        raise Malformed("type.wire_name", where=names.at("iri"), format="W3C", found=iri)
+    return {**names.value, "iri": iri, "types": (iri, VERIFIABLE_CREDENTIAL)}
 
 
 def _window(fields: json.Fields, rules: Mapping[Path, ClaimRule], found: _Found) -> tuple[Path | None, Path | None]:

@@ -43,7 +43,8 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class CredentialType:
-    """What can be issued. `names[format]` holds the wire names of a format: `names["dc+sd-jwt"]["vct"]`.
+    """What can be issued. `names[format]` holds the wire names of a format: `names["dc+sd-jwt"]["vct"]`; for W3C
+    formats the terms in `type`, and in `types` the IRIs that they mean, the type's own first.
 
     `inputs` are what a clerk types and no card says: age_over_18 needs a birth date, and the age card has none.
     `window` names the date claims that bound a card's validity, where the type has such.
@@ -60,6 +61,11 @@ class CredentialType:
     decoys: int = 0
     inputs: Mapping[Path, ClaimRule] = field(default_factory=lambda: _NONE)
     window: tuple[Path | None, Path | None] = (None, None)
+
+    def wire_name(self, format: str) -> str:
+        """The first of the wire names that a credential of this type has in `format`: vct, doctype, or type IRI."""
+        names = self.names[format]
+        return str(names.get("vct") or names.get("doctype") or names["types"][0])
 
     def typed(self) -> Mapping[Path, ClaimRule]:
         """The claims that a clerk types: all that are not derived, inputs first."""

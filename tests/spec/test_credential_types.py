@@ -168,7 +168,14 @@ class TestDefinition:
         ({"names": {"dc+sd-jwt": {"vct": " urn:x"}}}, "type.wire_name"),
         ({"names": {"dc+sd-jwt": {"vct": "urn:eudi:pid:1"}}}, "type.wire_name"),
         ({"names": {"mso_mdoc": {"doctype": "eu.europa.ec.eudi.pid.1", "namespace": "x"}}}, "type.wire_name"),
-        ({"names": {"ldp_vc": {"type": []}}}, "type.wire_name"),
+        ({"names": {"ldp_vc": {"type": []}}}, "type.w3c_type"),
+        ({"names": {"ldp_vc": {"type": ["VerifiableCredential"]}}}, "type.w3c_type"),
+        ({"names": {"ldp_vc": {"type": ["DogCredential", "VerifiableCredential"]}}}, "type.w3c_type"),
+        ({"names": {"ldp_vc": {"type": ["VerifiableCredential", "Dog", "Pet"]}}}, "type.w3c_type"),
+        ({"names": {"ldp_vc": {"type": ["VerifiableCredential", "x:y"]}}}, "type.w3c_type"),
+        ({"names": {"ldp_vc": {"type": ["VerifiableCredential", "Dog"], "iri": ""}}}, "type.wire_name"),
+        ({"names": {"ldp_vc": {"type": ["VerifiableCredential", "Dog"], "iri": "dog"}}}, "type.wire_name"),
+        ({"names": {"ldp_vc": {"type": ["VerifiableCredential", "Dog"], "iri": "urn:a b"}}}, "type.wire_name"),
         ({"names": {"dc+sd-jwt": {"vct": "urn:x", "doctype": "y"}}}, "type.unknown_member"),
         ({"names": {"mso_mdoc": {"doctype": "x", "namespace": "x", "elements": {"nme": "y"}}}}, "type.unknown_member"),
         ({"names": {"mso_mdoc": {"doctype": "x", "namespace": "x", "elements": {"name": "authority"}}}},
@@ -181,6 +188,22 @@ class TestDefinition:
     def test_what_is_wrong_is_told(self, changes: dict[str, Any], code: str) -> None:
         assert codes(definition()) == []
         assert codes(definition(**changes)) == [code]
+
+    @pytest.mark.parametrize(("names", "iri"), [
+        ({"dc+sd-jwt": {"vct": "urn:x:dog"}}, "urn:x:dog"),
+        ({"dc+sd-jwt": {"vct": "dog"}}, "urn:cityid:pool-pass:1"),
+        ({}, "urn:cityid:pool-pass:1"),
+    ])  # fmt: skip
+    def test_what_a_w3c_type_means(self, names: dict[str, Any], iri: str) -> None:
+        """Its own IRI comes first; unless it is given, it is the name that the type has as an SD-JWT VC."""
+        base = "https://www.w3.org/2018/credentials#VerifiableCredential"
+        w3c = {"type": ["VerifiableCredential", "Dog"]}
+        forms = names | {"ldp_vc": w3c, "vc+jwt": w3c | {"iri": "https://x.example/#Dog"}}
+        kind = read(json.dumps(definition(names=forms)))
+        assert kind.names["ldp_vc"]["types"] == (iri, base)
+        assert kind.names["vc+jwt"]["types"] == ("https://x.example/#Dog", base)
+        assert [kind.wire_name(form) for form in kind.names] == [*([names["dc+sd-jwt"]["vct"]] if names else []), iri,
+                                                                 "https://x.example/#Dog"]  # fmt: skip
 
     @pytest.mark.parametrize(("limit", "value"), [
         ("lifetime", "10 years"), ("lifetime", "12 hours"), ("copies", 1), ("copies", 100), ("decoys", 0),
