@@ -97,7 +97,7 @@ def resolve(
     """Resolve a DID to its document: the one of now, or for a did:webvh an earlier one. With --json, the whole
     resolution result."""
     from cityid import did as dids
-    from cityid.did import document
+    from cityid.did import document, resolution
     from cityid.edge import clock, files
     from cityid.edge.recorded import SIZE, Recorder, read_record
     from cityid.edge.recorded import Replay as Again
@@ -124,14 +124,14 @@ def resolve(
     query = "&".join(f"{name}={value}" for name, value in asked if value)
     base = plain_did + (f"{'&' if '?' in plain_did else '?'}{query}" if query else "")
     try:
-        found = dids.resolution(base, at, seen).run(exchange)  # type: ignore[arg-type]  # all three are exchanges
+        found = dids.look_up(base, at, seen).run(exchange)  # type: ignore[arg-type]  # all three are exchanges
         if mark and found.document is not None:
             document.from_json(found.document, str(found.document.get("id"))).method(fragment)
-        result = dids.resolution_result(base, found)
+        result = resolution.of(base, found).write()
     except CityIdError as error:
         if not json_:
             raise
-        talk.give(dids.resolution_result(base, error))
+        talk.give(resolution.of(base, error).write())
         talk.problem(error.problem)
         raise talk.Stop(talk.NO_ANSWER if isinstance(error, Unavailable) else talk.NO) from None
     finally:

@@ -1,8 +1,9 @@
 """Decentralized identifiers: did:key, did:jwk, did:web and did:webvh, behind one `resolve` (DID Core 1.0, DID
 Resolution v1).
 
-A method is a module that knows nothing of the others. did:key and did:jwk are read where they stand; did:web is one
-Request of the plan, did:webvh one or two. Only did:webvh has a history: `key_at` asks it which key was there when.
+A method is a module that knows nothing of the others; `resolution` has the shapes in which a resolver answers. did:key
+and did:jwk are read where they stand; did:web is one Request of the plan, did:webvh one or two. Only did:webvh has a
+history: `key_at` asks it which key was there when.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 from cityid.did import jwk, web, webvh
 from cityid.did import key as did_key
@@ -18,13 +19,13 @@ from cityid.did.document import DidDocument, VerificationMethod, read_document
 from cityid.did.syntax import Did, parse, parse_url
 from cityid.did.webvh import Resolution
 from cityid.encoding.times import check_aware
-from cityid.errors import CityIdError, Malformed, Misuse, Refused
+from cityid.errors import Malformed, Misuse, Refused
 from cityid.keys import PublicKey
 from cityid.plan import Steps, plan
 
 __all__ = [
-    "Did", "DidDocument", "Resolution", "VerificationMethod", "dereference", "error_type", "key_at", "parse",
-    "parse_url", "read_document", "resolution", "resolution_result", "resolve",
+    "Did", "DidDocument", "Resolution", "VerificationMethod", "dereference", "key_at", "look_up", "parse", "parse_url",
+    "read_document", "resolve",
 ]  # fmt: skip
 
 _HERE: Final[Mapping[str, Callable[[Did], DidDocument]]] = MappingProxyType({"key": did_key.read, "jwk": jwk.read})
@@ -67,7 +68,7 @@ def key_at(
 
 
 @plan
-def resolution(url: str, at: datetime | None = None, seen: str = "") -> Steps[Resolution]:
+def look_up(url: str, at: datetime | None = None, seen: str = "") -> Steps[Resolution]:
     """What a DID, or a DID URL whose query asks for a version of a did:webvh, resolves to. `seen` is the versionId of
     its log that was seen last: a log that does not go on from there is refused.
 
@@ -120,49 +121,3 @@ def dereference(url: str, at: datetime | None = None) -> Steps[VerificationMetho
         raise Malformed("did.url_fragment", spec="DID Core §3.2", found=fragment)
     document = yield from resolve(str(did), at)
     return document.method(fragment)
-
-
-_TYPE: Final = "https://www.w3.org/ns/did#"
-_ERRORS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "did.syntax": "INVALID_DID",
-        "did.too_long": "INVALID_DID",
-        "did.method": "INVALID_DID",
-        "did.web_host": "INVALID_DID",
-        "did.web_port": "INVALID_DID",
-        "did.web_path": "INVALID_DID",
-        "did.url_not_plain": "INVALID_DID_URL",
-        "did.url_fragment": "INVALID_DID_URL",
-        "did.url_query": "INVALID_DID_URL",
-        "did.method_not_supported": "METHOD_NOT_SUPPORTED",
-        "did.not_found": "NOT_FOUND",
-        "did.no_such_key": "NOT_FOUND",
-        "did.version_not_found": "NOT_FOUND",
-        "did.content_type": "REPRESENTATION_NOT_SUPPORTED",
-    }
-)
-
-
-def error_type(error: CityIdError, did: str) -> str:
-    """The error type URL of DID Resolution v1 §10 for what resolving `did` raised. Where the key or the hash of the log
-    is in the DID, what is bad makes a bad DID; otherwise a bad document."""
-    name = _ERRORS.get(error.code)
-    if name is None and isinstance(error, Malformed | Refused):
-        inside = did.startswith(tuple(f"did:{method}:" for method in (*_HERE, "webvh")))
-        name = "INVALID_DID" if inside else "INVALID_DID_DOCUMENT"
-    return _TYPE + (name or "INTERNAL_ERROR")
-
-
-def resolution_result(did: str, outcome: DidDocument | Resolution | CityIdError) -> dict[str, Any]:
-    """What DID Resolution v1 §4 calls the result: `didDocument`, `didResolutionMetadata`, `didDocumentMetadata`. The
-    error's `title` is our code."""
-    if isinstance(outcome, CityIdError):
-        error = {"type": error_type(outcome, did), "title": outcome.code}
-        return {"didResolutionMetadata": {"error": error}, "didDocument": None, "didDocumentMetadata": {}}
-    if isinstance(outcome, DidDocument):
-        outcome = Resolution(outcome.raw, {})
-    return {
-        "didResolutionMetadata": {} if outcome.document is None else {"contentType": "application/did"},
-        "didDocument": None if outcome.document is None else dict(outcome.document),
-        "didDocumentMetadata": dict(outcome.metadata),
-    }

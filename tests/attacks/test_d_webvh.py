@@ -59,7 +59,7 @@ class TestD07AndD08Hosts:
     def test_d07_d08_d09_no_request(self, host: str) -> None:
         asked: list[str] = []
         with pytest.raises(Malformed) as error:
-            dids.resolution(f"did:webvh:{SCID}:{host}", NOW).run(served({}, asked))
+            dids.look_up(f"did:webvh:{SCID}:{host}", NOW).run(served({}, asked))
         assert error.value.code in ("did.web_host", "did.web_path", "did.web_port", "did.syntax")
         assert asked == []
 
@@ -301,7 +301,7 @@ class TestD27Rollback:
     def resolve(self, log: bytes, did: str, seen: str) -> str:
         exchange = served({identifier.read(did).log: log})
         try:
-            dids.resolution(did, NOW, seen).run(exchange)
+            dids.look_up(did, NOW, seen).run(exchange)
         except CityIdError as error:
             return error.code
         return ""
@@ -408,8 +408,8 @@ class TestD29Closed:
         made = created()
         log = webvh.deactivate(made.log, A, day(10))
         exchange = served({identifier.read(made.did).log: log})
-        assert dids.resolution(made.did, NOW).run(exchange).document is None
-        earlier = dids.resolution(f"{made.did}?versionTime=2026-01-05T00:00:00Z", NOW).run(exchange)
+        assert dids.look_up(made.did, NOW).run(exchange).document is None
+        earlier = dids.look_up(f"{made.did}?versionTime=2026-01-05T00:00:00Z", NOW).run(exchange)
         assert earlier.document is not None
         assert earlier.metadata["deactivated"] is True
         # What was signed before is not believed any more: nobody takes care of its status, nor of stolen keys.

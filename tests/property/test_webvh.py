@@ -62,7 +62,7 @@ def outcome(log: bytes, proofs: bytes = PROOFS) -> None:
     place = identifier.read(DID)
     for query in ("", "?versionNumber=1", "?versionTime=2026-01-02T00:00:00Z"):
         try:
-            found = dids.resolution(DID + query, NOW).run(served({place.log: log, place.proofs: proofs}))
+            found = dids.look_up(DID + query, NOW).run(served({place.log: log, place.proofs: proofs}))
         except (Malformed, Refused, Unavailable):
             continue
         assert found.metadata["scid"] == place.scid

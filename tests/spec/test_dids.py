@@ -9,7 +9,7 @@ import base58
 import pytest
 
 from cityid import did, limits
-from cityid.did import DidDocument, dereference, error_type, parse, parse_url, read_document, resolution_result, resolve
+from cityid.did import DidDocument, dereference, parse, parse_url, read_document, resolve
 from cityid.did import jwk as did_jwk
 from cityid.did import key as did_key
 from cityid.did import web as did_web
@@ -350,39 +350,6 @@ class TestDidResolution:
         with pytest.raises(Refused) as refusal:
             dereference(f"did:key:{P256}#{ED25519}").run(no_network)
         assert code(refusal) == "did.no_such_key"
-
-    def test_result(self) -> None:
-        found = local(f"did:key:{P256}")
-        assert resolution_result(found.did, found) == {
-            "didResolutionMetadata": {"contentType": "application/did"},
-            "didDocument": found.raw,
-            "didDocumentMetadata": {},
-        }
-        assert resolution_result("x", Malformed("did.syntax", found="x")) == {
-            "didResolutionMetadata": {
-                "error": {"type": "https://www.w3.org/ns/did#INVALID_DID", "title": "did.syntax"}
-            },
-            "didDocument": None,
-            "didDocumentMetadata": {},
-        }
-
-    @pytest.mark.parametrize(
-        ("text", "error", "name"),
-        [
-            (CITY, Malformed("did.web_host"), "INVALID_DID"),
-            (CITY, Malformed("did.url_fragment"), "INVALID_DID_URL"),
-            (CITY, Refused("did.method_not_supported"), "METHOD_NOT_SUPPORTED"),
-            (CITY, Unavailable("did.not_found"), "NOT_FOUND"),
-            (CITY, Refused("did.content_type"), "REPRESENTATION_NOT_SUPPORTED"),
-            (CITY, Malformed("json.syntax"), "INVALID_DID_DOCUMENT"),
-            (CITY, Refused("did.document_id"), "INVALID_DID_DOCUMENT"),
-            (f"did:key:{P256}", Malformed("key.length"), "INVALID_DID"),
-            ("did:jwk:e30", Malformed("json.syntax"), "INVALID_DID"),
-            (CITY, Unavailable("net.timeout"), "INTERNAL_ERROR"),
-        ],
-    )
-    def test_error_types(self, text: str, error: CityIdError, name: str) -> None:
-        assert error_type(error, text) == f"https://www.w3.org/ns/did#{name}"
 
 
 class TestDidKey:
