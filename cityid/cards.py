@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 from cityid import limits
 from cityid.encoding import base64url, json, texts, times
 from cityid.errors import Malformed, Refused
+from cityid.formats import wire
 from cityid.jose import jws
 from cityid.keys import Algorithm, PublicKey, Signer, jwk
 
@@ -231,16 +232,16 @@ class Cards:
         items = fields.array("credentials")
         if not 1 <= len(items) <= limits.PROOFS:
             raise Malformed("cards.count", where=fields.at("credentials"), count=len(items), limit=limits.PROOFS)
-        raw = tuple(
-            json.Fields(item, f"$.credentials[{index}]").text("credential").encode("utf-8")
-            for index, item in enumerate(items)
-        )
         ours = fields.fields(OURS)
-        return cls(_text(ours, "issuer"), _text(ours, "credential_configuration_id"), _text(ours, "offer"), raw)
+        named = _text(ours, "credential_configuration_id")
+        form = named.rpartition(".")[2]
+        raw = tuple(_credential(item, f"$.credentials[{index}]", form) for index, item in enumerate(items))
+        return cls(_text(ours, "issuer"), named, _text(ours, "offer"), raw)
 
     def write(self) -> bytes:
+        form = self.configuration.rpartition(".")[2]
         return json.write({
-            "credentials": [{"credential": raw.decode("utf-8")} for raw in self.credentials],
+            "credentials": [{"credential": wire.write(raw, form)} for raw in self.credentials],
             OURS: {"issuer": self.issuer, "credential_configuration_id": self.configuration, "offer": self.offer},
         })  # fmt: skip
 
@@ -316,6 +317,11 @@ def _from_link(text: bytes) -> bytes:
     if names != ["credential_offer"]:
         raise Malformed("offer.not_an_offer", spec="OpenID4VCI §4.1.2")
     return members[0][1].encode("utf-8")
+
+
+def _credential(item: Any, where: str, form: str) -> bytes:
+    fields = json.Fields(item, where)
+    return wire.read(fields.text_or_object("credential"), form, fields.at("credential"))
 
 
 def _text(fields: json.Fields, name: str) -> str:

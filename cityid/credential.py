@@ -202,13 +202,24 @@ class Unbound:
 _PROTOCOL: Final = frozenset({"iss", "iat", "nbf", "exp", "vct", "vct#integrity", "aka_vcts"})
 """Claims that say what the card is, not who its holder is: told as issuer, type and validity."""
 
+_SUBJECT: Final = "credentialSubject"
+_NAMING: Final = frozenset({("id",), ("type",)})
+
+
+def _names(path: Path) -> bool:
+    """Does the path lead to what a subject is called, rather than to something about it?"""
+    return tuple(part for part in path[1:] if type(part) is str) in _NAMING
+
 
 def leaves_of(
     claims: Mapping[str, Any], positions: Mapping[Path, tuple[int, ...]] = _EMPTY
 ) -> tuple[tuple[Path, Any], ...]:
     """Every single value among `claims` that is about the holder, with its path. Indices are the issued ones, which
-    `positions` gives for arrays with decoys in them."""
-    return tuple((path, value) for path, value in _leaves(claims, (), positions) if path[0] not in _PROTOCOL)
+    `positions` gives for arrays with decoys in them. A W3C credential says what is about the holder."""
+    found = _leaves(claims, (), positions)
+    if "@context" in claims:
+        return tuple((path, value) for path, value in found if path[0] == _SUBJECT and not _names(path))
+    return tuple((path, value) for path, value in found if path[0] not in _PROTOCOL)
 
 
 def _leaves(value: Any, path: Path, positions: Mapping[Path, tuple[int, ...]]) -> Iterator[tuple[Path, Any]]:

@@ -19,7 +19,7 @@ from cityid import limits
 from cityid.credential import Challenge, Credential, Path, Unbound, leaves_of
 from cityid.encoding import json, times
 from cityid.errors import Malformed, Misuse, Problem, Refused
-from cityid.formats import FORMATS, Format
+from cityid.formats import FORMATS, Format, wire
 from cityid.query import Match, Query, Unanswerable, lint
 from cityid.query import read as read_query
 from cityid.wallet import ME, Card, Copy, Wallet
@@ -163,7 +163,7 @@ class Consent:
 class Shown:
     """A signed answer: the `vp_token` (OpenID4VP §8.1) and the copies that it used up."""
 
-    vp_token: Mapping[str, list[str]]
+    vp_token: Mapping[str, list[Any]]
     copies: tuple[tuple[Option, Copy], ...]
 
 
@@ -243,7 +243,7 @@ def present(
     if not consent.options:
         raise Misuse("present.nothing")
     used = tuple((option, _reserve(option, consent, wallet, at)) for option in consent.options)
-    token: dict[str, list[str]] = {}
+    token: dict[str, list[Any]] = {}
     for option, copy in used:
         query = option.match.query
         form = formats[option.card.format]
@@ -252,7 +252,7 @@ def present(
         raw = form.present(
             copy.credential, option.match.disclose, challenge if bound else Unbound(), signer, at=at, entropy=entropy
         )
-        token.setdefault(option.id, []).append(raw.decode("ascii"))
+        token.setdefault(option.id, []).append(wire.write(raw, option.card.format))
     return Shown(MappingProxyType(token), used)
 
 

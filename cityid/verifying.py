@@ -29,7 +29,7 @@ from cityid.checks import (
 from cityid.credential import Challenge, Credential, KeyRef, Presentation, Unbound
 from cityid.encoding.times import check_aware
 from cityid.errors import Malformed, Misuse, Problem, Refused, Unavailable
-from cityid.formats import FORMATS, Format
+from cityid.formats import FORMATS, Format, wire
 from cityid.keys import PublicKey
 from cityid.plan import Steps, plan
 from cityid.policy import Policy
@@ -328,7 +328,7 @@ def _judge_all(
     vp_token: Mapping[str, Any], asked: Asked, at: datetime, formats: Mapping[str, Format]
 ) -> Steps[AnswerVerdict]:
     try:
-        shown = _read_token(vp_token)
+        shown = _read_token(vp_token, asked.query)
     except Malformed as error:
         return AnswerRejected((error.problem,), _NO_CHECKS, undecided=False)
     sent = {name: len(group) for name, group in shown.items()}
@@ -358,12 +358,13 @@ def _judge_all(
     return AnswerAccepted(MappingProxyType({n: tuple(g) for n, g in accepted.items()}), checks)
 
 
-def _read_token(vp_token: Any) -> Mapping[str, list[bytes]]:
+def _read_token(vp_token: Any, query: Query) -> Mapping[str, list[bytes]]:
     """The presentations of a vp_token by query id (OpenID4VP §8.1).
 
     Raises:
-        Malformed: `answer.*`.
+        Malformed: `answer.*`, `base64url.*`.
     """
+    forms = {item.id: item.format for item in query.credentials}
     if not isinstance(vp_token, Mapping):
         raise Malformed("answer.not_an_object", spec="OpenID4VP §8.1")
     shown: dict[str, list[bytes]] = {}
@@ -374,8 +375,13 @@ def _read_token(vp_token: Any) -> Mapping[str, list[bytes]]:
         total += len(group)
         if total > limits.PRESENTATIONS:
             raise Malformed("answer.too_many", limit=limits.PRESENTATIONS)
-        for index, raw in enumerate(group):
-            if not isinstance(raw, str):
-                raise Malformed("answer.not_text", where=f"$.{name}[{index}]", spec="OpenID4VP §8.1")
-        shown[str(name)] = [raw.encode("utf-8", "surrogatepass") for raw in group]
+        shown[str(name)] = [
+            _read_shown(raw, forms.get(name, ""), f"$.{name}[{index}]") for index, raw in enumerate(group)
+        ]
     return shown
+
+
+def _read_shown(raw: Any, form: str, where: str) -> bytes:
+    if not isinstance(raw, str | dict):
+        raise Malformed("answer.not_text", where=where, spec="OpenID4VP §8.1")
+    return wire.read(raw, form, where)

@@ -323,6 +323,9 @@ class Fields:
                 )
         return cast("list[str]", items)
 
+    def text_or_object(self, name: str) -> str | dict[str, Json]:
+        return cast("str | dict[str, Json]", self._get(name, (str, dict), "string or object"))
+
     def optional_text(self, name: str) -> str | None:
         return self.text(name) if name in self.value else None
 

@@ -146,7 +146,9 @@ class TestForm:
             ({"card": ["x", "x"]}, "query.answer_several"),
             ({"card": [1]}, "answer.not_text"),
             ({"card": [None]}, "answer.not_text"),
-            ({"card": [{}]}, "answer.not_text"),
+            ({"card": [[]]}, "answer.not_text"),
+            ({"card": [{}]}, "json.missing"),
+            ({"card": [{"payload": "\ud800"}]}, "json.surrogate"),
         ],
     )
     def test_p20_refused(self, town: Town, token: Any, code: str) -> None:
