@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cache
 from typing import Final, TypeAlias
 
 from cityid import limits
@@ -29,22 +30,26 @@ _PLAIN: Final = re.compile(r'[^\x00-\x1f"\\\x7f\ufffe\uffff]*')
 _ESCAPE: Final = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|([tbnrf\"'\\]))")
 _MEANS: Final = {"t": "\t", "b": "\b", "n": "\n", "r": "\r", "f": "\f", '"': '"', "'": "'", "\\": "\\"}
 
-_UCHAR: Final = r"\\u[0-9A-Fa-f]{4}|\\U[0-9A-Fa-f]{8}"
-_IRI: Final = rf'<(?:[^\x00-\x20<>"{{}}|^`\\]|{_UCHAR})*>'
-# PN_CHARS_U of the grammar, and ":" as N-Quads adds it.
-_START: Final = (
-    "A-Za-z_:0-9\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02ff\u0370-\u037d\u037f-\u1fff\u200c-\u200d\u2070-\u218f"
-    "\u2c00-\u2fef\u3001-\ud7ff\uf900-\ufdcf\ufdf0-\ufffd\U00010000-\U000effff"
-)
-_INSIDE: Final = rf"{_START}\-\u00b7\u0300-\u036f\u203f-\u2040"
-_BLANK: Final = rf"_:[{_START}](?:[{_INSIDE}.]*[{_INSIDE}])?"
-_TAG: Final = r"@[a-zA-Z]+(?:-[a-zA-Z0-9]+)*"
-_LITERAL: Final = rf'"(?:[^"\\\n\r]|\\[tbnrf"\'\\]|{_UCHAR})*"(?:\^\^{_IRI}|{_TAG})?'
-_END: Final = r"[ \t]*(?:#.*)?"
-_NODE: Final = rf"{_IRI}|{_BLANK}"
-_LINE: Final = re.compile(rf"[ \t]*({_NODE})[ \t]*({_IRI})[ \t]*({_NODE}|{_LITERAL})[ \t]*({_NODE})?[ \t]*\.{_END}")
-_EMPTY: Final = re.compile(_END)
+_END: Final = re.compile(r"[ \t]*(?:#.*)?")
 _ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
+
+
+@cache
+def _line() -> re.Pattern[str]:
+    """The grammar of a statement, compiled when one is first read: it takes as long as importing all else here."""
+    uchar = r"\\u[0-9A-Fa-f]{4}|\\U[0-9A-Fa-f]{8}"
+    iri = rf'<(?:[^\x00-\x20<>"{{}}|^`\\]|{uchar})*>'
+    # PN_CHARS_U of the grammar, and ":" as N-Quads adds it.
+    start = (
+        "A-Za-z_:0-9\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02ff\u0370-\u037d\u037f-\u1fff\u200c-\u200d\u2070-\u218f"
+        "\u2c00-\u2fef\u3001-\ud7ff\uf900-\ufdcf\ufdf0-\ufffd\U00010000-\U000effff"
+    )
+    inside = rf"{start}\-\u00b7\u0300-\u036f\u203f-\u2040"
+    blank = rf"_:[{start}](?:[{inside}.]*[{inside}])?"
+    tag = r"@[a-zA-Z]+(?:-[a-zA-Z0-9]+)*"
+    literal = rf'"(?:[^"\\\n\r]|\\[tbnrf"\'\\]|{uchar})*"(?:\^\^{iri}|{tag})?'
+    node = rf"{iri}|{blank}"
+    return re.compile(rf"[ \t]*({node})[ \t]*({iri})[ \t]*({node}|{literal})[ \t]*({node})?[ \t]*\.{_END.pattern}")
 
 
 def literal(value: str, datatype: str = _STRING, language: str = "") -> str:
@@ -80,10 +85,11 @@ def read(text: str) -> list[Quad]:
         Malformed: `nquads.syntax`, `nquads.too_many`.
     """
     found: dict[Quad, None] = {}
+    grammar = _line()
     for number, each in enumerate(re.split(r"\r\n|\r|\n", text), 1):
-        matched = _LINE.fullmatch(each)
+        matched = grammar.fullmatch(each)
         if matched is None:
-            if _EMPTY.fullmatch(each):
+            if _END.fullmatch(each):
                 continue
             raise Malformed("nquads.syntax", where=f"line {number}", spec=_SPEC, line=number)
         subject, predicate, value, graph = matched.groups("")

@@ -1,11 +1,63 @@
 """Data Integrity 1.0, the mechanism: transform, hash, create and check one proof with a given key.
 
 Nothing here resolves a verification method, and nothing here knows what the document says: whose key it is, and
-whether that key may speak, is for the caller to know.
+whether that key may speak, is for the caller to know. `sets` does the same for several proofs of one document.
 """
 
 from __future__ import annotations
 
-from cityid.proofs.jcs import check, create, hash_data
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
-__all__ = ["check", "create", "hash_data"]
+from cityid.keys import PublicKey, Signer
+from cityid.proofs import jcs, members
+from cityid.proofs.members import Proof as Proof
+from cityid.proofs.members import read as read
+
+if TYPE_CHECKING:
+    from cityid.encoding.jsonld import Loader
+
+SUITES: Final = ("eddsa-rdfc-2022", "ecdsa-rdfc-2019", jcs.EDDSA, jcs.ECDSA)
+"""The suites that sign a document as a whole."""
+
+
+def create(document: Mapping[str, Any], options: Mapping[str, Any], signer: Signer, *, load: Loader) -> dict[str, Any]:
+    """A proof over `document` as it is: without proofs, or with those that the new one follows (`sets.add`). `options`
+    are the proof less `proofValue`; `load` gives the contexts.
+
+    Raises:
+        Malformed: `json.*`, `jsonld.*`, `rdf.*`, and what `load` raises.
+        Misuse: `di.key` for a suite that is not one of these, or is not for the signer's key.
+        Unavailable: what the signer raises.
+    """
+    if str(options.get("cryptosuite")) in jcs.SUITES:
+        return jcs.create(document, options, signer)
+    from cityid.proofs import rdfc  # JSON-LD, which a resolver of DIDs does without
+
+    return rdfc.create(document, options, signer, load=load)
+
+
+def check(
+    document: Mapping[str, Any],
+    proof: Mapping[str, Any],
+    key: PublicKey,
+    *,
+    purpose: str = "assertionMethod",
+    load: Loader,
+    where: str = "$.proof",
+) -> None:
+    """Check `proof` over `document` as it was signed with `key`. Times, domain and challenge are `Proof`'s to judge.
+
+    Raises:
+        Malformed: those of `members.read`; `di.suite`, `multibase.*`, `json.*`, `jsonld.*`, `rdf.*`, and what `load`
+            raises.
+        Refused: `di.purpose`, `di.key_of_other_suite`, `di.context`, `signature.invalid`.
+    """
+    found = read(proof, where)
+    members.check(found, SUITES, purpose)
+    if found.suite in jcs.SUITES:
+        jcs.check_read(document, proof, found, key)
+    else:
+        from cityid.proofs import rdfc
+
+        rdfc.check(document, proof, found, key, load=load)

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from cityid.encoding import jcs, multibase, times
-from cityid.encoding.json import Fields
-from cityid.errors import Malformed, Misuse, Refused
+from cityid.encoding import jcs, multibase
+from cityid.errors import Refused
 from cityid.keys import Algorithm, PublicKey, Signer
+from cityid.proofs import members
+from cityid.proofs.members import Hash, Proof
 
-TYPE: Final = "DataIntegrityProof"
+TYPE: Final = members.TYPE
 EDDSA: Final = "eddsa-jcs-2022"
 ECDSA: Final = "ecdsa-jcs-2019"
-_SUITES: Final[Mapping[str, Mapping[Algorithm, Callable[[bytes], Any]]]] = MappingProxyType(
+SUITES: Final[members.Suites] = MappingProxyType(
     {
         EDDSA: MappingProxyType({Algorithm.EDDSA: hashlib.sha256}),
         ECDSA: MappingProxyType({Algorithm.ES256: hashlib.sha256, Algorithm.ES384: hashlib.sha384}),
     }
 )
-_VALUE: Final = 2 + 132
-"""Characters of the longest `proofValue`: `z` and 96 bytes in base58."""
 _SPEC: Final = "DI EdDSA 1.0 §3.3"
 
 
-def hash_data(document: bytes, options: bytes, hashed: Callable[[bytes], Any] = hashlib.sha256) -> bytes:
+def hash_data(document: bytes, options: bytes, hashed: Hash = hashlib.sha256) -> bytes:
     """What is signed: the hash of the canonical proof options, then that of the canonical document."""
     return bytes(hashed(options).digest() + hashed(document).digest())
 
@@ -42,11 +41,7 @@ def create(document: Mapping[str, Any], options: Mapping[str, Any], signer: Sign
     made = dict(options)
     if "@context" in document:
         made["@context"] = document["@context"]
-    algorithm = signer.public_key.algorithm
-    suite = str(made.get("cryptosuite"))
-    hashed = _SUITES.get(suite, {}).get(algorithm)
-    if hashed is None:
-        raise Misuse("di.key", suite=suite, algorithm=algorithm.value)
+    hashed = members.to_sign(SUITES, str(made.get("cryptosuite")), signer.public_key.algorithm)
     signature = signer.sign(hash_data(jcs.canonical(dict(document)), jcs.canonical(made), hashed))
     return {**made, "proofValue": multibase.encode(signature)}
 
@@ -65,39 +60,28 @@ def check(
     `key`. `plain` says that `jcs.is_plain` holds for the text that the proof was read from.
 
     Raises:
-        Malformed: `json.missing`, `json.wrong_type`, `di.type`, `di.suite`, `time.not_a_stamp`;
-            `multibase.*`.
+        Malformed: those of `members.read`, `di.suite`, `multibase.*`.
         Refused: `di.purpose`, `di.key_of_other_suite`, `di.context`, `signature.invalid`.
     """
-    fields = Fields(proof, where)
-    suite, value = fields.text("cryptosuite"), fields.text("proofValue")
-    if fields.text("type") != TYPE:
-        raise Malformed("di.type", where=fields.at("type"), spec="Data Integrity 1.0 §2.1", found=proof["type"])
-    if suite not in suites:
-        raise Malformed("di.suite", where=fields.at("cryptosuite"), spec="Data Integrity 1.0 §2.1", found=suite)
-    if fields.text("proofPurpose") != purpose:
-        raise Refused(
-            "di.purpose",
-            where=fields.at("proofPurpose"),
-            spec="Data Integrity 1.0 §4.4",
-            expected=purpose,
-            found=proof["proofPurpose"],
-        )
-    hashed = _SUITES[suite].get(key.algorithm)
-    if hashed is None:
-        raise Refused("di.key_of_other_suite", where=where, spec=_SPEC, suite=suite, algorithm=key.algorithm.value)
+    read = members.read(proof, where)
+    members.check(read, suites, purpose)
+    check_read(document, proof, read, key, plain=plain)
+
+
+def check_read(
+    document: Mapping[str, Any] | bytes, proof: Mapping[str, Any], read: Proof, key: PublicKey, *, plain: bool = False
+) -> None:
+    """`check` of a proof whose members were `read`."""
+    hashed = members.to_check(SUITES, read, key.algorithm)
+    signature = members.signature(read)
     options = dict(proof)
     del options["proofValue"]
-    for name in ("created", "expires"):
-        if name in options:
-            times.read_stamp(fields.text(name), fields.at(name))
-    signature = multibase.decode(value, fields.at("proofValue"), limit=_VALUE)
     if isinstance(document, bytes):
         if "@context" in options:
-            raise _no_context(where)
+            raise _no_context(read.where)
         signed = document
     else:
-        signed = _canonical(document, options, where)
+        signed = _canonical(document, options, read.where)
     written = jcs.plain(options) if plain else jcs.canonical(options)
     key.verify(signature, hash_data(signed, written, hashed))
 
