@@ -121,7 +121,7 @@ def _judge(
 
     required = policy.trust.status(credential.signed_by[0], credential.issuer, credential.types) == "required"
     local = (
-        _valid(credential, audience, at),
+        _valid(credential, audience, at, must_end=policy.trust.must_end),
         _answers(credential, asked, form),
         _meets(credential, asked, policy, at),
     )
@@ -179,9 +179,10 @@ def _gather(presentation: Presentation, policy: Policy, at: datetime, keys: dict
     return _ISSUER_KEY
 
 
-def _valid(credential: Credential, audience: str, at: datetime) -> Check:
+def _valid(credential: Credential, audience: str, at: datetime, *, must_end: bool) -> Check:
     """RFC 7519 §4.1.3-5 with a skew of `limits.SKEW`: for nobody or for us, from `start` inclusive until `end`
-    exclusive. A credential without a status must end, or nothing would ever take it back."""
+    exclusive. A credential without a status must end, or nothing would ever take it back; `must_end` is false only
+    where nobody is trusted anyway."""
     start, end = credential.window.start, credential.window.end
     if start is not None and end is not None and end <= start:
         return failed(Step.VALIDITY, "validity.reversed", spec="RFC 7519 §4.1.4")
@@ -189,7 +190,7 @@ def _valid(credential: Credential, audience: str, at: datetime) -> Check:
         return failed(Step.VALIDITY, "validity.not_yet", spec="RFC 7519 §4.1.5", start=_text(start))
     if end is not None and at - limits.SKEW >= end:
         return failed(Step.VALIDITY, "validity.expired", spec="RFC 7519 §4.1.4", end=_text(end))
-    if end is None and not credential.status:
+    if end is None and must_end and not credential.status:
         return failed(Step.VALIDITY, "validity.no_end")
     if "aud" in credential.claims and not _is_for(credential.claims["aud"], audience):
         return failed(Step.VALIDITY, "validity.audience", spec="RFC 7519 §4.1.3")

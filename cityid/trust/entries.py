@@ -208,6 +208,11 @@ class TrustList:
         return _outside(fitting[0], issuer)
 
     @property
+    def must_end(self) -> bool:
+        """Must a credential without a status end? Or nothing would ever take it back."""
+        return True
+
+    @property
     def roots(self) -> tuple[bytes, ...]:
         """Every root of the list, DER."""
         return tuple(dict.fromkeys(root for entry in self.entries for root in entry.roots))
