@@ -50,6 +50,8 @@ NONCE_MIN: Final = 16
 NONCE_MAX: Final = 512
 PROOFS: Final = 100
 """Key proofs in one request to city hall."""
+DATA_PROOFS: Final = 10
+"""Data Integrity proofs of one document."""
 BBS_MESSAGES: Final = 1_024
 """Messages under one BBS signature, committed ones, the blind factor and nyms included."""
 KB_AGE: Final = timedelta(seconds=300)

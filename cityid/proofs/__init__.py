@@ -26,11 +26,11 @@ def create(document: Mapping[str, Any], options: Mapping[str, Any], signer: Sign
     are the proof less `proofValue`; `load` gives the contexts.
 
     Raises:
-        Malformed: `json.*`, `jsonld.*`, `rdf.*`, and what `load` raises.
+        Malformed: those of `members.read` for the options; `json.*`, `jsonld.*`, `rdf.*`, and what `load` raises.
         Misuse: `di.key` for a suite that is not one of these, or is not for the signer's key.
         Unavailable: what the signer raises.
     """
-    if str(options.get("cryptosuite")) in jcs.SUITES:
+    if read({**options, "proofValue": "z"}, "$.options").suite in jcs.SUITES:
         return jcs.create(document, options, signer)
     from cityid.proofs import rdfc  # JSON-LD, which a resolver of DIDs does without
 

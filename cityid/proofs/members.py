@@ -78,7 +78,7 @@ def read(proof: Any, where: str = "$.proof", *, kind: str = TYPE) -> Proof:
     fields = Fields(proof, where)
     if fields.text("type") != kind:
         raise Malformed("di.type", where=fields.at("type"), spec=_SPEC, found=proof["type"])
-    domain = _texts(fields, "domain")
+    domain = texts(fields, "domain")
     return Proof(
         suite=fields.text("cryptosuite") if kind == TYPE else kind,
         purpose=fields.text("proofPurpose"),
@@ -90,7 +90,7 @@ def read(proof: Any, where: str = "$.proof", *, kind: str = TYPE) -> Proof:
         domain=None if domain is None else frozenset(domain),
         challenge=fields.optional_text("challenge"),
         nonce=fields.optional_text("nonce"),
-        previous=_texts(fields, "previousProof") or (),
+        previous=texts(fields, "previousProof") or (),
         where=where,
     )
 
@@ -159,8 +159,8 @@ def _url(fields: Fields, name: str) -> str:
     return found
 
 
-def _texts(fields: Fields, name: str) -> tuple[str, ...] | None:
-    """One text, or a list of some."""
+def texts(fields: Fields, name: str) -> tuple[str, ...] | None:
+    """The one text, or those of a list; None where there is nothing."""
     if name not in fields:
         return None
     if not isinstance(fields.value[name], list):

@@ -48,6 +48,7 @@ def check(
     key: PublicKey,
     *,
     load: jsonld.Loader,
+    suites: members.Suites = SUITES,
 ) -> None:
     """Check `proof`, whose members were `read`, over `document` as it was signed.
 
@@ -55,7 +56,7 @@ def check(
         Malformed: `multibase.*`, those of `jsonld.to_rdf` and `rdfc.canonicalize`.
         Refused: `di.key_of_other_suite`, `di.context`, `signature.invalid`.
     """
-    hashed = members.to_check(SUITES, read, key.algorithm)
+    hashed = members.to_check(suites, read, key.algorithm)
     signature = members.signature(read)
     if "@context" in proof and proof["@context"] != document.get("@context"):
         raise Refused("di.context", where=f"{read.where}['@context']", spec=_SPEC)

@@ -370,6 +370,15 @@ class TestErrorsOfContexts:
         assert error_of(lambda: from_context("ex:t", "@id")) == "keyword redefinition"
         assert from_context("@id", "id")
 
+    def test_a_context_wrapped_as_a_document_is(self) -> None:
+        inner = {"@vocab": VOCAB}
+        bare, wrapped = ({"@context": [each], "a": "x"} for each in (inner, {"@context": inner}))
+        assert jsonld.to_rdf(wrapped, nowhere) == jsonld.to_rdf(bare, nowhere)
+        for wrong in ({"@context": inner, "a": VOCAB + "b"}, {"@context": [inner]}, {"@context": {"@context": inner}}):
+            assert error_of(lambda wrong=wrong: jsonld.to_rdf({"@context": wrong, "a": "x"}, nowhere)) == (
+                "keyword redefinition"
+            )
+
     def test_a_relative_url_without_a_base(self) -> None:
         assert error_of(lambda: jsonld.expand({"@context": "context"}, nowhere)) == "loading document failed"
 

@@ -11,7 +11,7 @@ import pytest
 from cityid import limits, proofs
 from cityid.errors import CityIdError, Malformed, Misuse, Refused
 from cityid.keys import Algorithm, PublicKey
-from cityid.proofs import members, rdfc
+from cityid.proofs import rdfc
 from tests.proofs import EXAMPLES, PAIRS, SUITES, V2, contexts, credential, options, signer
 
 AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -251,11 +251,21 @@ class TestSuites:
             proofs.create(credential(), options(name), KEY, load=contexts)
         assert error.value.code == "di.key"
 
-    def test_none(self) -> None:
-        with pytest.raises(Misuse) as error:
-            proofs.create(credential(), options(cryptosuite=None), KEY, load=contexts)
-        assert error.value.code == "di.key"
-        assert members.TYPE == "DataIntegrityProof"
+    @pytest.mark.parametrize(
+        ("member", "value", "expected"),
+        [
+            ("cryptosuite", None, "json.missing"),
+            ("proofPurpose", None, "json.missing"),
+            ("type", "Ed25519Signature2020", "di.type"),
+            ("created", "today", "time.not_a_stamp"),
+        ],
+    )
+    def test_our_own_options_are_read_as_strictly(self, member: str, value: Any, expected: str) -> None:
+        given = options(**{member: value})
+        with pytest.raises(Malformed) as error:
+            proofs.create(credential(), given, KEY, load=contexts)
+        assert error.value.code == expected
+        assert error.value.problem.where == f"$.options.{member}"
 
 
 class TestRdfc:

@@ -75,7 +75,10 @@ class Contexts:
             elif isinstance(each, str):
                 result = self._remote(result, iri.resolve(base_url, each), remote, validate=validate)
             elif isinstance(each, dict):
-                result = self._definition(result, each, base_url, remote, override=override, validate=validate)
+                # A context wrapped as a document is, and in nothing else: other processors take it off, and documents
+                # of others have it.
+                bare = each["@context"] if each.keys() == {"@context"} and isinstance(each["@context"], dict) else each
+                result = self._definition(result, bare, base_url, remote, override=override, validate=validate)
             else:
                 raise error("invalid local context")
         return result
