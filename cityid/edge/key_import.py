@@ -1,4 +1,4 @@
-"""Private keys that come from elsewhere: JWK (RFC 7517, 8037, 9964) and PEM (PKCS#8, SEC 1).
+"""Private keys that come from elsewhere: JWK (RFC 7517, 8037, 9964), PEM (PKCS#8, SEC 1) and Multikey (CID 1.0).
 
 One whole key whose halves belong together; anything else is refused.
 """
@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from cityid.edge.signers import load, secret_length
-from cityid.encoding import base64url
+from cityid.encoding import base64url, multibase
 from cityid.encoding.json import Fields
 from cityid.errors import Malformed, Refused
-from cityid.keys import jwk
+from cityid.keys import jwk, multikey
 from cityid.keys.algorithms import Algorithm
 
 _ONE_PEM: Final = re.compile(
@@ -22,6 +22,10 @@ _ONE_PEM: Final = re.compile(
 )
 PEM: Final = 16 << 10
 """Bytes of a PEM file."""
+_MULTIKEY: Final = 100
+"""Characters of a secret Multikey: the longest, of P-384, has 70."""
+_SECRET_CODES: Final = {0x1300: Algorithm.EDDSA, 0x1306: Algorithm.ES256, 0x1307: Algorithm.ES384}
+"""Of the multicodec table. (CID 1.0 prints 80 30 for the secret keys of BLS12-381; that is another code.)"""
 
 
 def read_jwk(private: Mapping[str, Any], where: str = "$", *, agreement: bool = False) -> tuple[Algorithm, bytes]:
@@ -42,6 +46,29 @@ def read_jwk(private: Mapping[str, Any], where: str = "$", *, agreement: bool = 
     if load(public.algorithm, secret).public_key != public:
         raise Malformed("key.halves_differ", where=where, algorithm=public.algorithm.value)
     return public.algorithm, secret
+
+
+def read_multikey(text: str, where: str = "$") -> tuple[Algorithm, bytes]:
+    """Algorithm and private key of a `secretKeyMultibase` (CID 1.0 §2.2.2).
+
+    Raises:
+        Malformed: `key.not_secret` (a public key stands there), `key.unsupported`, `key.secret_length`,
+            `key.secret_range`; `multibase.*`.
+    """
+    code, secret = multibase.read_varint(multibase.decode(text, where, limit=_MULTIKEY), where)
+    algorithm = _SECRET_CODES.get(code)
+    if algorithm is None:
+        if code in multikey.CODES:
+            raise Malformed("key.not_secret", where=where, spec="CID 1.0 §2.2.2")
+        raise Malformed("key.unsupported", where=where, kind=f"multicodec 0x{code:x}")
+    load(algorithm, secret)
+    return algorithm, secret
+
+
+def write_multikey(algorithm: Algorithm, secret: bytes) -> str:
+    """The `secretKeyMultibase` of a private key in the form of `software_keys.new_secret`."""
+    codes = {known: code for code, known in _SECRET_CODES.items()}
+    return multibase.encode(multibase.varint(codes[algorithm]) + secret)
 
 
 def read_pem(data: bytes, passphrase: bytes | None = None, *, agreement: bool = False) -> tuple[Algorithm, bytes]:

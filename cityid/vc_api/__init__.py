@@ -1,0 +1,9 @@
+"""The VC-API (W3C CCG): the small HTTP interface by which the public W3C suites drive an implementation.
+
+`Service.handle` answers one Request; it touches no network and no clock. The server around it is `cityid.edge.asgi`.
+"""
+
+from cityid.vc_api.model import SUITES, IssuerOf, Options
+from cityid.vc_api.service import Service
+
+__all__ = ["SUITES", "IssuerOf", "Options", "Service"]

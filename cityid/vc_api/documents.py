@@ -1,0 +1,49 @@
+"""What both issuing and verifying demand of a document before any cryptography: the data model, acceptable contexts,
+and that JSON-LD loses nothing of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cityid.encoding import jsonld
+from cityid.encoding.jsonld import Loader
+from cityid.errors import Refused
+from cityid.vc_api.model import Options
+
+
+def check_credential(document: Mapping[str, Any], options: Options, load: Loader, where: str) -> None:
+    """Is `document` a credential of VCDM 2.0 or 1.1, in acceptable contexts, with no term undefined?
+
+    Raises:
+        Malformed: `vcdm.*`, `jsonld.*`, `context.unknown`. Refused: `vc_api.context`.
+    """
+    check_contexts(document, options, where)
+    jsonld.expand(dict(document), load)
+
+
+def check_contexts(value: Any, options: Options, where: str) -> None:
+    """Are the contexts of a document acceptable, those inside of it included (Data Integrity 1.0 §4.6)?
+
+    Raises:
+        Refused: `vc_api.context`, for a context that is not named by a URL.
+    """
+    if options.contexts == "inline":
+        return
+    todo = [(value, where)]
+    while todo:
+        one, place = todo.pop()
+        if isinstance(one, Mapping):
+            found = one.get("@context", "")
+            if not all(isinstance(item, str) for item in (found if isinstance(found, list) else [found])):
+                raise Refused("vc_api.context", where=f"{place}['@context']", spec="Data Integrity 1.0 §4.6")
+            todo.extend((inner, f"{place}.{name}") for name, inner in one.items() if name != "@context")
+        elif isinstance(one, list):
+            todo.extend((inner, f"{place}[{index}]") for index, inner in enumerate(one))
+
+
+def issuer_of(document: Mapping[str, Any]) -> str:
+    """The issuer's id, of a document that `check_credential` found good."""
+    issuer = document.get("issuer")
+    found = issuer.get("id") if isinstance(issuer, Mapping) else issuer
+    return found if isinstance(found, str) else ""

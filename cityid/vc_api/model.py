@@ -1,0 +1,55 @@
+"""What a VC-API server is made of: issuers with a suite each, and the named options in which it differs from the
+library's own strictness. All of it is said in one configuration file (`cityid.edge.vc_api_file`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final, Literal, TypeAlias
+
+from cityid.formats import AnySigner
+from cityid.keys import Algorithm
+
+Entropy: TypeAlias = Callable[[int], bytes]
+
+SUITES: Final[Mapping[str, frozenset[Algorithm]]] = MappingProxyType(
+    {
+        "eddsa-rdfc-2022": frozenset({Algorithm.EDDSA}),
+        "eddsa-jcs-2022": frozenset({Algorithm.EDDSA}),
+        "ecdsa-rdfc-2019": frozenset({Algorithm.ES256, Algorithm.ES384}),
+        "ecdsa-jcs-2019": frozenset({Algorithm.ES256, Algorithm.ES384}),
+    }
+)
+"""How credentials can be secured, and with which keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class IssuerOf:
+    """One issuer, reached as `/issuers/NAME`. `method` is the DID URL of its key; `status` says that it gives a status
+    entry to each credential that has none."""
+
+    name: str
+    suite: str
+    id: str
+    method: str
+    signer: AnySigner = field(repr=False)
+    status: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Where the server differs from `cityid verify`. The defaults are the strict ones.
+
+    `controller`: must the issuer be the controller of the key that signed ("issuer"), or may it be anybody ("any")?
+    `contexts`: are only known contexts acceptable ("known"), or also objects inside the document ("inline")?
+    `answer`: is what was issued answered inside an object ("wrapped") or as it is ("bare")?
+    `unknown_status`: is a status of an unknown type a *no* ("refuse") or passed over ("ignore")?
+    `unsecured_presentations`: may a presentation come without a proof, its credentials then being all that is judged?
+    """
+
+    controller: Literal["issuer", "any"] = "issuer"
+    contexts: Literal["known", "inline"] = "known"
+    answer: Literal["wrapped", "bare"] = "wrapped"
+    unknown_status: Literal["refuse", "ignore"] = "refuse"
+    unsecured_presentations: bool = False

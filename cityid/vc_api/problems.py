@@ -1,0 +1,108 @@
+"""Answers of the VC-API as Responses: JSON always, a *no* as a problem document (RFC 9457) with the problem types of
+VCDM 2.0 §7.2, Data Integrity 1.0 §4.7 and Bitstring Status List 1.0 §3.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
+
+from cityid.encoding import json
+from cityid.errors import Problem
+from cityid.plan import Response
+
+Explain: TypeAlias = Callable[[Problem], str]
+"""The sentence of a problem, for a developer."""
+
+JSON: Final = "application/json"
+PROBLEM: Final = "application/problem+json"
+_VCDM: Final = "https://www.w3.org/TR/vc-data-model#"
+_SECURITY: Final = "https://w3id.org/security#"
+_STATUS: Final = "https://www.w3.org/ns/credentials/status-list#"
+_BLANK: Final = "about:blank"
+"""What HTTP itself says no to has no type but its status (RFC 9457 §4.2.1)."""
+
+_BY_CODE: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "di.domain": _SECURITY + "INVALID_DOMAIN_ERROR",
+        "di.challenge": _SECURITY + "INVALID_CHALLENGE_ERROR",
+        "signature.invalid": _VCDM + "CRYPTOGRAPHIC_SECURITY_ERROR",
+        "status.index": _STATUS + "RANGE_ERROR",
+        "status.too_short": _STATUS + "STATUS_LIST_LENGTH_ERROR",
+    }
+)
+_BY_AREA: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "json": _VCDM + "PARSING_ERROR",
+        "cbor": _VCDM + "PARSING_ERROR",
+        "validity": _VCDM + "RANGE_ERROR",
+        "di": _SECURITY + "PROOF_VERIFICATION_ERROR",
+        "rdfc": _SECURITY + "PROOF_TRANSFORMATION_ERROR",
+        "net": _STATUS + "STATUS_RETRIEVAL_ERROR",
+        "status": _STATUS + "STATUS_VERIFICATION_ERROR",
+    }
+)
+_MALFORMED: Final = _VCDM + "MALFORMED_VALUE_ERROR"
+_HTTP: Final[Mapping[str, int]] = MappingProxyType(
+    {
+        "vc_api.not_found": 404,
+        "vc_api.method": 405,
+        "vc_api.media_type": 415,
+        "vc_api.not_acceptable": 406,
+        "vc_api.too_large": 413,
+        "install.extra": 501,
+    }
+)
+
+
+def type_of(code: str) -> str:
+    """The problem type of a code: that of the code itself, else that of its area, else MALFORMED_VALUE_ERROR."""
+    if code in _HTTP:
+        return _BLANK
+    return _BY_CODE.get(code) or _BY_AREA.get(code.partition(".")[0], _MALFORMED)
+
+
+def status_of(code: str) -> int:
+    """The HTTP status of a code. Whatever is wrong with a document is 400, as the API has it: never a 500."""
+    return _HTTP.get(code, 400)
+
+
+def document(problem: Problem, explain: Explain) -> dict[str, Any]:
+    """A problem as a problem document. `code` and `where` are ours."""
+    kind = type_of(problem.code)
+    made: dict[str, Any] = {
+        "type": kind,
+        "title": kind.rpartition("#")[2] if kind != _BLANK else problem.code,
+        "status": status_of(problem.code),
+        "detail": explain(problem),
+        "code": problem.code,
+    }
+    if problem.where:
+        made["where"] = problem.where
+    return made
+
+
+def no(
+    found: Sequence[Problem],
+    at: datetime,
+    explain: Explain,
+    more: Mapping[str, Any] = MappingProxyType({}),
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> Response:
+    """The answer *no*: the first problem as the problem document, all of them in its `problemDetails`."""
+    details = [document(one, explain) for one in found]
+    body = {**details[0], **more, "problemDetails": details}
+    return answer(details[0]["status"], body, at, PROBLEM, headers)
+
+
+def answer(
+    status: int,
+    body: Any,
+    at: datetime,
+    kind: str = JSON,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> Response:
+    """An answer with a JSON body of content type `kind`."""
+    return Response(status, {"content-type": kind, **headers}, json.write(body), at)
