@@ -54,6 +54,12 @@ def issue(
             help="Who it is for, as the city knows them; kept as a pseudonym. With --from: the column that says it.",
         ),
     ] = None,
+    format_: Annotated[
+        str,
+        typer.Option(
+            "--format", metavar="FORMAT", callback=plain, help="With --claims: dc+sd-jwt, vc+jwt, ldp_vc or another."
+        ),
+    ] = "",
     signed: Annotated[
         bool,
         typer.Option(
@@ -129,6 +135,8 @@ def issue(
     }  # fmt: skip
     if table is None and any(bulk.values()):
         raise Misuse("issue.only_tables", option=next(name for name, value in bulk.items() if value))
+    if format_ and claims is None:
+        raise Misuse("issue.format_of_one", way=given[0])
     from cityid.clerks import Right
 
     from . import home
@@ -140,7 +148,7 @@ def issue(
         _answer(here, answer, output, clerk.name, passphrase_fd, force=force, json_=json_)
     elif claims is not None:
         clerk = acting(register_of(here), Right.ISSUE, by, clerk_fd, type_=type_)
-        _one(here, str(type_), claims, output, clerk, person, passphrase_fd, yes=yes, force=force, json_=json_)
+        _one(here, str(type_), format_, claims, output, clerk, person, passphrase_fd, yes=yes, force=force, json_=json_)
     elif code is not None:
         acting(register_of(here), Right.ISSUE, by, clerk_fd)
         _again(here, code, output, passphrase_fd, force=force, json_=json_)
@@ -182,6 +190,7 @@ def _free(path: Path | None, *, force: bool) -> None:
 def _one(
     here: Home,
     kind: str,
+    form: str,
     path: Path,
     output: Path | None,
     clerk: Clerk,
@@ -208,6 +217,7 @@ def _one(
     issuer = issuer_of(here, passphrase_fd)
     with papers.expected(data, "claims"):
         show(issuer, kind, issuer.prepare(kind, claims, at=at))
+    form = form or next(iter(issuer.types[kind].names))
     waits = kind in issuer.four_eyes
     if not yes:
         talk.agree("Ask another clerk to approve this card?" if waits else "Offer this card?", flag="--yes")
@@ -215,14 +225,18 @@ def _one(
     subject, digest = secret.pseudonym(person) if person else "", secret.digest(claims)
     department = clerk.department
     if waits:
-        row = issuer.request(kind, claims, by=clerk.name, at=at, subject=subject, digest=digest, department=department)
+        row = issuer.request(
+            kind, claims, by=clerk.name, at=at, format=form, subject=subject, digest=digest, department=department
+        )
         talk.say(f"Nothing is signed. Another clerk must say yes: cityid approve {row.number}")
         if json_:
             talk.give({"number": row.number, "state": row.state.value, "until": row.deadline})
         else:
             talk.out(row.number)
         return
-    offer = issuer.offer(kind, claims, by=clerk.name, at=at, subject=subject, digest=digest, department=department)
+    offer = issuer.offer(
+        kind, claims, by=clerk.name, at=at, format=form, subject=subject, digest=digest, department=department
+    )
     give(offer, output, force=force, json_=json_)
 
 
