@@ -255,8 +255,10 @@ def _asked(
         if kind is None:
             raise Misuse("policy.unknown_type", where=ask.at("type"), type=ask.text("type"))
         kinds[name] = kind
-        usable = [form for form in ask.optional_texts("formats") or list(kind.names) if form in formats]
-        usable = [form for form in usable if form in kind.names]
+        named = ask.optional_texts("formats")
+        usable = [form for form in named or kind.names if form in formats and form in kind.names]
+        if not named:
+            del usable[1:]  # another format may show more of a person, so that somebody has to want it
         if not usable:
             raise Misuse("policy.no_format", where=ask.at("formats"), id=name)
         for form in usable:

@@ -71,8 +71,11 @@ class TestAsking:
         assert wrong(HEAD + none + TRUST) == "policy.no_format"
 
     def test_several_formats_are_alternatives(self) -> None:
-        text = (HEAD + ASK + TRUST).encode()
-        found = policy.read(text, types=TYPES, load=FILES.__getitem__, formats=("dc+sd-jwt", "mso_mdoc", "ldp_vc"))
+        every = ("dc+sd-jwt", "mso_mdoc", "ldp_vc")
+        first = policy.read((HEAD + ASK + TRUST).encode(), types=TYPES, load=FILES.__getitem__, formats=every)
+        assert [item.format for item in first.query.credentials] == ["dc+sd-jwt"]
+        text = (HEAD + ASK.replace("claims", f"formats = {list(every)}\nclaims") + TRUST).encode()
+        found = policy.read(text, types=TYPES, load=FILES.__getitem__, formats=every)
         formats = [(item.id, item.format) for item in found.query.credentials]
         assert formats == [("card", "dc+sd-jwt"), ("card-mso_mdoc", "mso_mdoc"), ("card-ldp_vc", "ldp_vc")]
         (chosen,) = found.query.sets
@@ -266,7 +269,8 @@ class TestConditions:
         assert Condition(("a", 0, None), one_of=(0,)).judge(nested, AT, {}) is None
 
     def test_every_format_of_an_ask_is_judged(self) -> None:
-        text = (HEAD + ASK + "[accept.card]\nage_over_18 = true\n" + TRUST).encode()
+        both = ASK.replace("claims", 'formats = ["dc+sd-jwt", "mso_mdoc"]\nclaims')
+        text = (HEAD + both + "[accept.card]\nage_over_18 = true\n" + TRUST).encode()
         found = policy.read(text, types=TYPES, load=FILES.__getitem__, formats=("dc+sd-jwt", "mso_mdoc"))
         space = TYPES["residency"].names["mso_mdoc"]["namespace"]
         assert found.conditions["card"][0].claim == ("age_over_18",)
