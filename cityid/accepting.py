@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from cityid import trust
 from cityid.cards import CardRequest, Cards, Offer, configuration, prove
@@ -172,11 +173,23 @@ def _require(check: Check) -> None:
         raise Refused(check.problem or Problem("accept.unsigned"))
 
 
+def _said(copy: Credential) -> Mapping[str, Any]:
+    """The claims of a copy, less those by which a W3C credential names its holder's key and its place in a list."""
+    if "@context" not in copy.claims:
+        return copy.claims
+    said = {name: value for name, value in copy.claims.items() if name != "credentialStatus"}
+    subject = said.get("credentialSubject")
+    if isinstance(subject, Mapping):
+        said["credentialSubject"] = {name: value for name, value in subject.items() if name != "id"}
+    return said
+
+
 def _check_batch(copies: list[Credential]) -> None:
     """Copies that differ in anything but key, salts and status entry can be told apart where they are shown."""
     first = copies[0]
+    said = _said(first)
     for copy in copies[1:]:
-        if (copy.claims, copy.hidden, copy.window) != (first.claims, first.hidden, first.window):
+        if (_said(copy), copy.hidden, copy.window) != (said, first.hidden, first.window):
             raise Refused("accept.unequal_copies", spec="RFC 9901 §10.1")
     if len({copy.holder for copy in copies}) != len(copies):
         raise Refused("accept.same_key", spec="OpenID4VCI §8.3")
