@@ -366,11 +366,12 @@ class Issuer:
         window = Window(card.prepared.start, card.prepared.end)
         form = self.formats[card.format]
         cards: list[bytes] = []
+        kind = self._type(card.type)
+        suite = str(kind.names[card.format].get("suite", ""))
         for index, key in enumerate(keys):
             draft = Draft(
-                self._type(card.type), self.id, self.signed_by, card.prepared.claims, key, window,
-                card.status[index : index + 1],
-            )  # fmt: skip
+                kind, self.id, self.signed_by, card.prepared.claims, key, window, card.status[index : index + 1], suite
+            )
             cards.append(form.issue(draft, self.signer, at=at, entropy=entropy).raw)
         return tuple(cards)
 

@@ -297,7 +297,7 @@ def _names(fields: json.Fields, rules: Mapping[Path, ClaimRule], found: _Found) 
 
 
 def _format_names(names: json.Fields, form: str, rules: Mapping[Path, ClaimRule], default: str) -> dict[str, Any]:
-    w3c = {"type", "context", "iri"}
+    w3c = {"type", "context", "iri", *({"suite"} if form == "ldp_vc" else ())}
     allowed = {"mso_mdoc": {"doctype", "namespace", "elements"}, "dc+sd-jwt": {"vct"}}.get(form, w3c)
     for member in names.value:
         if member not in allowed:
@@ -340,6 +340,7 @@ def _w3c_names(names: json.Fields, iri: str) -> dict[str, Any]:
         raise Malformed("type.w3c_type", where=names.at("type"), spec="VCDM 2.0 §4.5")
     if not _IRI.fullmatch(iri):
         raise Malformed("type.wire_name", where=names.at("iri"), format="W3C", found=iri)
+    names.optional_text("suite")
     return {**names.value, "iri": iri, "types": (iri, VERIFIABLE_CREDENTIAL)}
 
 

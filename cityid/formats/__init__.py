@@ -1,17 +1,19 @@
 """A format is one object with these functions; a format says which keys it needs, the job gathers them, the format
-judges. Heavy libraries are imported inside functions."""
+judges. Heavy libraries are imported inside functions, and a format when it is first asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
-from types import MappingProxyType
-from typing import Any, Final, Protocol, TypeAlias
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, cast
 
 from cityid.checks import Check
 from cityid.credential import Challenge, Credential, CredentialType, Draft, Keys, Path, Presentation, Unbound
-from cityid.formats.sd_jwt_vc import SD_JWT_VC
 from cityid.keys import Signer
+
+if TYPE_CHECKING:
+    from cityid.formats.sd_jwt_vc import SD_JWT_VC
 
 __all__ = ["FORMATS", "AnySigner", "Entropy", "Format"]
 
@@ -69,4 +71,37 @@ class Format(Protocol):
         ...
 
 
-FORMATS: Final[Mapping[str, Format]] = MappingProxyType({SD_JWT_VC.NAME: SD_JWT_VC})
+class _Formats(Mapping[str, Format]):
+    """The formats by their names. Looking at the names loads nothing."""
+
+    __slots__ = ("_loaded", "_places")
+
+    def __init__(self, places: Mapping[str, tuple[str, str]]) -> None:
+        self._places = places
+        self._loaded: dict[str, Format] = {}
+
+    def __getitem__(self, name: str) -> Format:
+        found = self._loaded.get(name)
+        if found is None:
+            module, member = self._places[name]
+            found = self._loaded[name] = cast("Format", getattr(import_module(module), member))
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._places
+
+
+FORMATS: Final[Mapping[str, Format]] = _Formats(
+    {
+        "dc+sd-jwt": ("cityid.formats.sd_jwt_vc", "SD_JWT_VC"),
+    }
+)
+
+if TYPE_CHECKING:
+    _ALL: tuple[Format, ...] = (SD_JWT_VC,)

@@ -53,10 +53,11 @@ class Office:
     keyring: MemoryKeyring = field(default_factory=MemoryKeyring)
     register: MemoryRegister = field(default_factory=MemoryRegister)
     sessions: MemorySessions = field(default_factory=MemorySessions)
+    algorithm: Algorithm = Algorithm.ES256
     issuer: Issuer = field(init=False)
 
     def __post_init__(self) -> None:
-        key = self.keyring.create(Algorithm.ES256)
+        key = self.keyring.create(self.algorithm)
         self.issuer = self.under(key)
 
     def under(self, key: PublicKey) -> Issuer:
