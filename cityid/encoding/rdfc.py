@@ -19,7 +19,7 @@ from cityid.errors import Malformed
 HashName: TypeAlias = Literal["sha256", "sha384"]
 
 _SPEC: Final = "RDFC-1.0 §7.1"
-_FUNCTIONS: Final[Mapping[HashName, Callable[[bytes], Any]]] = {"sha256": hashlib.sha256, "sha384": hashlib.sha384}
+FUNCTIONS: Final[Mapping[HashName, Callable[[bytes], Any]]] = {"sha256": hashlib.sha256, "sha384": hashlib.sha384}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def canonicalize(quads: Collection[Quad], *, hash: HashName = "sha256", nodes: i
     Raises:
         Malformed: `rdf.blank_nodes`; `rdf.work`: telling its blank nodes apart costs more than `limits` allows.
     """
-    return _Dataset(quads, _FUNCTIONS[hash], nodes).canonical()
+    return _Dataset(quads, FUNCTIONS[hash], nodes).canonical()
 
 
 class _Dataset:

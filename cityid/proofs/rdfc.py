@@ -33,7 +33,7 @@ def create(
     """A proof over `document`, which is signed as it is. `options` are the proof less `proofValue`.
 
     Raises:
-        Malformed: those of `jsonld.to_rdf` and `rdfc.canonicalize`. Misuse: `di.key` for a key that the suite, if it
+        Malformed: those of `jsonld.canonical`. Misuse: `di.key` for a key that the suite, if it
             is one of these, is not for. Unavailable: what the signer raises.
     """
     hashed = members.to_sign(SUITES, str(options.get("cryptosuite")), signer.public_key.algorithm)
@@ -53,7 +53,7 @@ def check(
     """Check `proof`, whose members were `read`, over `document` as it was signed.
 
     Raises:
-        Malformed: `multibase.*`, those of `jsonld.to_rdf` and `rdfc.canonicalize`.
+        Malformed: `multibase.*`, those of `jsonld.canonical`.
         Refused: `di.key_of_other_suite`, `di.context`, `signature.invalid`.
     """
     hashed = members.to_check(suites, read, key.algorithm)
@@ -77,9 +77,9 @@ def canonical(document: Mapping[str, Any], load: jsonld.Loader, hash: rdfc.HashN
     """The document's dataset in canonical N-Quads.
 
     Raises:
-        Malformed: `json.surrogate`; those of `jsonld.to_rdf` and `rdfc.canonicalize`.
+        Malformed: `json.surrogate`; those of `jsonld.canonical`.
     """
     try:
-        return rdfc.canonicalize(jsonld.to_rdf(document, load), hash=hash).nquads.encode("utf-8")
+        return jsonld.canonical(document, load, hash=hash).encode("utf-8")
     except UnicodeEncodeError:
         raise Malformed("json.surrogate", spec="RFC 7493 §2.1") from None

@@ -3,6 +3,8 @@
 No context is ever fetched: the caller hands in a `Loader`. Safe mode is the default (see `expansion`).
 """
 
+from cityid.encoding.jsonld.alike import canonical as canonical
+from cityid.encoding.jsonld.alike import statements as statements
 from cityid.encoding.jsonld.compaction import compact as compact
 from cityid.encoding.jsonld.context import Loader as Loader
 from cityid.encoding.jsonld.dataset import from_expanded as from_expanded

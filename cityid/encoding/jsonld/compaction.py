@@ -79,7 +79,7 @@ class _Compaction:
             active = active.previous
         # The property's own definition is that of the context around it.
         if term.context is not UNSET:
-            active = self.contexts.process(active, term.context, term.base_url, override=True)
+            active = self.contexts.scoped(active, term, override=True)
         if "@value" in element or "@id" in element:
             value = self.value(active, prop, element)
             if not isinstance(value, dict | list) or _of(active, prop).type == "@json":
@@ -97,7 +97,7 @@ class _Compaction:
             for name in sorted(names):
                 scoped = scope.terms.get(name, _NO_TERM)
                 if scoped.context is not UNSET:
-                    active = self.contexts.process(active, scoped.context, scoped.base_url, propagate=False)
+                    active = self.contexts.scoped(active, scoped, propagate=False)
         for key in sorted(element):
             self.entry(active, scope if types else active, prop, key, element[key], result)
         return result

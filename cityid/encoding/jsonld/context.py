@@ -6,30 +6,52 @@ A `Context` is not changed once it was made; a new one begins as a copy. Documen
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final, TypeAlias
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from threading import Lock
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from cityid import limits
 from cityid.encoding.jsonld import iri
-from cityid.encoding.jsonld.model import KEYWORDS, Context, error, is_like_keyword
+from cityid.encoding.jsonld.model import KEYWORDS, Context, Term, error, is_like_keyword
 from cityid.encoding.jsonld.terms import OF_CONTEXT, Making
 from cityid.errors import Malformed
 
 Loader: TypeAlias = Callable[[str], Any]
-"""The JSON document behind the URL of a context. Raises Malformed for one that is not known."""
+"""The JSON document behind the URL of a context. Raises Malformed for one that is not known. What it has handed out is
+not changed afterwards: the same object is taken for the same content."""
 
 _REMOTE: Final = 32
 """Contexts inside contexts."""
+_ROOTS: Final = 32
+"""Lists of context URLs whose active context is remembered: those of others cost time, not memory."""
+_SCOPED: Final = 64
+"""Scoped contexts that are remembered with each."""
+
+
+class _Known(NamedTuple):
+    """A processed context: what it came to, what it cost, and from which documents it was made."""
+
+    result: Context
+    cost: int
+    loaded: tuple[tuple[str, Any], ...]
+    held: tuple[Any, ...]
+    """What is named by its id in the key."""
+
+
+_roots: Final[OrderedDict[Hashable, _Known]] = OrderedDict()
+_lock: Final = Lock()
 
 
 class Contexts:
     """Context processing for one document: the loader, and what it has cost so far."""
 
-    __slots__ = ("_documents", "_left", "_load")
+    __slots__ = ("_documents", "_left", "_load", "_loaded")
 
     def __init__(self, load: Loader) -> None:
         self._load = load
         self._documents: dict[str, Any] = {}
+        self._loaded: dict[str, Any] = {}
         self._left = limits.JSONLD_WORK
 
     def spend(self, steps: int = 1) -> None:
@@ -42,7 +64,67 @@ class Contexts:
         if self._left < 0:
             raise Malformed("jsonld.work", limit=limits.JSONLD_WORK)
 
-    def process(
+    def process(self, active: Context, local: Any, base_url: str) -> Context:
+        """`make` for a context that a document says, remembered where it is nothing but URLs on top of nothing: what
+        they stand for is the loader's, so strangers fill no memory.
+
+        Raises:
+            Malformed: those of `make`.
+        """
+        if not _is_urls(local) or active != Context.initial(base_url):
+            return self.make(active, local, base_url)
+        key = (base_url, local if isinstance(local, str) else tuple(local))
+        known = self._still(_roots.get(key))
+        if known is None:
+            known = self._known(active, local, base_url)
+            known.result.known = {}
+            with _lock:
+                _roots[key] = known
+                if len(_roots) > _ROOTS:
+                    _roots.popitem(last=False)
+        return known.result
+
+    def scoped(self, active: Context, term: Term, *, override: bool = False, propagate: bool = True) -> Context:
+        """`make` for the context of a term, remembered with the URLs that it came from.
+
+        Raises:
+            Malformed: those of `make`.
+        """
+        family = active.known
+        if family is None:
+            return self.make(active, term.context, term.base_url, override=override, propagate=propagate)
+        key = (id(active), id(term), override, propagate)
+        known = self._still(family.get(key))
+        if known is None:
+            known = self._known(active, term.context, term.base_url, held=term, override=override, propagate=propagate)
+            if len(family) < _SCOPED:
+                known.result.known = family
+                family[key] = known
+        return known.result
+
+    def _still(self, known: _Known | None) -> _Known | None:
+        """What is remembered, if this loader has the same contexts; it is counted as work as if it were made anew."""
+        if known is None or not all(self._find(url) is document for url, document in known.loaded):
+            return None
+        self.spend(known.cost)
+        return known
+
+    def _known(
+        self,
+        active: Context,
+        local: Any,
+        base_url: str,
+        *,
+        held: Any = None,
+        override: bool = False,
+        propagate: bool = True,
+    ) -> _Known:
+        left = self._left
+        self._loaded = {}
+        result = self.make(active, local, base_url, override=override, propagate=propagate)
+        return _Known(result, left - self._left, tuple(self._loaded.items()), (active, held))
+
+    def make(
         self,
         active: Context,
         local: Any,
@@ -83,13 +165,18 @@ class Contexts:
                 raise error("invalid local context")
         return result
 
-    def _document(self, url: str) -> Any:
+    def _find(self, url: str) -> Any:
+        """The document behind a URL, asked for once."""
         if url not in self._documents:
-            found = self._load(url)
-            if not isinstance(found, dict) or "@context" not in found:
-                raise error("invalid remote context")
-            self._documents[url] = found["@context"]
-        return self._documents[url]
+            self._documents[url] = self._load(url)
+        found = self._loaded[url] = self._documents[url]
+        return found
+
+    def _document(self, url: str) -> Any:
+        found = self._find(url)
+        if not isinstance(found, dict) or "@context" not in found:
+            raise error("invalid remote context")
+        return found["@context"]
 
     def _remote(self, result: Context, url: str, remote: tuple[str, ...], *, validate: bool) -> Context:
         if not iri.is_absolute(url):
@@ -98,7 +185,7 @@ class Contexts:
             return result
         if len(remote) >= _REMOTE:
             raise error("context overflow")
-        return self.process(result, self._document(url), url, remote=(*remote, url), validate=validate)
+        return self.make(result, self._document(url), url, remote=(*remote, url), validate=validate)
 
     def _definition(
         self,
@@ -204,3 +291,7 @@ class Contexts:
         if document_relative and active.base is not None:
             return iri.resolve(active.base, value)
         return value
+
+
+def _is_urls(local: Any) -> bool:
+    return isinstance(local, str) or (isinstance(local, list) and all(isinstance(each, str) for each in local))

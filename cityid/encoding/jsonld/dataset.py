@@ -42,7 +42,7 @@ def to_rdf(
 def from_expanded(expanded: list[Any], *, direction: str = "", safe: bool = True) -> list[Quad]:
     """The dataset of a document in expanded form."""
     names = _Names()
-    nodes = _NodeMap(names)
+    nodes = _NodeMap(names, safe)
     nodes.add(expanded, _DEFAULT, None, None, None)
     return _Writer(names, direction, safe).quads(nodes.graphs)
 
@@ -69,10 +69,11 @@ class _Names:
 class _NodeMap:
     """The Node Map Generation Algorithm (§7.2)."""
 
-    __slots__ = ("_seen", "graphs", "names")
+    __slots__ = ("_safe", "_seen", "graphs", "names")
 
-    def __init__(self, names: _Names) -> None:
+    def __init__(self, names: _Names, safe: bool) -> None:
         self.names = names
+        self._safe = safe
         self._seen: set[tuple[str, str, str, Hashable]] = set()
         self.graphs: dict[str, Graph] = {_DEFAULT: {}}
 
@@ -108,8 +109,12 @@ class _NodeMap:
         if into is not None:
             into.append(value)
             return
-        # Expansion leaves no value without its node and property.
-        self._hold(value, graph, cast("str", subject), cast("str", prop), once=once)
+        if prop is None:
+            # A value where a graph's nodes are: expansion leaves it there, and nothing is said of it.
+            if self._safe:
+                raise Malformed("jsonld.dropped", spec="JSON-LD 1.1 API §7.2", name=next(iter(value)))
+            return
+        self._hold(value, graph, cast("str", subject), prop, once=once)
 
     def _hold(self, value: Node, graph: str, subject: str, prop: str, *, once: bool) -> None:
         held = self.graphs[graph][subject].setdefault(prop, [])
@@ -247,14 +252,8 @@ class _Writer:
             return None
         if datatype == "@json":
             return literal(jcs.canonical(value).decode("utf-8"), f"{_RDF}JSON")
-        if isinstance(value, bool):
-            return literal("true" if value else "false", datatype or f"{_XSD}boolean")
-        if isinstance(value, int | float):
-            if (isinstance(value, float) and not value.is_integer()) or abs(value) >= _GREAT:
-                return literal(_double(float(value)), datatype or f"{_XSD}double")
-            if datatype == f"{_XSD}double":
-                return literal(_double(float(value)), datatype)
-            return literal(str(int(value)), datatype or f"{_XSD}integer")
+        if isinstance(value, bool | int | float):
+            return figure(value, datatype)
         if "@direction" in item and self.direction:
             return self.directed(value, language, item["@direction"], graph)
         return literal(value, language=language) if language else literal(value, datatype or f"{_XSD}string")
@@ -281,6 +280,17 @@ class _Writer:
             self.emit(node, _REST, rest, graph)
             rest = node
         return rest
+
+
+def figure(value: bool | float, datatype: str | None) -> str:
+    """The term of a number or a truth value (JSON-LD 1.1 API §8.2.2)."""
+    if value is True or value is False:
+        text, usual = "true" if value else "false", "boolean"
+    elif datatype == f"{_XSD}double" or abs(value) >= _GREAT or not float(value).is_integer():
+        text, usual = _double(float(value)), "double"
+    else:
+        text, usual = str(int(value)), "integer"
+    return literal(text, datatype) if datatype else f'"{text}"^^<{_XSD}{usual}>'
 
 
 def _is_tag(language: str) -> bool:

@@ -85,7 +85,7 @@ class _Expansion:
             self.dropped(str(prop))
             return None
         if term.context is not UNSET:
-            active = self.contexts.process(active, term.context, term.base_url)
+            active = self.contexts.scoped(active, term)
         return self.value(active, prop, element)
 
     def array(self, active: Context, prop: str | None, element: list[Any], term: Term, *, from_map: bool) -> list[Any]:
@@ -105,7 +105,7 @@ class _Expansion:
         if active.previous is not None and not from_map and not self._keeps_scope(active, element):
             active = active.previous
         if term.context is not UNSET:
-            active = self.contexts.process(active, term.context, term.base_url, override=True)
+            active = self.contexts.scoped(active, term, override=True)
         if "@context" in element:
             active = self.contexts.process(active, element["@context"], self.base_url)
         scope = active
@@ -117,7 +117,7 @@ class _Expansion:
             for each in sorted(each for each in types if isinstance(each, str)):
                 scoped = scope.terms.get(each, _NO_TERM)
                 if scoped.context is not UNSET:
-                    active = self.contexts.process(active, scoped.context, scoped.base_url, propagate=False)
+                    active = self.contexts.scoped(active, scoped, propagate=False)
             if kind is None and types and isinstance(types[-1], str):
                 kind = self.name(active, types[-1])
         result: Node = {}
@@ -162,7 +162,7 @@ class _Expansion:
                 inner = active
                 term = active.terms.get(key, _NO_TERM)
                 if term.context is not UNSET:
-                    inner = self.contexts.process(active, term.context, term.base_url, override=True)
+                    inner = self.contexts.scoped(active, term, override=True)
                 self.members(inner, scope, key, each, result, kind)
 
     # -- keywords --
@@ -296,7 +296,7 @@ class _Expansion:
             if "@type" in container:
                 scoped = inner.terms.get(index, _NO_TERM)
                 if scoped.context is not UNSET:
-                    inner = self.contexts.process(inner, scoped.context, scoped.base_url)
+                    inner = self.contexts.scoped(inner, scoped)
             elif "@id" not in container:
                 inner = active
             expanded_index = self.name(active, index)

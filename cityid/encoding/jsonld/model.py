@@ -64,6 +64,8 @@ class Context:
     direction: str | None = None
     terms: dict[str, Term] = field(default_factory=dict)
     previous: Context | None = None
+    known: dict[Any, Any] | None = field(default=None, compare=False, repr=False)
+    """What became of it together with a scoped context, where that is remembered (`context`)."""
 
     @classmethod
     def initial(cls, base: str) -> Context:

@@ -227,9 +227,7 @@ class Making:
     def _try(self, context: Any) -> None:
         """A scoped context is tried where it is defined, so that its errors do not wait for its first use."""
         try:
-            self.contexts.process(
-                self.active, context, self.base_url, remote=self.remote, override=True, validate=False
-            )
+            self.contexts.make(self.active, context, self.base_url, remote=self.remote, override=True, validate=False)
         except Malformed as problem:
             if problem.code != "jsonld.error":
                 raise
