@@ -112,12 +112,16 @@ def _take(here: Home, data: bytes, passphrase_fd: int | None, *, json_: bool) ->
     from cityid.formats import FORMATS
     from cityid.status.traces import traces
 
-    from . import kinds, papers, purse, service, trust
+    from . import kinds, papers, purse, seen, service, trust
 
     with papers.expected(data, "cards", "offer"):
         cards = Cards.read(data)
     wallet = purse.opened(here, passphrase_fd)
-    card = take(cards, wallet, trust.load(here), clock.now()).run(service.network())
+    at, trusted, watch = clock.now(), trust.load(here), seen.Watch(service.network())
+    try:
+        card = take(cards, wallet, trusted, at).run(watch)
+    finally:
+        watch.remember(here, trusted, at)
     name = kinds.label(kinds.known(here)[0], card.type)
     remarkable = traces([FORMATS[card.format].read(raw) for raw in cards.credentials])
     for problem in remarkable:

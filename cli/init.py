@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from . import talk
+from .did_history import DidFd
 from .options import Device, Json, PassphraseFd, one_line, plain
 from .state import STATE
 
@@ -50,7 +51,11 @@ def _quoted(text: str) -> str:
 def city(
     folder: Folder = None,
     did: Annotated[
-        str, typer.Option("--did", help="The city's DID: did:web:HOST, or jwk for one that is its key.")
+        str,
+        typer.Option(
+            "--did",
+            help="The city's DID: did:web:HOST; did:webvh:HOST for one with a history; or jwk for one that is its key.",
+        ),
     ] = "jwk",
     name: Annotated[str, typer.Option("--name", callback=plain, help="How people call the city.")] = "",
     country: Annotated[
@@ -78,11 +83,25 @@ def city(
             "--status-url", metavar="URL", callback=one_line, help="Where status lists will be published: https://..."
         ),
     ] = "",
+    did_keys: Annotated[
+        str,
+        typer.Option(
+            "--did-keys", callback=plain, help="For did:webvh: a keyring of their own for the keys of its history."
+        ),
+    ] = "",
+    pre_rotation: Annotated[
+        bool, typer.Option("--pre-rotation/--no-pre-rotation", help="For did:webvh: fix the next keys beforehand.")
+    ] = True,
+    portable: Annotated[
+        bool, typer.Option("--portable/--stay", help="For did:webvh: may it move to another host?")
+    ] = True,
     passphrase_fd: PassphraseFd = None,
+    did_fd: DidFd = None,
     json_: Json = False,
 ) -> None:
     """Make a city's home: its first issuer key, its DID, its register."""
-    from cityid.did import jwk, parse, web
+    from cityid.clerks import Clerk, Right
+    from cityid.did import jwk, parse, web, webvh
     from cityid.edge import clock, files
     from cityid.edge.city_secret import CitySecret
     from cityid.edge.postgres import is_postgres
@@ -91,16 +110,20 @@ def city(
     from cityid.errors import Malformed, Misuse
     from cityid.register import Key
 
-    from . import registers
+    from . import did_changes, did_history, registers
     from .home import Home
     from .keys import FIRST, algorithm_named, make
 
     place = _place(folder)
     kind = algorithm_named(algorithm)
+    # A did:webvh gets its first part when it is made: until then only its host can be given.
+    history = did.removeprefix("did:webvh:").removeprefix("{SCID}:") if did.startswith("did:webvh:") else ""
     try:
-        if did != "jwk" and parse(did).method != "web":
-            raise Misuse("init.did_method", did=did)
-        if did != "jwk":
+        if history:
+            webvh.template(history)
+        elif did != "jwk":
+            if parse(did).method != "web":
+                raise Misuse("init.did_method", did=did)
             web.url(did)
     except Malformed as error:
         raise Misuse(error.problem) from None
@@ -112,13 +135,25 @@ def city(
     config = {
         **({"register": register_} if register_ else {}),
         **({"status": status_url.rstrip("/")} if status_url else {}),
+        **({"did_keys": did_keys} if did_keys else {}),
     }
     # Opened first: a database that does not answer should leave no half of a home behind.
     opened = registers.register_of(Home(place, "city", config), new=True) if register_ else None
     ring = make(place, keys, passphrase_fd)
     at = clock.now()
     key = ring.create(kind, label=FIRST, uses=(Use.ISSUER,), created=at)
-    made = jwk.create(key) if did == "jwk" else did
+    opened = opened or registers.register_of(Home(place, "city", config), new=True)
+    first: Any = None
+    if history:
+        clerk = Clerk(registers.login(), frozenset(Right))
+        writes = make(place, did_keys, did_fd) if did_keys else ring
+        pen = did_history.Pen(writes, opened, clerk, at)
+        first = did_changes.new(
+            pen, history, {FIRST: key}, pre_rotation=pre_rotation, portable=portable, witnesses=None
+        )
+        made = first.did
+    else:
+        made = jwk.create(key) if did == "jwk" else did
     lines = [
         "# A city's home. Keys lie encrypted in the keyring; the register holds no claim values.",
         f"did = {_quoted(made)}",
@@ -134,14 +169,15 @@ def city(
     ]
     lines += [f"country = {_quoted(country)}"] if country else []
     lines += [f"jurisdiction = {_quoted(jurisdiction)}"] if jurisdiction else []
-    opened = opened or registers.register_of(Home(place, "city", config), new=True)
     registers.sessions_of(Home(place, "city", config), new=True)
     with opened.batch(registers.login(), registers.key(), at) as batch:
         batch.key(Key(key.thumbprint, FIRST, kind.value, at))
     CitySecret(place / "register.key")
     _keep(place, "city.toml", "\n".join(lines) + "\n")
     talk.say(f"Made {talk.clean(place / 'city.toml')} and key {FIRST} ({kind.value}, in {talk.clean(keys)}).")
-    if did != "jwk":
+    if first is not None:
+        did_history.settle(Home(place, "city", {"did": made}), first.log, b"", at)
+    elif did != "jwk":
         files.write(place / "did.json", json.write(web.document(made, {FIRST: key})) + b"\n")
         talk.say(f"Publish {talk.clean(place / 'did.json')} at {web.url(made)} before issuing.")
     if json_:

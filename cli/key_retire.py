@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from . import talk
+from .did_history import DidFd
 from .options import Json, PassphraseFd, Yes, plain
 from .registers import By, ClerkFd
 
@@ -15,6 +16,7 @@ def retire(
     label: Annotated[str, typer.Argument(metavar="LABEL", callback=plain, help="What the key is called here.")],
     why: Annotated[str, typer.Option("--why", callback=plain, help="The reason, for the register.")] = "",
     passphrase_fd: PassphraseFd = None,
+    did_fd: DidFd = None,
     by: By = None,
     clerk_fd: ClerkFd = None,
     yes: Yes = False,
@@ -31,7 +33,7 @@ def retire(
     from cityid.edge.software_keys import Record, Use
     from cityid.errors import Misuse
 
-    from . import key_log, keys, registers
+    from . import did_history, key_log, keys, registers
     from .key_rotate import listed, published
 
     here, at = registers.home_of(), clock.now()
@@ -57,6 +59,15 @@ def retire(
         talk.say(
             "What its certificate vouches for is believed until the certificate ends: ask the authority to revoke it, "
             "and services to end their trust in it (until, in the trust list); or revoke the cards."
+        )
+    elif Use.ISSUER in record.uses and mechanism == "did" and did_history.is_webvh(here):
+        published(
+            here, register, ring, at, pen=lambda: did_history.pen(here, register, clerk, at, passphrase_fd, did_fd)
+        )
+        talk.say(
+            f"What says that {talk.clean(label)} signed it from now on is not believed any more. What is dated before "
+            "still is, for the history says so: revoke the cards that it signed, or close the DID (cityid did "
+            "deactivate)."
         )
     elif Use.ISSUER in record.uses and not here.text("did").startswith("did:jwk:"):
         document = published(here, register, ring, at)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from . import talk
+from .did_changes import Proposal
+from .did_history import DidFd
 from .options import Json, PassphraseFd, PinFd, plain
 from .registers import By, ClerkFd
 
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from cityid.edge.software_keys import Record
     from cityid.keys import PublicKey
 
+    from .did_history import Pen
     from .home import Home
     from .keys import CityKeyring
 
@@ -101,6 +105,8 @@ def rotate(
     ] = "",
     passphrase_fd: PassphraseFd = None,
     pin_fd: PinFd = None,
+    did_fd: DidFd = None,
+    output: Proposal = None,
     by: By = None,
     clerk_fd: ClerkFd = None,
     json_: Json = False,
@@ -116,11 +122,11 @@ def rotate(
     from cityid.edge import clock
     from cityid.errors import Misuse
 
-    from . import key_certificates, key_log, keys, registers
+    from . import did_history, key_certificates, key_log, keys, registers
 
     here, at = registers.home_of(), clock.now()
     mechanism = str(here.config.get("mechanism", "did"))
-    if use == "issuer" and mechanism == "did" and not here.text("did").startswith("did:web:"):
+    if use == "issuer" and mechanism == "did" and not here.text("did").startswith(("did:web:", "did:webvh:")):
         raise Misuse("key.cannot_rotate", mechanism=here.text("did"))
     register = registers.register_of(here)
     clerk = registers.acting(register, Right.ADMINISTER, by, clerk_fd)
@@ -130,6 +136,7 @@ def rotate(
         raise Misuse("key.log_follows")
     into = keys.token(to, pin_fd) if to else ring
     ended = {record.label for one in (ring, into) for record in one.records() if record.not_after is not None}
+    pen = lambda: did_history.pen(here, register, clerk, at, passphrase_fd, did_fd)  # noqa: E731
     change = Change(here, register, clerk, ring, old, _next(old.label, ended), at, into, to)
     if use == "log":
         key_log.rotate(change, switch=switch)
@@ -137,6 +144,13 @@ def rotate(
         key_certificates.switch(change, certificates)
     elif mechanism == "x5c":
         key_certificates.prepare(change, algorithm, root, root_key)
+    elif switch and mechanism == "did" and did_history.is_webvh(here):
+        did_history.check_published(here, change.prepared(), at)
+        change.finish(change.prepared(), {"issuer_key": change.label})
+        talk.say(
+            f"New cards are signed with {talk.clean(change.label)}; {talk.clean(old.label)} signs no more. What it "
+            "signed stays good: the history says that it was the city's."
+        )
     elif switch:
         change.finish(change.prepared(), {"issuer_key": change.label})
         talk.say(
@@ -145,7 +159,7 @@ def rotate(
         )
     else:
         change.prepare(algorithm)
-        document = published(here, register, ring, at, into)
+        document = published(here, register, ring, at, into, pen=pen, output=output)
         talk.say(f"Publish {talk.clean(document)}; when everybody can see it: cityid key rotate --switch")
     if to and switch:
         talk.say(
@@ -170,19 +184,30 @@ def _next(label: str, ended: set[str]) -> str:
 
 
 def published(
-    here: Home, register: StoredRegister, ring: CityKeyring, at: datetime, more: CityKeyring | None = None
+    here: Home,
+    register: StoredRegister,
+    ring: CityKeyring,
+    at: datetime,
+    more: CityKeyring | None = None,
+    *,
+    pen: Callable[[], Pen] | None = None,
+    output: Path | None = None,
 ) -> str:
     """Write the document with every issuer key that is believed and whose cards may still be good; its name. Keys that
-    lie in no keyring any more are taken from the document as it was."""
+    lie in no keyring any more are taken from the document as it was. A did:webvh, for which `pen` writes, keeps those
+    that signed of late: for the others there is its history."""
     from cityid.did import web
     from cityid.edge import files
     from cityid.edge.software_keys import Use
     from cityid.encoding import json
     from cityid.keys import jwk
 
-    from . import keys, kinds
+    from . import did_history, keys, kinds
 
+    history = _by_did(here) and did_history.is_webvh(here)
     longest = max((kind.lifetime for kind in kinds.known(here)[0].values()), default=timedelta())
+    if history:
+        longest = did_history.LINGER
     rows = register.keys()
     known = {row.thumbprint: row for row in rows}
 
@@ -191,17 +216,24 @@ def published(
         retired = row is not None and row.until is not None and row.why != keys.ROTATED
         return not retired and (end is None or end + longest >= at)
 
+    before = listed(here)
     live = {
         label: key
-        for label, key in listed(here).items()
+        for label, key in before.items()
         if key.thumbprint in known and believed(key, known[key.thumbprint].until)
     }
     for one in (ring, *([more] if more is not None else [])):
         for record in one.records():
             if Use.ISSUER in record.uses:
                 live.pop(record.label, None)
-                if believed(record.key, record.not_after):
+                # One that was taken out of a history by hand does not come back.
+                if believed(record.key, record.not_after) and not (
+                    history and record.not_after is not None and record.label not in before
+                ):
                     live[record.label] = record.key
+    if history and pen is not None:
+        former = frozenset(row.label for row in rows if row.label not in live)
+        return did_history.update_issuer_keys(here, pen, at, live, former, output)
     if _by_did(here):
         whole = web.document(here.text("did"), live)
     else:
@@ -227,18 +259,21 @@ def listed(here: Home) -> dict[str, PublicKey]:
     """
     from cityid.credential import Purpose
     from cityid.did import read_document
-    from cityid.edge import files
+    from cityid.edge import clock, files
     from cityid.encoding import json
     from cityid.errors import CityIdError, Misuse
     from cityid.keys import jwk
 
+    from . import did_history
+
+    history = _by_did(here) and did_history.is_webvh(here)
     file = _file(here)
-    if not file.exists():
+    if not history and not file.exists():
         return {}
-    data = files.read_home_file(file)
+    data = b"" if history else files.read_home_file(file)
     try:
         if _by_did(here):
-            document = read_document(data, here.text("did"))
+            document = did_history.document(here, clock.now()) if history else read_document(data, here.text("did"))
             labels = [method.partition("#")[2] for method in document.relationships[Purpose.ASSERTION]]
             return {label: document.key(label, Purpose.ASSERTION) for label in labels}
         return dict(jwk.read_set(json.Fields(json.read_object(data)).object("jwks")))

@@ -81,23 +81,21 @@ def make(place: Path, uri: str, passphrase_fd: int | None) -> CityKeyring:
     return FileKeyring.new(file, passphrase)
 
 
-def opened(home: Home, passphrase_fd: int | None) -> CityKeyring:
-    """The keyring of a home, opened with its passphrase, or its token's PIN."""
+def opened(home: Home, passphrase_fd: int | None, member: str = "keys") -> CityKeyring:
+    """The keyring of a home, opened with its passphrase, or its token's PIN. `member` of the home's file names it."""
     from cityid.edge.software_keys import FileKeyring
 
-    uri = home.text("keys")
+    uri = home.text(member)
     if uri.startswith(TOKEN):
         if uri not in STATE.known:
             STATE.opened.callback(STATE.known.clear)
             STATE.known[uri] = token(uri, passphrase_fd)
         return STATE.known[uri]  # type: ignore[no-any-return]
-    file = file_of(home.folder, home.text("keys"))
+    file = file_of(home.folder, uri)
     # Kept until the command ends: a passphrase is asked once, and a descriptor is read once.
     if str(file) not in STATE.known:
         STATE.opened.callback(STATE.known.clear)
-        STATE.known[str(file)] = FileKeyring.open(
-            file, talk.secret(f"Passphrase for {home.text('keys')}", passphrase_fd)
-        )
+        STATE.known[str(file)] = FileKeyring.open(file, talk.secret(f"Passphrase for {uri}", passphrase_fd))
     return STATE.known[str(file)]  # type: ignore[no-any-return]
 
 

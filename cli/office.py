@@ -52,7 +52,7 @@ def issuer_of(
     from cityid.errors import CityIdError, Misuse
     from cityid.issuing import Issuer
 
-    from . import keys, kinds, registers
+    from . import did_history, keys, kinds, registers
 
     if register is None:
         register = registers.register_of(here)
@@ -62,7 +62,10 @@ def issuer_of(
     types, _ = kinds.known(here)
     document = None
     published = here.path("did.json")
-    if here.config.get("mechanism", "did") == "did" and (published.exists() or issuer.startswith("did:web:")):
+    by_did = here.config.get("mechanism", "did") == "did"
+    if by_did and did_history.is_webvh(here):
+        document = did_history.document(here, clock.now())
+    elif by_did and (published.exists() or issuer.startswith("did:web:")):
         if not published.exists():
             raise Misuse("issue.no_document", file=str(published))
         try:

@@ -29,6 +29,8 @@ SORTS: Final[Mapping[str, tuple[str, str]]] = {
     "key set": ("a key set", "to `cityid trust add --web URL --keys FILE`"),
     "key": ("a public key", "to `cityid inspect FILE`"),
     "private key": ("a private key", "nowhere: nobody but its owner may have it"),
+    "history": ("the history of a did:webvh", "to `cityid did witness FILE`, or `cityid did log --log FILE`"),
+    "witness proof": ("the word of a witness", "to `cityid did witness --take FILE`"),
     "certificate": ("a certificate", "to `cityid trust add --root FILE`"),
     "certificate request": ("a certificate request", "to the authority that signs certificates"),
     "home file": ("a home's own file", "nowhere: name its folder with --home"),
@@ -51,6 +53,8 @@ _OBJECTS: Final[tuple[tuple[str, Callable[[_Object], bool]], ...]] = (
     ("private key", lambda found: "kty" in found and not found.keys().isdisjoint({"d", "priv"})),
     ("key", lambda found: "kty" in found),
     ("key set", lambda found: _each(found.get("keys"), "kty")),
+    ("history", lambda found: "versionId" in found and "state" in found),
+    ("witness proof", lambda found: "versionId" in found and "proof" in found),
     ("document", lambda found: "verificationMethod" in found),
     ("credential", lambda found: "payload" in found and not found.keys().isdisjoint({"signature", "signatures"})),
 )
@@ -88,7 +92,8 @@ def sort_of(data: bytes) -> str | None:
         try:
             found = json.read_object(data, limit=16 << 20)
         except Malformed:
-            return None
+            # A history is an object a line.
+            return "history" if b'"versionId"' in first and b'"state"' in first else None
         return next((sort for sort, looks in _OBJECTS if looks(found)), None)
     if data.startswith(b"eyJ") and data.count(b".", 0, 1 << 16) >= 2 and b" " not in data:
         return "credential"

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import register_log, talk
+from .did_history import DidFd
 from .options import Json, PassphraseFd, Yes
 from .registers import By, ClerkFd
+
+if TYPE_CHECKING:
+    from cityid.clerks import Clerk
+    from cityid.edge.database import StoredRegister
+
+    from .home import Home
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder that is served under the home's status URL.")]
 
@@ -17,6 +24,7 @@ Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder that is 
 def publish(
     folder: Folder,
     passphrase_fd: PassphraseFd = None,
+    did_fd: DidFd = None,
     by: By = None,
     clerk_fd: ClerkFd = None,
     json_: Json = False,
@@ -38,6 +46,7 @@ def publish(
     registers.check_current(here, opened)
     issuer = issuer_of(here, passphrase_fd, opened)
     signer, place = signs_lists(here, passphrase_fd, issuer)
+    _keep_history(here, opened, clerk, passphrase_fd, did_fd)
     done = status_files.publish(opened, signer, place, folder, base=base, by=clerk.name, at=clock.now())
     registers.remember(here, folder, done.number)
     count = len(done.uris)
@@ -51,6 +60,27 @@ def publish(
             "publication": done.number, "lists": list(done.uris), "fresh_until": done.fresh_until.isoformat(),
             "log": log,
         })  # fmt: skip
+
+
+def _keep_history(
+    here: Home, opened: StoredRegister, clerk: Clerk, passphrase_fd: int | None, did_fd: int | None
+) -> None:
+    """Where the city's DID has a history, its document loses the keys that no status list in use is signed with."""
+    from cityid.edge import clock
+
+    from . import did_history, keys
+    from .key_rotate import published
+
+    if here.config.get("mechanism", "did") != "did" or not did_history.is_webvh(here):
+        return
+    at = clock.now()
+    if did_history.read(here, at).proposed() is not None:
+        talk.say("A change of the city's DID waits for its witnesses: cityid did witness --take PROOF")
+        return
+    published(
+        here, opened, keys.opened(here, passphrase_fd), at,
+        pen=lambda: did_history.pen(here, opened, clerk, at, passphrase_fd, did_fd),
+    )  # fmt: skip
 
 
 def reconcile(

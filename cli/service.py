@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,11 +74,13 @@ class Question:
         types = {name: credential_type.read(data) for name, data in self.types.items()}
         return policy.read(self.policy, types=types, load=load, formats=FORMATS)
 
-    def asked(self, name: str, given: Mapping[str, str]) -> Asked:
+    def asked(self, name: str, given: Mapping[str, str], seen: Mapping[str, str]) -> Asked:
+        """`seen` is what is remembered of histories."""
         from cityid.credential import Challenge
         from cityid.verifying import Asked
 
         judge = self.judged_by()
+        judge = replace(judge, trust=replace(judge.trust, remembered=seen))
         if given:
             judge = judge.with_given(given)
         return Asked(name, judge.query, Challenge(self.audience, self.nonce), judge)

@@ -4,21 +4,37 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from . import talk
 from .options import Json
 from .state import STATE
-from .trust import ListFile, load
+from .trust import ListFile, default_file, histories_of, load
 
 if TYPE_CHECKING:
     from cityid.plan import Request, Response
     from cityid.status.ahead import Fetched
+    from cityid.trust import TrustList
+
+    from .home import Home
 
 _AGAIN = timedelta(minutes=5)
 
 
-def sync(file: ListFile = None, json_: Json = False) -> None:
+def sync(
+    file: ListFile = None,
+    log: Annotated[
+        Path | None,
+        typer.Option("--log", metavar="FILE", help="Take the newer did.jsonl of a pinned did:webvh from here instead."),
+    ] = None,
+    witness_proofs: Annotated[
+        Path | None, typer.Option("--witness-proofs", metavar="FILE", help="With --log: its did-witness.json.")
+    ] = None,
+    json_: Json = False,
+) -> None:
     """Fetch the keys and status lists of the trusted issuers, for verifying without a network.
 
     How long they may then be used says the policy (`[freshness]`, `offline`). Exit status 3 if something is missing.
@@ -28,10 +44,13 @@ def sync(file: ListFile = None, json_: Json = False) -> None:
     from cityid.edge.http_kept import KeptFolder
     from cityid.status.ahead import fetch_ahead
 
-    from . import home, service
+    from . import home, seen, service
 
     here = home.find(STATE.home)
     trusted = load(here, file)
+    if log is not None:
+        _renew(here, file or default_file(here), trusted, log, witness_proofs)
+        return
     http = Http(cache=KeptFolder(service.kept(here), ahead=True))
     asked: set[str] = set()
 
@@ -41,7 +60,10 @@ def sync(file: ListFile = None, json_: Json = False) -> None:
         asked.add(request.url)
         return http(replace(request, max_age=max_age))
 
-    found = fetch_ahead(trusted, clock.now()).run(exchange)
+    at = clock.now()
+    watch = seen.Watch(exchange)
+    found = fetch_ahead(trusted, at).run(watch)
+    watch.remember(here, trusted, at)
     if json_:
         talk.give([_as_json(one) for one in found])
     else:
@@ -54,6 +76,34 @@ def sync(file: ListFile = None, json_: Json = False) -> None:
         )
     if any(one.problem is not None for one in found):
         raise talk.Stop(talk.NO_ANSWER)
+
+
+def _renew(here: Home, path: Path, trusted: TrustList, log: Path, proofs: Path | None) -> None:
+    """A newer history for those issuers of the list whose history is pinned."""
+    from cityid import limits
+    from cityid.did import webvh
+    from cityid.did.webvh import history, identifier
+    from cityid.edge import clock, files
+    from cityid.errors import Misuse
+
+    from . import papers, seen
+
+    data = files.read(log, limits.WEBVH_LOG)
+    with papers.expected(data, "history"):
+        read = webvh.read_log(data, clock.now())
+    pinned = [one for one in trusted.entries if one.history is not None and one.history.scid == read.scid]
+    if not pinned:
+        raise Misuse("trust_file.no_such_issuer", issuer=read.last.did)
+    kept = histories_of(path.parent, pinned[0].did, log, proofs)
+    whole = history.approved(read, kept["witness_proofs"][1] if proofs else None).whole()
+    for entry in pinned:
+        history.belonging(whole, identifier.read(entry.did))
+        for last in (*trusted.seen(entry.did), *([entry.history.last.id] if entry.history else [])):
+            whole.continues(last)
+    for target, content in (kept[member] for member in ("witness_proofs", "log") if member in kept):
+        files.write(target, content, force=True)
+    seen.remember(here, [whole])
+    talk.say(f"{talk.clean(whole.last.did)}: {whole.last.number} entries, the last of {whole.last.written}.")
 
 
 def _row(one: Fetched) -> tuple[str, str, str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -46,11 +47,11 @@ def load(here: Home, file: Path | None = None) -> TrustList:
     from cityid import trust
     from cityid.edge import files
 
-    from . import kinds, papers
+    from . import kinds, papers, seen
 
     path = file or default_file(here)
     if not path.exists() and file is None:
-        return trust.TrustList(())
+        return trust.TrustList((), remembered=seen.load(here))
     types, _ = kinds.known(here)
     names = {
         name: tuple(str(wire[key]) for wire in kind.names.values() for key in ("vct", "doctype") if key in wire)
@@ -59,7 +60,8 @@ def load(here: Home, file: Path | None = None) -> TrustList:
     title = str(path.relative_to(here.folder)) if path.is_relative_to(here.folder) else str(path)
     data = files.read_home_file(path)
     with papers.expected(data, "trust list"):
-        return trust.read(data, files.beside(path.parent), names, title=title)
+        found = trust.read(data, files.beside(path.parent), names, title=title)
+    return replace(found, remembered=seen.load(here))
 
 
 def list_(file: ListFile = None, json_: Json = False) -> None:
@@ -73,6 +75,7 @@ def list_(file: ListFile = None, json_: Json = False) -> None:
                 "issuer": entry.subject, "mechanism": entry.mechanism, "types": list(entry.types), "name": entry.name,
                 "since": entry.since, "until": entry.until, "status": entry.status,
                 "status_issuer": entry.status_issuer, "status_lists": list(entry.status_lists),
+                "seen": next(reversed(found.seen(entry.did)), ""),
             }
             for entry in found.entries
         ])  # fmt: skip
@@ -108,6 +111,13 @@ def add(
     document: Annotated[
         Path | None,
         typer.Option("--document", metavar="FILE", help="With --did: its document, so that none is fetched."),
+    ] = None,
+    log: Annotated[
+        Path | None,
+        typer.Option("--log", metavar="FILE", help="With a did:webvh: its did.jsonl, so that none is fetched."),
+    ] = None,
+    witness_proofs: Annotated[
+        Path | None, typer.Option("--witness-proofs", metavar="FILE", help="With --log: its did-witness.json.")
     ] = None,
     keys: Annotated[
         Path | None, typer.Option("--keys", metavar="FILE", help="With --web: its JWK Set, so that none is fetched.")
@@ -147,11 +157,11 @@ def add(
     json_: Json = False,
 ) -> None:
     """Trust an issuer for the types named. The files named are copied beside the list."""
-    from cityid import trust
+    from cityid import limits, trust
     from cityid.edge import files
     from cityid.errors import Misuse
 
-    from . import home, kinds, papers
+    from . import home, kinds, papers, seen
 
     here = home.find(STATE.home)
     path = file or default_file(here)
@@ -177,15 +187,24 @@ def add(
             copies[path.parent / source.name] = data = files.read(source)
             if (problem := papers.misplaced(data, sort)) is not None:
                 raise Misuse(problem)
+    histories = histories_of(path.parent, did or "", log, witness_proofs)
+    entry |= {member: file_.name for member, (file_, _) in histories.items()}
+    copies |= dict(histories.values())
     old = files.read_home_file(path).decode("utf-8") if path.exists() else ""
     changed = trust.add(old, entry)
     beside = files.beside(path.parent)
     # Read as it will stand before anything is written: a list that cannot be read trusts nobody.
-    trust.read(changed, lambda wanted: copies.get(path.parent / wanted) or beside(wanted))
+    read = trust.read(changed, lambda wanted: copies.get(path.parent / wanted) or beside(wanted))
+    logs = [one.history for one in read.entries if one.did == did and one.history is not None]
+    trusted = replace(read, remembered=seen.load(here))
+    for history in logs:
+        for last in trusted.seen(did or ""):
+            history.continues(last)
     for target, data in copies.items():
-        if not target.exists() or files.read_home_file(target) != data:
-            files.write(target, data)
+        if not target.exists() or files.read_home_file(target, limits.WEBVH_LOG) != data:
+            files.write(target, data, force=target in dict(histories.values()))
     files.write(path, changed.encode("utf-8"), force=True)
+    seen.remember(here, logs)
     subject = did or web or issuer or str(root)
     talk.say(f"{talk.named(name or '', subject)} is trusted for {talk.clean(', '.join(types))} ({talk.clean(path)}).")
     known = kinds.known(here)[0]
@@ -200,6 +219,34 @@ def add(
         )
     if json_:
         talk.give({"issuer": subject, "mechanism": entry["mechanism"], "types": types, "file": str(path)})
+
+
+def histories_of(folder: Path, did: str, log: Path | None, proofs: Path | None) -> dict[str, tuple[Path, bytes]]:
+    """By member of an entry, where the history of `did` is kept beside the list, and what it is.
+
+    Raises:
+        Misuse: `trust_file.no_history`, `file.*`.
+    """
+    from cityid import limits
+    from cityid.did.webvh.identifier import scid_of
+    from cityid.edge import files
+    from cityid.errors import Misuse
+
+    from . import papers
+
+    found = {}
+    for member, source, sort, ending in (
+        ("log", log, "history", ".jsonl"), ("witness_proofs", proofs, "witness proof", "-witness.json"),
+    ):  # fmt: skip
+        if source is None:
+            continue
+        if not did.startswith("did:webvh:"):
+            raise Misuse("trust_file.no_history", member=member)
+        data = files.read(source, limits.WEBVH_LOG)
+        if (problem := papers.misplaced(data, sort)) is not None:
+            raise Misuse(problem)
+        found[member] = (folder / f"{scid_of(did)}{ending}", data)
+    return found
 
 
 def _date(text: str) -> date:

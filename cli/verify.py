@@ -132,7 +132,7 @@ def _one(
     from cityid.errors import Malformed, Refused
     from cityid.verifying import not_open, verify_answer
 
-    from . import home, papers, service
+    from . import home, papers, seen, service
     from .verdicts import show
 
     raw = files.read(path, 1 << 20)
@@ -149,14 +149,18 @@ def _one(
     except Refused as error:
         return show(not_open(error.problem), None, token, at, json_=json_)
     try:
-        asked = question.asked(name, given)
+        here = home.find(STATE.home, "service")
+        known = seen.load(here)
+        asked = question.asked(name, given, known)
     except BaseException:
         taken.give_back(name)
         raise
-    exchange = Recorder(service.network(home.find(STATE.home, "service"), asked.policy.freshness.offline, away=offline))
+    watch = seen.Watch(service.network(here, asked.policy.freshness.offline, away=offline))
+    exchange = Recorder(watch)
     verdict = verify_answer(token, asked, at, sessions=taken).run(exchange)
+    watch.remember(here, asked.policy.trust, at)
     if record is not None:
-        context = {"session": name, "question": question.write(), "answer": sent, "given": given}
+        context = {"session": name, "question": question.write(), "answer": sent, "given": given, "seen": dict(known)}
         files.write(record, exchange.record(at, context).write(), force=force, private=True)
         talk.say(f"Kept in {talk.clean(record)}. It may hold personal data.")
     return show(verdict, asked, token, at, json_=json_)
@@ -186,7 +190,8 @@ def _replay(path: Path, *, json_: bool) -> tuple[int, dict[str, Any]]:
     context = json.Fields(dict(kept.context), "$.context")
     question = service.Question.read(context.object("question"))
     given = {name: str(value) for name, value in context.object("given").items()}
-    asked = question.asked(context.text("session"), given)
+    known = {scid: str(last) for scid, last in (context.optional_object("seen") or {}).items()}
+    asked = question.asked(context.text("session"), given, known)
     token = json.Fields(context.object("answer"), "$.context.answer").object("vp_token")
     verdict: AnswerVerdict = verify_answer(token, asked, kept.at, sessions=service.Taken(None)).run(Replay(kept))
     return show(verdict, asked, token, kept.at, json_=json_, replayed=True)

@@ -26,7 +26,7 @@ Service        request    ask for a presentation
 Everyone       inspect    read any credential, request or key, believing nothing
                init       make a home: city, wallet or service
                key        create, list, show, certify, rotate, retire
-               did        create, resolve
+               did        create, resolve, log, update, rotate, witness, move, deactivate
                type       new, check, show, template
                demo       a city, three residents and three services, in a folder
 
@@ -96,6 +96,12 @@ EXAMPLES = {
     "key certify": "key certify root root -o root.pem",
     "did create": "did create web --key issuer-1 --host id.lindau.example -o did.json",
     "did resolve": "did resolve did:web:id.lindau.example",
+    "did log": "did log",
+    "did update": "did update --key issuer-2",
+    "did rotate": "did rotate",
+    "did witness": "did witness lindau.jsonl -o lindau.proof",
+    "did move": "did move id.bodensee.example",
+    "did deactivate": "did deactivate",
     "type new": "type new library-card --title 'Library card'",
     "type check": "type check types/library-card.json",
     "type show": "type show residency",

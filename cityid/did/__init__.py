@@ -24,8 +24,8 @@ from cityid.keys import PublicKey
 from cityid.plan import Steps, plan
 
 __all__ = [
-    "Did", "DidDocument", "Resolution", "VerificationMethod", "dereference", "key_at", "look_up", "parse", "parse_url",
-    "read_document", "resolve",
+    "Did", "DidDocument", "Resolution", "VerificationMethod", "dereference", "history", "key_at", "look_up", "parse",
+    "parse_url", "read_document", "resolve",
 ]  # fmt: skip
 
 _HERE: Final[Mapping[str, Callable[[Did], DidDocument]]] = MappingProxyType({"key": did_key.read, "jwk": jwk.read})
@@ -52,17 +52,26 @@ def resolve(did: str, at: datetime | None = None) -> Steps[DidDocument]:
 
 @plan
 def key_at(
-    did: str, fragment: str, purpose: str, at: datetime | None = None, signed: datetime | None = None
+    did: str,
+    fragment: str,
+    purpose: str,
+    at: datetime | None = None,
+    signed: datetime | None = None,
+    seen: tuple[str, ...] = (),
 ) -> Steps[PublicKey]:
     """The key `#fragment` of `did` for `purpose` ("" asks for the only one), as of `at`; for what says that it was
-    signed at `signed`, also a key that was there then and has gone since, where the method keeps a history.
+    signed at `signed`, also a key that was there then and has gone since, where the method keeps a history. `seen` are
+    versionIds that a log must have.
 
     Raises (when run):
         As `resolve`, and as `DidDocument.key`.
     """
     parsed = parse(did)
     if parsed.method == "webvh":
-        return webvh.key((yield from _log(parsed, at)), fragment, purpose, signed)
+        log = yield from _log(parsed, at)
+        for one in seen:
+            log.continues(one)
+        return webvh.key(log, fragment, purpose, signed)
     document = yield from _document(parsed)
     return document.key(fragment, purpose)
 
@@ -88,6 +97,20 @@ def look_up(url: str, at: datetime | None = None, seen: str = "") -> Steps[Resol
     if seen:
         log.continues(seen)
     return webvh.resolution(log, asked)
+
+
+@plan
+def history(did: str, at: datetime, seen: tuple[str, ...] = ()) -> Steps[webvh.Log]:
+    """The log of a did:webvh, as of `at`; `seen` as in `key_at`.
+
+    Raises (when run):
+        Malformed: `did.method` for another method. Else as `look_up`, but for what is wrong with a later entry, which
+        the log says itself.
+    """
+    log = yield from _log(parse(did), at)
+    for one in seen:
+        log.continues(one)
+    return log
 
 
 def _document(parsed: Did) -> Steps[DidDocument]:

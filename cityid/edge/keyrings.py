@@ -33,6 +33,7 @@ class Use(StrEnum):
     SERVICE = "service"
     LOG = "log"
     CLERK = "clerk"
+    WITNESS = "witness"
 
 
 @dataclass(frozen=True, slots=True)

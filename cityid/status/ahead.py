@@ -49,13 +49,13 @@ def fetch_ahead(trusted: TrustList, at: datetime) -> Steps[tuple[Fetched, ...]]:
 
 def _entry(entry: TrustEntry, trusted: TrustList, at: datetime, found: list[Fetched]) -> Steps[None]:
     places = list(entry.status_lists)
-    if entry.document is None and entry.keys is None and entry.mechanism != "x5c":
-        metadata = yield from _keys(entry.subject, entry.subject, found, at)
+    if entry.document is None and entry.keys is None and entry.history is None and entry.mechanism != "x5c":
+        metadata = yield from _keys(entry.subject, entry.subject, found, at, trusted)
         endpoint = metadata.get(ENDPOINT)
         if isinstance(endpoint, str):
             places.append(endpoint)
     if entry.status_issuer:
-        yield from _keys(entry.subject, entry.status_issuer, found, at)
+        yield from _keys(entry.subject, entry.status_issuer, found, at, trusted)
     seen: set[str] = set()
     while places and len(seen) < limits.STATUS_LISTS:
         place = places.pop(0)
@@ -71,11 +71,14 @@ def _entry(entry: TrustEntry, trusted: TrustList, at: datetime, found: list[Fetc
             found.append(Fetched(entry.subject, what, place, until))
 
 
-def _keys(issuer: str, owner: str, found: list[Fetched], at: datetime) -> Steps[Mapping[str, Any]]:
+def _keys(issuer: str, owner: str, found: list[Fetched], at: datetime, trusted: TrustList) -> Steps[Mapping[str, Any]]:
     """The metadata of `owner`, whose keys were fetched; a DID's document has none."""
     metadata: Mapping[str, Any] = {}
     try:
-        if owner.startswith("did:"):
+        if owner.startswith("did:webvh:"):
+            log = yield from did.history(owner, at, trusted.seen(owner))
+            log.whole()
+        elif owner.startswith("did:"):
             yield from did.resolve(owner, at)
         else:
             _, metadata = yield from trust.published(owner)

@@ -12,6 +12,8 @@ from typing import Any, Final, Literal
 from cityid.checks import Check, Step, failed, passed
 from cityid.credential import CertificateChain, DidUrl, KeyPlace, KeyRef, Purpose, WebIssuer
 from cityid.did import DidDocument
+from cityid.did.webvh import Log
+from cityid.did.webvh.identifier import scid_of
 from cityid.errors import Malformed, Misuse, Refused
 from cityid.keys import PublicKey, x509
 from cityid.keys.algorithms import CURVES
@@ -20,6 +22,7 @@ Mechanism = Literal["did", "x5c", "web"]
 StatusRule = Literal["required", "none"]
 
 _NO_NAMES: Final[Mapping[str, Collection[str]]] = MappingProxyType({})
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 _ALWAYS: Final = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 _AT: Final = Step.ISSUER_TRUSTED
 
@@ -30,7 +33,7 @@ class TrustEntry:
 
     Exactly one of `did`, `web` and `roots` (DER) is given, and `mechanism` says so again: a typo in one of them must
     not open another door. `types` are type ids or wire names. `since` is inclusive, `until` exclusive. `issuer` narrows
-    a root to certificates of one issuer. `document` and `keys` pin what would otherwise be fetched.
+    a root to certificates of one issuer. `document`, `history` and `keys` pin what would otherwise be fetched.
 
     Raises:
         Misuse: `trust_file.*`.
@@ -50,6 +53,10 @@ class TrustEntry:
     """How the file names the roots."""
     document: DidDocument | None = field(default=None, repr=False)
     keys: Mapping[str, PublicKey] | None = field(default=None, repr=False)
+    history: Log | None = field(default=None, repr=False)
+    """Of a did:webvh: its log, judged by its witnesses."""
+    seen: str = ""
+    """The versionId of its log that was seen last: a log that does not go on from there is refused."""
     status_issuer: str = ""
     """Who else may sign this issuer's status lists: a DID or an https issuer."""
     status_eku: str = ""
@@ -71,6 +78,11 @@ class TrustEntry:
         for member, given_for in (("document", "did"), ("keys", "web"), ("issuer", "x5c"), ("status_eku", "x5c")):
             if getattr(self, member) and self.mechanism != given_for:
                 raise Misuse("trust_file.pin", member=member, mechanism=self.mechanism)
+        for member in ("history", "seen"):
+            if getattr(self, member) and not self.did.startswith("did:webvh:"):
+                raise Misuse("trust_file.no_history", member=member)
+        if self.history is not None and self.document is not None:
+            raise Misuse("trust_file.one_of", found="document, log")
 
     @property
     def subject(self) -> str:
@@ -91,7 +103,8 @@ class _Grant:
 @dataclass(frozen=True, slots=True)
 class TrustList:
     """Whose word counts. `names` maps a type id to its wire names, so that "residency" in an entry matches a vct.
-    `title` is how verdicts call the list.
+    `title` is how verdicts call the list. `remembered` is, by SCID, the last entry of logs that was seen, as `seen` in
+    an entry: both count.
 
     Raises:
         Misuse: `trust_file.contradiction`, `trust_file.duplicate`.
@@ -100,6 +113,7 @@ class TrustList:
     entries: tuple[TrustEntry, ...]
     names: Mapping[str, Collection[str]] = field(default_factory=lambda: _NO_NAMES, repr=False)
     title: str = ""
+    remembered: Mapping[str, str] = field(default_factory=lambda: _NOTHING, repr=False)
     _pinned: Mapping[str, Mechanism] = field(init=False, repr=False, compare=False)
     _grants: Mapping[tuple[str, str], _Grant] = field(init=False, repr=False, compare=False)
     _chained: tuple[Mapping[str, _Grant], ...] = field(init=False, repr=False, compare=False)
@@ -129,7 +143,7 @@ class TrustList:
                 if (issuer, wire) in grants:
                     raise Misuse("trust_file.duplicate", where=where, issuer=issuer)
                 grants[issuer, wire] = grant
-            if entry.document is not None or entry.keys is not None:
+            if entry.document is not None or entry.keys is not None or entry.history is not None:
                 # Two entries of one issuer, for other types, would leave open whose pin counts.
                 if documents.setdefault(issuer, entry) is not entry:
                     raise Misuse("trust_file.pinned_twice", where=where, issuer=issuer)
@@ -296,6 +310,18 @@ class TrustList:
             return None if entry is None or entry.document is None else entry.document.key(place.fragment, purpose)
         entry = self._documents.get(place.issuer)
         return None if entry is None or entry.keys is None else pick(entry.keys, place)
+
+    def seen(self, did: str) -> tuple[str, ...]:
+        """What was seen last of the log of `did`: any log of it must have these entries."""
+        if not did.startswith("did:webvh:"):
+            return ()
+        listed = [entry.seen for entry in self.entries if entry.seen and scid_of(entry.did) == scid_of(did)]
+        return tuple(dict.fromkeys((*listed, *filter(None, [self.remembered.get(scid_of(did), "")]))))
+
+    def history(self, did: str) -> Log | None:
+        """The log that the list pins; None where it is to be fetched."""
+        entry = self._documents.get(did)
+        return None if entry is None else entry.history
 
 
 def pick(keys: Mapping[str, PublicKey], place: WebIssuer) -> PublicKey:

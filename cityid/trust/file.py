@@ -13,7 +13,8 @@ from datetime import UTC, date, datetime, time
 from typing import Any, Final, cast
 
 from cityid import limits
-from cityid.did import parse, read_document
+from cityid.did import parse, read_document, webvh
+from cityid.did.webvh import history, identifier
 from cityid.encoding import base64url, json
 from cityid.errors import Malformed, Misuse, Problem, Refused
 from cityid.keys import PublicKey, jwk, x509
@@ -27,7 +28,7 @@ _NO_NAMES: Final[Mapping[str, Collection[str]]] = {}
 _MEMBERS: Final = frozenset(
     {
         "did", "root", "web", "mechanism", "types", "since", "until", "status", "name", "document", "keys", "issuer",
-        "status_issuer", "status_eku", "status_lists",
+        "status_issuer", "status_eku", "status_lists", "log", "witness_proofs", "seen",
     }
 )  # fmt: skip
 _PEM: Final = re.compile(rb"-----BEGIN CERTIFICATE-----\s([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----")
@@ -87,6 +88,9 @@ def _entry(item: Mapping[str, Any], where: str, load: Load) -> TrustEntry:
     by_did = status_issuer.startswith("did:")
     _check_names(status_issuer if by_did else "", "" if by_did else status_issuer, where, "status_issuer")
     document, keys = _text(item, "document", where), _text(item, "keys", where)
+    log, proofs = _text(item, "log", where), _text(item, "witness_proofs", where)
+    if proofs and not log:
+        raise Misuse("trust_file.wrong_type", where=f"{where}.log", name="log", expected="string")
     try:
         return TrustEntry(
             mechanism=cast("Mechanism", mechanism),
@@ -102,6 +106,8 @@ def _entry(item: Mapping[str, Any], where: str, load: Load) -> TrustEntry:
             source=root,
             document=_pin(lambda: read_document(load(document), did), f"{where}.document", document),
             keys=_pin(lambda: _keys(load(keys)), f"{where}.keys", keys),
+            history=_pin(lambda: _history(load(log), load(proofs) if proofs else None, did), f"{where}.log", log),
+            seen=_version(item, where),
             status_issuer=status_issuer,
             status_eku=_oid(item, "status_eku", where),
             status_lists=_urls(item, "status_lists", where),
@@ -174,6 +180,23 @@ def _pin(read_it: Callable[[], Any], where: str, file: str) -> Any:
         raise Misuse("trust_file.pinned", where=where, file=file, reason=error.code) from None
 
 
+def _history(log: bytes, proofs: bytes | None, did: str) -> webvh.Log:
+    """A log that holds, at whatever time it is asked."""
+    return history.belonging(history.approved(webvh.judged(log), proofs), identifier.read(did)).whole()
+
+
+def _version(item: Mapping[str, Any], where: str) -> str:
+    value = _text(item, "seen", where)
+    if value:
+        try:
+            webvh.version_number(value)
+        except Malformed:
+            raise Misuse(
+                "trust_file.wrong_type", where=f"{where}.seen", name="seen", expected="versionId of a log"
+            ) from None
+    return value
+
+
 def _keys(data: bytes) -> Mapping[str, PublicKey]:
     return jwk.read_set(json.read_object(data))
 
@@ -205,7 +228,7 @@ def write_entry(entry: Mapping[str, Any]) -> str:
             raise Misuse("trust_file.unknown_member", where=name, name=name)
     order = (
         "did", "root", "web", "issuer", "mechanism", "types", "since", "until", "status", "status_issuer",
-        "status_eku", "status_lists", "name", "document", "keys",
+        "status_eku", "status_lists", "name", "document", "keys", "log", "witness_proofs", "seen",
     )  # fmt: skip
     return "".join(["[[issuer]]\n", *(f"{name} = {_toml(name, entry[name])}\n" for name in order if name in entry)])
 

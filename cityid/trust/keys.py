@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from cityid import did, limits
 from cityid.credential import CertificateChain, DidUrl, KeyRef
+from cityid.did import webvh
 from cityid.encoding import json
 from cityid.errors import Misuse, Refused, Unavailable
 from cityid.keys import PublicKey, jwk
@@ -28,7 +29,8 @@ def key(
     """The key that `ref` names. What `trust` pins is taken from there and needs no network.
 
     A chain is validated against the roots of `trust` as of `at`, so that no key of a chain can be had past the trust
-    list. `signed` is when a credential says that it begins: a DID with a history answers with the keys of then.
+    list. A log of a did:webvh must go on from what `trust` has seen of it. `signed` is when a credential says that it
+    begins: a DID with a history answers with the keys of then.
 
     Raises (when run):
         Misuse: `did.no_time`; `trust.chain_unjudged`, for a chain without `trust` and `at`.
@@ -44,9 +46,29 @@ def key(
     if pinned is not None:
         return pinned
     if isinstance(place, DidUrl):
-        return (yield from did.key_at(place.did, place.fragment, ref.purpose, at, signed))
+        seen = () if trust is None else trust.seen(place.did)
+        history = None if trust is None else trust.history(place.did)
+        if history is not None:
+            return pinned_history(place, history, seen, ref.purpose, at, signed)
+        return (yield from did.key_at(place.did, place.fragment, ref.purpose, at, signed, seen))
     keys, _ = yield from published(place.issuer)
     return pick(keys, place)
+
+
+def pinned_history(
+    place: DidUrl, history: webvh.Log, seen: tuple[str, ...], purpose: str, at: datetime | None, signed: datetime | None
+) -> PublicKey:
+    """The key out of a log that the trust list pins, as of `at`.
+
+    Raises:
+        As `did.key_at`.
+    """
+    if at is None:
+        raise Misuse("did.no_time", method="webvh")
+    log = webvh.as_of(history, at)
+    for one in seen:
+        log.continues(one)
+    return webvh.key(log, place.fragment, purpose, signed)
 
 
 def metadata_url(issuer: str) -> str:

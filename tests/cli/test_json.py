@@ -31,7 +31,8 @@ FORMS: dict[str, tuple[bool, set[str]]] = {
     "init city {} --json": (True, {"home", "role", "did", "key", "algorithm"}),
     "init service {} --audience x509_san_dns:x.example --json": (False, {"home", "role", "audience"}),
     "--home library trust list --json": (
-        False, {"issuer", "mechanism", "types", "name", "since", "until", "status", "status_issuer", "status_lists"}
+        False,
+        {"issuer", "mechanism", "types", "name", "since", "until", "status", "status_issuer", "status_lists", "seen"},
     ),
     "--home library trust add --did did:web:x.example --type age --list {} --json": (
         False, {"issuer", "mechanism", "types", "file"}

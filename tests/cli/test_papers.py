@@ -7,7 +7,11 @@ import json
 
 import pytest
 
+from cityid.did import webvh
+from cityid.did.webvh import Witnesses
+from cityid.encoding import json as jsons
 from tests.cli.towns import WITH, Town
+from tests.webvh import W1, created, day, later
 
 # Where the wheel has it; a checker of the tree cannot follow this name.
 papers = importlib.import_module("cityid._cli.papers")
@@ -37,6 +41,9 @@ def files(town: Town) -> dict[str, str]:
     town.write(
         "sorts/private.pem", "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMA==\n-----END ENCRYPTED PRIVATE KEY-----\n"
     )
+    log = created(witnesses=Witnesses(1, (W1.name,))).log
+    (kept / "history").write_bytes(later(log, 20))
+    (kept / "proof").write_bytes(jsons.write(webvh.approve(log, W1, day(2), seen="")))
     (kept / "type").write_text(town.must("type show age --as definition"))
     return {
         "offer": "sorts/offer", "card request": "residency.request", "cards": "residency.cards",
@@ -45,7 +52,7 @@ def files(town: Town) -> dict[str, str]:
         "type": "sorts/type", "credential": "sorts/credential", "document": "city/did.json", "key set": "sorts/keys",
         "key": "sorts/key", "private key": "sorts/private", "certificate": "sorts/root.pem",
         "certificate request": "sorts/request.csr", "home file": "city/city.toml", "keyring": "city/keys.sealed",
-        "store": "ada/wallet.sqlite",
+        "store": "ada/wallet.sqlite", "history": "sorts/history", "witness proof": "sorts/proof",
     }  # fmt: skip
 
 
@@ -64,6 +71,10 @@ READS = {
     "--home library policy show {}": (2, ("policy",)),
     "--home library trust list --list {}": (2, ("trust list",)),
     "--home library trust add --did did:web:x.example --type age --document {}": (2, ("document",)),
+    "--home library trust add --did did:webvh:Qm:x.example --type age --log {}": (2, ("history",)),
+    "--home library trust sync --log {}": (1, ("history",)),
+    "did log --log {}": (1, ("history",)),
+    f"--home city did witness {{}} --yes {WITH}": (1, ("history",)),
     "--home library trust add --web https://x.example --type age --keys {}": (2, ("key set",)),
     "--home library trust add --root {} --type age": (2, ("certificate",)),
     "type check {}": (2, ("type",)),

@@ -361,6 +361,11 @@ class TestDereference:
     def test_errors(self, rest: str, options: dict[str, str], expected: str) -> None:
         assert name(dereferenced(MADE.did + rest, **options)) == expected
 
+    def test_paths(self) -> None:
+        found = dereferenced(f"{MADE.did}/whois")
+        assert found.fault is not None
+        assert found.fault.write()["detail"] == "did.no_such_path (path: /whois)"
+
     def test_the_error_of_another_text(self) -> None:
         found = dereferenced(f"{MADE.did}#key-2", verificationRelationship="keyAgreement")
         assert found.fault is not None

@@ -283,7 +283,7 @@ class TestSchema:
             validator.validate(example)
         assert set(schema["$defs"]["issuer"]["properties"]) == {
             "did", "root", "web", "mechanism", "types", "since", "until", "status", "name", "document", "keys",
-            "issuer", "status_issuer", "status_eku", "status_lists",
+            "issuer", "status_issuer", "status_eku", "status_lists", "log", "witness_proofs", "seen",
         }  # fmt: skip
 
     @pytest.mark.parametrize(

@@ -13,11 +13,13 @@ from datetime import datetime
 from cityid import limits
 from cityid.did.syntax import Did
 from cityid.did.webvh import history, identifier, witness
-from cityid.did.webvh.history import Asked, Resolution, asked, current, judge, key, resolution
+from cityid.did.webvh.history import Asked, Resolution, approved, asked, current, judge, key, resolution
 from cityid.did.webvh.identifier import WebvhDid, template
-from cityid.did.webvh.log import Log, Version
+from cityid.did.webvh.log import Log, Version, as_of, judged, version_number
 from cityid.did.webvh.log import read as read_log
 from cityid.did.webvh.parameters import Parameters, Witnesses
+from cityid.did.webvh.witness import read as read_proofs
+from cityid.did.webvh.witness import spoken
 from cityid.did.webvh.writing import (
     Created,
     append,
@@ -27,6 +29,7 @@ from cityid.did.webvh.writing import (
     document,
     key_hash,
     move,
+    with_keys,
     with_proof,
 )
 from cityid.errors import Unavailable
@@ -34,8 +37,9 @@ from cityid.plan import Request, Response, Steps
 
 __all__ = [
     "Asked", "Created", "Log", "Parameters", "Resolution", "Version", "WebvhDid", "Witnesses", "append", "approve",
-    "asked", "create", "current", "deactivate", "document", "judge", "key", "key_hash", "move", "resolution", "resolve",
-    "template", "with_proof",
+    "approved", "as_of", "asked", "create", "current", "deactivate", "document", "judge", "judged", "key", "key_hash",
+    "move", "read_log", "read_proofs", "resolution", "resolve", "spoken", "template", "version_number", "with_keys",
+    "with_proof",
 ]  # fmt: skip
 
 

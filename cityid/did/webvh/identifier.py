@@ -48,6 +48,11 @@ def read(did: Did | str) -> WebvhDid:
     return WebvhDid(str(parsed), scid, location.folder(place))
 
 
+def scid_of(did: str) -> str:
+    """The part of a did:webvh that stays the same when it is moved."""
+    return did.removeprefix("did:webvh:").partition(":")[0]
+
+
 def is_scid(text: str) -> bool:
     return _SCID.fullmatch(text) is not None
 

@@ -78,7 +78,7 @@ class Log:
             Malformed: `did.webvh_version_id`, for a `seen` that is none.
             Refused: `did.webvh_truncated`, `did.webvh_forked`.
         """
-        number = int(_version(seen, "")[1])
+        number = version_number(seen)
         if number > len(self.versions):
             raise Refused("did.webvh_truncated", seen=number, count=len(self.versions))
         if self.versions[number - 1].id != seen:
@@ -101,6 +101,15 @@ def read(data: bytes, at: datetime) -> Log:
         log = _remembered(data) if len(data) <= _SHORT else judged(data)
     except _Broken as broken:
         log = broken.log
+    return as_of(log, at)
+
+
+def as_of(log: Log, at: datetime) -> Log:
+    """`log`, which ends before the first entry that is of a later time than `at`.
+
+    Raises:
+        Refused: `did.webvh_future`, where that is the first entry.
+    """
     latest = at + limits.WEBVH_AHEAD
     for index, version in enumerate(log.versions):
         if version.time > latest:
@@ -164,6 +173,15 @@ def key_of(fields: Fields) -> str:
             found=found,
         )
     return parts[1]
+
+
+def version_number(text: str) -> int:
+    """The number in a versionId.
+
+    Raises:
+        Malformed: `did.webvh_version_id`.
+    """
+    return int(_version(text, "")[1])
 
 
 def _version(text: str, where: str) -> re.Match[str]:

@@ -6,11 +6,12 @@ never leaves here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from cityid.did.document import RELATIONSHIPS
 from cityid.did.syntax import parse_url
 from cityid.did.webvh import identifier, witness
 from cityid.did.webvh.identifier import METHOD, PLACEHOLDER
@@ -26,6 +27,7 @@ from cityid.proofs import jcs as suite
 _KEPT: Final = 2
 """Proofs of each witness that a file keeps."""
 CONTEXTS: Final = ("https://www.w3.org/ns/did/v1", "https://w3id.org/security/multikey/v1")
+_V1_1: Final = "https://www.w3.org/ns/did/v1.1"  # knows Multikey by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,28 @@ def document(did: str, keys: Mapping[str, PublicKey]) -> dict[str, Any]:
         for purpose in ("authentication", "assertionMethod") if key.algorithm.signs else ("keyAgreement",):
             purposes.setdefault(purpose, []).append(name)
     return {"@context": list(CONTEXTS), "id": did, "verificationMethod": methods, **purposes}
+
+
+def with_keys(state: Mapping[str, Any], add: Mapping[str, PublicKey], remove: Collection[str] = ()) -> dict[str, Any]:
+    """The document `state` with the keys `add`, by fragment, as `document` writes them, and without those `remove`. A
+    fragment that is there already gets the new key: give it that only where nothing was ever signed under it.
+
+    Raises:
+        Malformed: `did.url_fragment`.
+    """
+    did = str(state["id"])
+    new = document(did, add)
+    gone = {name for fragment in (*remove, *add) for name in (f"#{fragment}", f"{did}#{fragment}")}
+    made = dict(state)
+    for name in ("verificationMethod", *RELATIONSHIPS):
+        listed = made.pop(name, None)
+        kept = [one for one in listed or () if (one.get("id") if isinstance(one, Mapping) else one) not in gone]
+        if kept := [*kept, *new.get(name, ())]:
+            made[name] = kept
+    found = made.get("@context", [])
+    contexts = found if isinstance(found, list) else [found]
+    made["@context"] = [*contexts, *(one for one in CONTEXTS if one not in contexts and contexts[:1] != [_V1_1])]
+    return made
 
 
 def create(
