@@ -27,7 +27,12 @@ import processes  # noqa: E402  # found by the path above
 
 HARNESS = Path(os.environ.get("CITYID_BENCH") or TREE.parent / "shared" / "bench")
 HOME = Path(os.environ.get("CITYID_BENCH_HOME") or Path.home() / ".cache" / "cityid-bench")
-PEERS = ("floor", "floor-too", "cityid", "sd-jwt", "sd-jwt-js", "openvc", "vouchkit", "dcql-js")
+PEERS = (
+    "floor", "floor-too", "cityid", "sd-jwt", "sd-jwt-js", "openvc", "vouchkit", "dcql-js", "digitalbazaar", "didkit",
+    "acapy", "jsonld-js", "pyld",
+)  # fmt: skip
+# Whose fixtures are the shared harness's alone.
+SHARED = ("di.", "rdfc.")
 # case: (least ratio to the floor, least operations a second)
 CASES: dict[str, tuple[float, float]] = {
     "sdjwt.issue.es256": (0.43, 0),
@@ -37,6 +42,11 @@ CASES: dict[str, tuple[float, float]] = {
     "sdjwt.verify.es256": (0.67, 0),
     "sdjwt.verify-strangers.es256": (0, 0),
     "sdjwt.verify.eddsa": (0, 0),
+    "di.eddsa-rdfc-2022.issue": (0, 2_500),
+    "di.eddsa-rdfc-2022.verify": (0, 2_500),
+    "di.eddsa-jcs-2022.issue": (0, 0),
+    "di.eddsa-jcs-2022.verify": (0.50, 0),
+    "rdfc.canonize": (0, 10_000),
     "dcql.match": (0, 3_000),
     "dcql.match-indexed": (0, 8_000),
     "did.key": (0, 0),
@@ -158,7 +168,7 @@ def main() -> int:
         lines = None if given.alone else shared(cases, given.seconds, given.rounds)
         if lines is None:
             print("without the shared harness: our own figures and floor\n")
-            lines = alone.run(cases, given.seconds, given.rounds)
+            lines = alone.run([case for case in cases if not case.startswith(SHARED)], given.seconds, given.rounds)
         table(lines)
     if given.runs:
         whole_processes(given.runs)

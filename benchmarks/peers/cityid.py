@@ -9,10 +9,15 @@ from __future__ import annotations
 
 import json
 import secrets
+import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+import integrity
 from benchlib import Fixtures, damage_b64, must_fail, rotate
 
 import cityid
@@ -401,6 +406,11 @@ CASES = {
     "sdjwt.verify.es256": verify("p256", "es256"),
     "sdjwt.verify.eddsa": verify("ed25519", "eddsa"),
     "sdjwt.verify-strangers.es256": verify_strangers,
+    "di.eddsa-rdfc-2022.issue": integrity.issue("eddsa-rdfc-2022"),
+    "di.eddsa-rdfc-2022.verify": integrity.verify("eddsa-rdfc-2022"),
+    "di.eddsa-jcs-2022.issue": integrity.issue("eddsa-jcs-2022"),
+    "di.eddsa-jcs-2022.verify": integrity.verify("eddsa-jcs-2022"),
+    "rdfc.canonize": integrity.canonize,
     "dcql.match": match(indexed=False),
     "dcql.match-indexed": match(indexed=True),
     "did.key": did_key,
