@@ -48,41 +48,56 @@ def plain(value: Any) -> bytes:
 
 
 def _write(value: Any, out: list[str], depth: int) -> None:
-    if depth > limits.DEPTH:
-        raise Malformed("json.too_deep", limit=limits.DEPTH)
     if isinstance(value, str):
         out.append(_QUOTE(value))
-    elif value is True or value is False or value is None:
-        out.append({True: "true", False: "false", None: "null"}[value])
+    elif isinstance(value, dict):
+        _enter(value, depth)
+        before = "{"
+        for name in _names(value):
+            item = value[name]
+            if type(item) is str:
+                out.append(f"{before}{_QUOTE(name)}:{_QUOTE(item)}")
+            else:
+                out.append(f"{before}{_QUOTE(name)}:")
+                _write(item, out, depth + 1)
+            before = ","
+        out.append("}" if value else "{}")
+    elif isinstance(value, list | tuple):
+        _enter(value, depth)
+        before = "["
+        for item in value:
+            out.append(before)
+            _write(item, out, depth + 1)
+            before = ","
+        out.append("]" if value else "[]")
+    elif value is True or value is False:
+        out.append("true" if value else "false")
+    elif value is None:
+        out.append("null")
     elif isinstance(value, int):
         if not -limits.INTEGER <= value <= limits.INTEGER:
             raise Malformed("json.integer_too_large", spec="RFC 8785 §3.2.2.3", length=value.bit_length())
         out.append(str(value))
     elif isinstance(value, float):
         out.append(number(value))
-    elif isinstance(value, list | tuple):
-        out.append("[")
-        for index, item in enumerate(value):
-            if index:
-                out.append(",")
-            _write(item, out, depth + 1)
-        out.append("]")
-    elif isinstance(value, dict):
-        out.append("{")
-        for index, name in enumerate(sorted(value, key=_order)):
-            if index:
-                out.append(",")
-            out.append(_QUOTE(name))
-            out.append(":")
-            _write(value[name], out, depth + 1)
-        out.append("}")
     else:
         raise Malformed("json.not_json")
 
 
-def _order(name: Any) -> bytes:
-    if not isinstance(name, str):
-        raise Malformed("json.not_json")
+def _enter(value: Any, depth: int) -> None:
+    if depth >= limits.DEPTH and value:
+        raise Malformed("json.too_deep", limit=limits.DEPTH)
+
+
+def _names(value: dict[Any, Any]) -> list[str]:
+    """The names of an object by UTF-16 code units, which for ASCII is how they are compared anyway."""
+    for name in value:
+        if not isinstance(name, str):
+            raise Malformed("json.not_json")
+    return sorted(value) if "".join(value).isascii() else sorted(value, key=_order)
+
+
+def _order(name: str) -> bytes:
     return name.encode("utf-16-be", "surrogatepass")
 
 

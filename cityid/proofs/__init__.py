@@ -53,7 +53,19 @@ def check(
             raises.
         Refused: `di.purpose`, `di.key_of_other_suite`, `di.context`, `signature.invalid`.
     """
-    found = read(proof, where)
+    check_read(document, proof, read(proof, where), key, purpose=purpose, load=load)
+
+
+def check_read(
+    document: Mapping[str, Any],
+    proof: Mapping[str, Any],
+    found: Proof,
+    key: PublicKey,
+    *,
+    purpose: str = "assertionMethod",
+    load: Loader,
+) -> None:
+    """`check` of a proof whose members were `found`."""
     members.check(found, SUITES, purpose)
     if found.suite in jcs.SUITES:
         jcs.check_read(document, proof, found, key)

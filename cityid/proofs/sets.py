@@ -67,9 +67,7 @@ def check(
     """
     found = split(document, where)
     for each in found:
-        proofs.check(
-            each.document, each.proof, keys(each.members), purpose=purpose, load=load, where=each.members.where
-        )
+        proofs.check_read(each.document, each.proof, each.members, keys(each.members), purpose=purpose, load=load)
     return tuple(each.members for each in found)
 
 
