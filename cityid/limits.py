@@ -52,6 +52,8 @@ PROOFS: Final = 100
 """Key proofs in one request to city hall."""
 DATA_PROOFS: Final = 10
 """Data Integrity proofs of one document."""
+CREDENTIAL_OBJECTS: Final = 100
+"""Subjects, status entries, schemas or other objects of one kind in a W3C credential."""
 BBS_MESSAGES: Final = 1_024
 """Messages under one BBS signature, committed ones, the blind factor and nyms included."""
 KB_AGE: Final = timedelta(seconds=300)
