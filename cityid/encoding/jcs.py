@@ -8,12 +8,14 @@ import re
 from typing import Any, Final
 
 from cityid import limits
+from cityid.encoding.json import chunks
 from cityid.errors import Malformed
 
 _QUOTE: Final = json.encoder.encode_basestring
 _ENCODER: Final = json.JSONEncoder(
     ensure_ascii=False, check_circular=False, allow_nan=False, sort_keys=True, separators=(",", ":")
 )
+_CHUNKS: Final = chunks(_ENCODER)
 _FRACTION: Final = re.compile("[0-9][.eE]")
 _ASTRAL: Final = re.compile("[\U00010000-\U0010ffff]")
 _ASTRAL_ESCAPE: Final = re.compile(r"\\u[dD][89abAB]")
@@ -26,8 +28,10 @@ def canonical(value: Any) -> bytes:
         Malformed: `json.not_finite`, `json.integer_too_large`, `json.surrogate`, `json.too_deep`, `json.not_json`.
     """
     out: list[str] = []
-    _write(value, out, 0)
     try:
+        if _is_usual(value, 0):
+            return "".join(_CHUNKS(value, 0)).encode("utf-8")
+        _write(value, out, 0)
         return "".join(out).encode("utf-8")
     except UnicodeEncodeError:
         raise Malformed("json.surrogate", spec="RFC 8785 §3.2.2.2") from None
@@ -44,7 +48,32 @@ def is_plain(text: str) -> bool:
 
 def plain(value: Any) -> bytes:
     """`canonical`, in a tenth of the time, for what `encoding.json` has read from a text that `is_plain`."""
-    return _ENCODER.encode(value).encode("utf-8")
+    return "".join(_CHUNKS(value, 0)).encode("utf-8")
+
+
+def _is_usual(value: Any, depth: int) -> bool:
+    """Does the library's encoder write the value canonically: an object or array, no numbers but integers, no names
+    beyond ASCII, nothing too deep?"""
+    kind = type(value)
+    if kind is dict:
+        items = value.values()
+        for name in value:
+            if type(name) is not str or not name.isascii():
+                return False
+    elif kind is list:
+        items = value
+    else:
+        return False
+    for item in items:
+        kind = type(item)
+        if kind is str or kind is bool or item is None:
+            continue
+        if kind is int:
+            if not -limits.INTEGER <= item <= limits.INTEGER:
+                return False
+        elif depth + 1 >= limits.DEPTH or not _is_usual(item, depth + 1):
+            return False
+    return True
 
 
 def _write(value: Any, out: list[str], depth: int) -> None:

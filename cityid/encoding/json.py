@@ -210,21 +210,21 @@ def read_object(
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False)
 
 
-def _chunks() -> Callable[[Json, int], Iterable[str]]:
-    """What `_ENCODER.encode` makes anew for each value, made once (half the time of a small value)."""
-    from json import encoder
+def chunks(encoder: json.JSONEncoder) -> Callable[[Json, int], Iterable[str]]:
+    """What `encode` of this encoder makes anew for each value, made once (half the time of a small value)."""
+    from json import encoder as library
 
-    made = getattr(encoder, "c_make_encoder", None)
+    made = getattr(library, "c_make_encoder", None)
     if made is None:
-        return lambda value, _level: (_ENCODER.encode(value),)
-    quote = encoder.encode_basestring
-    chunks: Callable[[Json, int], Iterable[str]] = made(
-        None, _ENCODER.default, quote, None, _ENCODER.key_separator, _ENCODER.item_separator, False, False, False
-    )
-    return chunks
+        return lambda value, _level: (encoder.encode(value),)
+    found: Callable[[Json, int], Iterable[str]] = made(
+        None, encoder.default, library.encode_basestring, None, encoder.key_separator, encoder.item_separator,
+        encoder.sort_keys, False, False,
+    )  # fmt: skip
+    return found
 
 
-_CHUNKS: Final = _chunks()
+_CHUNKS: Final = chunks(_ENCODER)
 
 
 def write(value: Json) -> bytes:

@@ -45,7 +45,8 @@ def split(document: Mapping[str, Any], where: str = "$") -> tuple[Secured, ...]:
     if len(every) > limits.DATA_PROOFS:
         raise Malformed("di.too_many_proofs", where=place, spec=_SPEC, limit=limits.DATA_PROOFS, found=len(every))
     found = [read(proof, f"{place}[{number}]" if listed else place) for number, proof in enumerate(every)]
-    _judge_ids(found)
+    if len(found) > 1 or found[0].previous:
+        _judge_ids(found)
     bare = {name: value for name, value in document.items() if name != "proof"}
     return tuple(
         Secured(each, proof, _over(bare, every, each.previous)) for each, proof in zip(found, every, strict=True)

@@ -242,6 +242,12 @@ class TestJcs:
             (b"x", "json.not_json"),
             (deep, "json.too_deep"),
         ):
-            assert code(jcs.canonical, value) == expected
+            for inside in (value, [value], {"a": [value]}):
+                assert code(jcs.canonical, inside) == expected
         assert jcs.canonical(2**53 - 1) == b"9007199254740991"
+        assert jcs.canonical([2**53 - 1, -(2**53) + 1]) == b"[9007199254740991,-9007199254740991]"
+        assert code(jcs.canonical, [-(2**53)]) == "json.integer_too_large"
+        assert jcs.canonical(deep[0][0]) == b"[" * limits.DEPTH + b"1" + b"]" * limits.DEPTH
+        assert code(jcs.canonical, deep[0]) == "json.too_deep"
+        assert jcs.canonical({"\uffff": 1, "\U00010000": 2, "a": {}}) == '{"a":{},"\U00010000":2,"\uffff":1}'.encode()
         assert jcs.canonical((1, 2)) == b"[1,2]"
