@@ -51,7 +51,7 @@ NONCE_MAX: Final = 512
 PROOFS: Final = 100
 """Key proofs in one request to city hall."""
 DATA_PROOFS: Final = 10
-"""Data Integrity proofs of one document."""
+"""Data Integrity proofs of one document; fewer of a large one."""
 CREDENTIAL_OBJECTS: Final = 100
 """Subjects, status entries, schemas or other objects of one kind in a W3C credential."""
 BBS_MESSAGES: Final = 1_024

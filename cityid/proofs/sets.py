@@ -42,12 +42,12 @@ def split(document: Mapping[str, Any], where: str = "$") -> tuple[Secured, ...]:
     place = fields.at("proof")
     if not every:
         raise Malformed("di.empty", where=place, spec=_SPEC, name="proof")
-    if len(every) > limits.DATA_PROOFS:
-        raise Malformed("di.too_many_proofs", where=place, spec=_SPEC, limit=limits.DATA_PROOFS, found=len(every))
+    bare = {name: value for name, value in document.items() if name != "proof"}
+    if len(every) > 1 and len(every) > (limit := _at_most(bare)):
+        raise Malformed("di.too_many_proofs", where=place, spec=_SPEC, limit=limit, found=len(every))
     found = [read(proof, f"{place}[{number}]" if listed else place) for number, proof in enumerate(every)]
     if len(found) > 1 or found[0].previous:
         _judge_ids(found)
-    bare = {name: value for name, value in document.items() if name != "proof"}
     return tuple(
         Secured(each, proof, _over(bare, every, each.previous)) for each, proof in zip(found, every, strict=True)
     )
@@ -86,6 +86,18 @@ def add(document: Mapping[str, Any], options: Mapping[str, Any], signer: Signer,
     secured = {**bare, "proof": [*every, made] if every else made}
     split(secured)
     return secured
+
+
+def _at_most(bare: dict[str, Any]) -> int:
+    """How many proofs a document of this size may have: each is checked over all of it, and the work of all together is
+    no more than one document may cause."""
+    count, waiting = 0, [bare]
+    while waiting:
+        value: Any = waiting.pop()
+        count += 1
+        if isinstance(value, dict | list):
+            waiting += value.values() if isinstance(value, dict) else value
+    return min(limits.DATA_PROOFS, limits.JSONLD_WORK // count)
 
 
 def _over(bare: dict[str, Any], every: list[Any], previous: tuple[str, ...]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from cityid.encoding import jsonld, rdfc
+from cityid.encoding import jsonld, nquads, rdfc
 from cityid.encoding.jsonld import alike, context, dataset, expansion
 from cityid.errors import Malformed
 
@@ -218,3 +218,6 @@ def test_with_every_memory_empty_and_full(document: Any) -> None:
     first = judged(lambda: jsonld.canonical(document, load))
     assert judged(lambda: jsonld.canonical(document, load)) == first
     assert judged(lambda: by_the_whole_algorithm(document)) == first
+    if isinstance(first, str):
+        # Property 5: what is canonical is its own canonical form.
+        assert rdfc.canonicalize(nquads.read(first)).nquads == first

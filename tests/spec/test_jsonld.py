@@ -288,6 +288,17 @@ class TestSafeMode:
         found = jsonld.to_rdf({**ADA, "id": "ada"}, nowhere, base="https://city.example/people/")
         assert {quad[0] for quad in found} == {"<https://city.example/people/ada>"}
 
+    @pytest.mark.parametrize("value", ["x", 1, {"@value": "x"}, {"@list": ["x"]}, ["x", {"name": "y"}]])
+    def test_a_value_where_a_graph_is(self, value: Any) -> None:
+        terms = {"g": {"@id": f"{VOCAB}g", "@container": "@graph"}, "name": f"{VOCAB}name"}
+        document = {"@context": terms, "g": value}
+        with pytest.raises(Malformed) as error:
+            jsonld.to_rdf(document, nowhere)
+        assert error.value.code == "jsonld.dropped"
+        kept = [quad for quad in jsonld.to_rdf(document, nowhere, safe=False) if quad[3]]
+        assert len(kept) == isinstance(value, list)
+        assert jsonld.to_rdf({**document, "g": {"name": "y"}}, nowhere)
+
 
 def from_context(term: Any, name: str = "t", **more: Any) -> Any:
     return jsonld.expand({"@context": [{"ex": "urn:ex:", "at": "@type"}, {name: term, **more}], "ex:p": 1}, nowhere)

@@ -242,6 +242,14 @@ class TestShape:
         assert len(sets.split(credential(proof=loose[:-1]))) == limits.DATA_PROOFS
         assert self.where(credential(proof=loose), "di.too_many_proofs") == "$.proof"
 
+    def test_how_many_of_a_large_document(self) -> None:
+        one = chained(1)["proof"]
+        loose = [{name: value for name, value in one.items() if name != "id"}] * 2
+        large = credential(proof=loose, evidence=[{"id": "urn:x"}] * (limits.JSONLD_WORK // 4))
+        assert self.where(large, "di.too_many_proofs") == "$.proof"
+        assert len(sets.split({**large, "proof": one})) == 1
+        assert len(sets.split({**large, "evidence": large["evidence"][:-20]})) == 2
+
     def test_ids(self) -> None:
         made = chained(2)
         first, second = made["proof"]
