@@ -159,7 +159,7 @@ def _verifier(raw: bytes, algorithm: Algorithm) -> Verify:
             loaded = ec.EllipticCurvePublicKey.from_encoded_point(CURVES[algorithm], raw)
         except ValueError:
             raise Malformed("key.not_on_curve", spec="SEC 1 §3.2.2.1", algorithm=algorithm.value) from None
-        return _agrees_only(algorithm) if algorithm is Algorithm.ECDH_P256 else _ecdsa(algorithm, loaded)
+        return _agrees_only(algorithm) if algorithm is Algorithm.ECDH_P256 else ecdsa(algorithm, loaded)
     if algorithm is Algorithm.EDDSA:
         _check_ed25519(raw)
         return _ed25519(raw)
@@ -184,7 +184,7 @@ def _ecdsa_later(algorithm: Algorithm, raw: bytes) -> Verify:
 
     def verify(signature: bytes, message: bytes) -> None:
         if not made:
-            made.append(_ecdsa(algorithm, ec.EllipticCurvePublicKey.from_encoded_point(CURVES[algorithm], raw)))
+            made.append(ecdsa(algorithm, ec.EllipticCurvePublicKey.from_encoded_point(CURVES[algorithm], raw)))
         made[0](signature, message)
 
     return verify
@@ -197,7 +197,7 @@ def _agrees_only(algorithm: Algorithm) -> Verify:
     return verify
 
 
-def _ecdsa(algorithm: Algorithm, key: ec.EllipticCurvePublicKey) -> Verify:
+def ecdsa(algorithm: Algorithm, key: ec.EllipticCurvePublicKey) -> Verify:
     size = RAW_LENGTH[algorithm] // 2
     twice = 2 * size
     # Equal length makes the order of bytes the order of the integers they stand for.

@@ -66,6 +66,20 @@ def statements(document: Mapping[str, Any], load: Loader) -> list[Quad]:
     return found
 
 
+def template(document: Mapping[str, Any], load: Loader) -> tuple[Template, list[str]] | None:
+    """The template of a document and the terms that it takes from there; None for a document that has none.
+
+    Raises:
+        Malformed: those of `canonical`.
+    """
+    known, shape, leaves = _recall(document, load)
+    if known is None:
+        to_rdf(document, load)
+        _remember(document, load, shape, leaves)
+        known, _, _ = _recall(document, load)
+    return known
+
+
 def _recall(document: Mapping[str, Any], load: Loader) -> tuple[tuple[Template, list[str]] | None, Shape, list[Any]]:
     """The template of a document and its terms, if it has one; its shape and leaves."""
     parts: list[Any] = []

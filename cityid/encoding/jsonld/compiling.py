@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from cityid.encoding.jsonld.context import Loader
@@ -48,15 +48,15 @@ def make(document: Any, leaves: Leaves, load: Loader) -> Template | None:
         found = loaded[url] = load(url)
         return found
 
-    expanded = expand(_marked(document, itertools.count()), tracked)
-    plain = "".join(map("".join, from_expanded(_filled(expanded, {}))))
+    expanded = expand(marked(document, itertools.count()), tracked)
+    plain = "".join(map("".join, from_expanded(filled(expanded, {}))))
     uses = _uses(expanded)
     if uses is None or len(plain) > _TEXT:
         return None
     words = frozenset(_words([document, *loaded.values()]))
     uses = {leaf: use for leaf, use in uses.items() if not use.is_id or is_handed_on(leaves[leaf], words)}
     mark = next(name for number in itertools.count() if (name := f"leaf{number}") not in plain)
-    quads = from_expanded(_filled(expanded, {leaf: f"{mark}:{leaf}" for leaf in uses}))
+    quads = from_expanded(filled(expanded, {leaf: f"{mark}:{leaf}" for leaf in uses}))
     found = _Statements(quads, mark, uses, leaves)
     kept = tuple(sorted(frozenset(range(len(leaves))) - found.taken()))
     return Template(
@@ -73,12 +73,12 @@ def make(document: Any, leaves: Leaves, load: Loader) -> Template | None:
     )
 
 
-def _marked(value: Any, places: Iterator[int]) -> Any:
+def marked(value: Any, places: Iterator[int]) -> Any:
     """The document with leaves that remember their place, counted as `alike` counts them."""
     if isinstance(value, dict):
-        return {name: item if name == "@context" else _marked(item, places) for name, item in value.items()}
+        return {name: item if name == "@context" else marked(item, places) for name, item in value.items()}
     if isinstance(value, list):
-        return [_marked(item, places) for item in value]
+        return [marked(item, places) for item in value]
     if value is None:
         return None
     made: Any = _Text(value) if isinstance(value, str) else _Figure()
@@ -86,15 +86,15 @@ def _marked(value: Any, places: Iterator[int]) -> Any:
     return made
 
 
-def _filled(expanded: Any, marks: dict[int, str]) -> Any:
+def filled(expanded: Any, marks: Mapping[int, str]) -> Any:
     """An expanded document with a text for each leaf that has one here, and the others as they were."""
     if isinstance(expanded, list):
-        return [_filled(item, marks) for item in expanded]
+        return [filled(item, marks) for item in expanded]
     if isinstance(expanded, dict):
         value = expanded.get("@value")
         if isinstance(value, _Figure) and value.leaf in marks:
             return {"@value": marks[value.leaf]}
-        return {name: _filled(item, marks) for name, item in expanded.items()}
+        return {name: filled(item, marks) for name, item in expanded.items()}
     if isinstance(expanded, _Text | _Figure):
         return marks.get(expanded.leaf, expanded.value)
     return expanded

@@ -41,7 +41,7 @@ def expand(document: Any, load: Loader, *, base: str = "", context: Any = None, 
         context = context["@context"]
     if context is not None:
         active = contexts.process(active, context, base)
-    found = _Expansion(contexts, base, safe).element(active, None, document)
+    found = Expansion(contexts, base, safe).element(active, None, document)
     if isinstance(found, dict) and found.keys() == {"@graph"}:
         found = found["@graph"]
     if found is None:
@@ -49,7 +49,9 @@ def expand(document: Any, load: Loader, *, base: str = "", context: Any = None, 
     return found if isinstance(found, list) else [found]
 
 
-class _Expansion:
+class Expansion:
+    """The Expansion Algorithm (§5.1) with its contexts."""
+
     __slots__ = ("base_url", "contexts", "safe")
 
     def __init__(self, contexts: Contexts, base_url: str, safe: bool) -> None:

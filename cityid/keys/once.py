@@ -1,0 +1,57 @@
+"""P-256 keys that sign one document and are forgotten: what ecdsa-sd-2023 calls proof-scoped keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+from cityid.errors import Malformed, Unavailable
+from cityid.keys.algorithms import CURVES, ECDSA_SHA256, ORDERS, Algorithm, Verify, ecdsa
+
+_CURVE: Final = CURVES[Algorithm.ES256]
+_ORDER: Final = ORDERS[Algorithm.ES256]
+_BITS: Final = 48
+_COORDINATE: Final = 32
+
+
+class Signer:
+    """A fresh key, from 48 bytes of `entropy` (FIPS 186-5 §A.2.1). `public` is its point, compressed.
+
+    Raises:
+        Unavailable: `keys.entropy`.
+    """
+
+    __slots__ = ("_sign", "public")
+
+    def __init__(self, entropy: Callable[[int], bytes]) -> None:
+        drawn = entropy(_BITS)
+        if len(drawn) != _BITS:
+            raise Unavailable("keys.entropy", spec="FIPS 186-5 §A.2.1")
+        private = ec.derive_private_key(int.from_bytes(drawn, "big") % (_ORDER - 1) + 1, _CURVE)
+        self._sign = private.sign
+        self.public = private.public_key().public_bytes(
+            serialization.Encoding.X962, serialization.PublicFormat.CompressedPoint
+        )
+
+    def sign(self, message: bytes) -> bytes:
+        """r || s (ES256)."""
+        r, s = decode_dss_signature(self._sign(message, ECDSA_SHA256))
+        return r.to_bytes(_COORDINATE, "big") + s.to_bytes(_COORDINATE, "big")
+
+
+def verifier(point: bytes, where: str) -> Verify:
+    """What checks signatures (ES256) with a compressed point. Nothing of it is remembered: nobody comes back with it.
+
+    Raises:
+        Malformed: `key.not_on_curve`.
+    """
+    try:
+        loaded = ec.EllipticCurvePublicKey.from_encoded_point(_CURVE, point)
+    except ValueError:
+        algorithm = Algorithm.ES256
+        raise Malformed("key.not_on_curve", where=where, spec="SEC 1 §2.3.4", algorithm=algorithm.value) from None
+    return ecdsa(Algorithm.ES256, loaded)
