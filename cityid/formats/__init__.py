@@ -13,7 +13,10 @@ from cityid.credential import Challenge, Credential, CredentialType, Draft, Keys
 from cityid.keys import Signer
 
 if TYPE_CHECKING:
+    from cityid.formats.data_integrity import LDP_VC
+    from cityid.formats.jwt_vc_json import JWT_VC_JSON
     from cityid.formats.sd_jwt_vc import SD_JWT_VC
+    from cityid.formats.vc_jose import VC_COSE, VC_JWT, VC_SD_JWT
 
 __all__ = ["FORMATS", "AnySigner", "Entropy", "Format"]
 
@@ -100,8 +103,13 @@ class _Formats(Mapping[str, Format]):
 FORMATS: Final[Mapping[str, Format]] = _Formats(
     {
         "dc+sd-jwt": ("cityid.formats.sd_jwt_vc", "SD_JWT_VC"),
+        "vc+jwt": ("cityid.formats.vc_jose", "VC_JWT"),
+        "vc+sd-jwt": ("cityid.formats.vc_jose", "VC_SD_JWT"),
+        "vc+cose": ("cityid.formats.vc_jose", "VC_COSE"),
+        "ldp_vc": ("cityid.formats.data_integrity", "LDP_VC"),
+        "jwt_vc_json": ("cityid.formats.jwt_vc_json", "JWT_VC_JSON"),
     }
 )
 
 if TYPE_CHECKING:
-    _ALL: tuple[Format, ...] = (SD_JWT_VC,)
+    _ALL: tuple[Format, ...] = (SD_JWT_VC, VC_JWT, VC_SD_JWT, VC_COSE, LDP_VC, JWT_VC_JSON)

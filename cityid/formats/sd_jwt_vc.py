@@ -220,7 +220,7 @@ class _SdJwtVc:
                 return _BOTH
             if token.binding is None:
                 return _UNBOUND
-            _check_unasked(token, token.binding, holder)
+            key_binding.check_unasked(token.binding, token.prefix, holder, hash=token.processed.hash)
         except Refused as error:
             found = error.problem
             if found.code == "signature.invalid":
@@ -245,7 +245,7 @@ class _SdJwtVc:
         )
 
 
-SD_JWT_VC: Final = _SdJwtVc({})
+SD_JWT_VC: Final[_SdJwtVc] = _SdJwtVc({})
 
 
 # -- reading --
@@ -435,18 +435,6 @@ def _holder(credential: Credential, token: SdJwt) -> PublicKey | None:
         return sd_jwt.holder_key(token.payload, "$.cnf")
     except Malformed as error:
         raise Refused(error.problem) from None
-
-
-def _check_unasked(token: SdJwt, binding: sd_jwt.KeyBinding, holder: PublicKey | None) -> None:
-    if holder is None:
-        raise Refused("binding.no_key", spec="RFC 9901 §7.3")
-    typ = binding.jws.header.get("typ")
-    if typ != key_binding.TYP:
-        raise Refused("binding.typ", spec="RFC 9901 §4.3", found=typ if isinstance(typ, str) else json.kind(typ))
-    covered = token.processed.hash.text(token.prefix)
-    if binding.claims.get("sd_hash") != covered:
-        raise Refused("binding.sd_hash", spec="RFC 9901 §4.3.1")
-    jws.check(binding.jws, holder)
 
 
 # -- issuing --

@@ -73,7 +73,7 @@ def read_compact(token: bytes | str, *, typ: Typ, where: str = "jws", limit: int
             raise Malformed("jws.is_jwe", where=where)
         raise Malformed("jws.segments", where=where, spec="RFC 7515 §7.1", found=token.count(b".") + 1)
     protected, payload, signature = segments
-    if len(protected) <= _SHORT and (typ is None or isinstance(typ, str)):
+    if len(protected) <= _SHORT and (typ is None or isinstance(typ, str | tuple)):
         header = _recurring(protected, typ, where)
     else:
         header = _read_header(protected, typ, where)
@@ -86,7 +86,7 @@ def read_compact(token: bytes | str, *, typ: Typ, where: str = "jws", limit: int
 
 
 @lru_cache(maxsize=64)
-def _recurring(protected: bytes, typ: str | None, where: str) -> Mapping[str, Any]:
+def _recurring(protected: bytes, typ: str | tuple[str, ...] | None, where: str) -> Mapping[str, Any]:
     """`_read_header`, remembered: an issuer has one header for all its cards, and wallets have one among them. A pure
     function of short texts, and what was refused is not remembered."""
     return MappingProxyType(_read_header(protected, typ, where))

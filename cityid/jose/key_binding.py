@@ -103,6 +103,22 @@ def check(
     jws.check(binding.jws, key)
 
 
+def check_unasked(binding: KeyBinding, prefix: bytes, key: PublicKey | None, *, hash: Hash) -> None:
+    """A binding that nobody asked for, as far as it can be judged: its form, what it covers, and its signature.
+
+    Raises:
+        Refused: `binding.no_key`, `binding.typ`, `binding.sd_hash`, `jws.alg`, `signature.invalid`.
+    """
+    if key is None:
+        raise Refused("binding.no_key", spec=_SPEC)
+    typ = binding.jws.header.get("typ")
+    if typ != TYP:
+        raise Refused("binding.typ", spec="RFC 9901 §4.3", found=typ if isinstance(typ, str) else json.kind(typ))
+    if binding.claims.get("sd_hash") != hash.text(prefix):
+        raise Refused("binding.sd_hash", spec="RFC 9901 §4.3.1")
+    jws.check(binding.jws, key)
+
+
 def _no_text(claims: Mapping[str, Any]) -> Refused:
     name = next(name for name in ("aud", "nonce", "sd_hash") if not isinstance(claims.get(name), str))
     found = json.kind(claims[name]) if name in claims else "nothing"

@@ -56,7 +56,7 @@ def _each(query: Query, describe: Describe | None) -> Iterator[Problem]:
                 yield _problem("query.over_asking_object", claim=claim)
             if claim.intent_to_retain:
                 yield _problem("query.over_asking_retention", claim=claim)
-        if not asked.claims and asked.format in W3C:
+        if not asked.claims and asked.format in W3C and asked.format != "vc+sd-jwt":
             yield Problem("query.over_asking_everything", {"id": asked.id, "format": asked.format})
 
 

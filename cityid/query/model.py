@@ -38,8 +38,8 @@ Answers: TypeAlias = Callable[[Credential, Mapping[str, Any]], bool]
 
 SD_JWT_VC: Final = "dc+sd-jwt"
 MDOC: Final = "mso_mdoc"
-W3C: Final = frozenset({"jwt_vc_json", "ldp_vc"})
-"""The formats that OpenID4VP 1.0 Annex B defines; W3C ones cannot leave out single claims."""
+W3C: Final = frozenset({"jwt_vc_json", "ldp_vc", "vc+jwt", "vc+sd-jwt", "vc+cose"})
+"""The formats that OpenID4VP 1.0 Annex B defines, and of VCDM 2.0 those that are asked for alike."""
 _KNOWN: Final = W3C | {SD_JWT_VC, MDOC}
 
 

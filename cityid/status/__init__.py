@@ -13,8 +13,10 @@ from typing import Final
 from cityid.checks import Check, Outcome, Step, failed, passed, undecided
 from cityid.credential import KeyRef, StatusRef
 from cityid.encoding import times
-from cityid.errors import Malformed, Refused, Unavailable
+from cityid.errors import Malformed, Problem, Refused, Unavailable
 from cityid.plan import Steps, plan
+from cityid.status import bitstring_status_list
+from cityid.status.bitstring_status_list import LEAST, Bitstring, read_entry
 from cityid.status.lists import KINDS, Freshness, Known, historical, known
 from cityid.trust import TrustList
 
@@ -67,6 +69,9 @@ def check_then(ref: StatusRef, issuer: KeyRef, trust: TrustList, moment: datetim
     kind = KINDS.get(ref.kind)
     if kind is None:
         return undecided(Step.STATUS, "status.kind_not_built", kind=ref.kind)
+    problem = _malformed(ref)
+    if problem is not None:
+        return failed(Step.STATUS, problem)
     try:
         return _judged(ref, (yield from historical(kind, ref.uri, issuer, trust, moment)))
     except (Unavailable, Malformed) as error:
@@ -85,6 +90,9 @@ def _entry(ref: StatusRef, issuer: KeyRef, trust: TrustList, freshness: Freshnes
     kind = KINDS.get(ref.kind)
     if kind is None:
         return undecided(Step.STATUS, "status.kind_not_built", kind=ref.kind)
+    problem = _malformed(ref)
+    if problem is not None:
+        return failed(Step.STATUS, problem)
     try:
         return _judged(ref, (yield from known(kind, ref.uri, issuer, trust, freshness, at)))
     except (Unavailable, Malformed) as error:
@@ -93,23 +101,24 @@ def _entry(ref: StatusRef, issuer: KeyRef, trust: TrustList, freshness: Freshnes
         return failed(Step.STATUS, error.problem)
 
 
+def _malformed(ref: StatusRef) -> Problem | None:
+    """What is wrong with an entry of a W3C list, which its issuer has signed: nothing is asked for on its behalf."""
+    if ref.kind == bitstring_status_list.KIND:
+        try:
+            read_entry(ref.facts)
+        except Malformed as error:
+            return error.problem
+    return None
+
+
 def _judged(ref: StatusRef, known: Known) -> Check:
-    """Raises Refused `status.index`."""
+    """Raises Refused `status.index` and `bitstring.*`, Malformed `bitstring.*`."""
+    if isinstance(known.entries, Bitstring):
+        return _judged_for_a_purpose(ref, known.entries, known)
     value = known.entries[ref.index]
-    as_of = times.stamp(known.as_of)
     if value == VALID:
-        return passed(
-            Step.STATUS,
-            status="valid",
-            list=ref.uri,
-            index=ref.index,
-            status_as_of=as_of,
-            known_until=times.stamp(known.until),
-            ttl=0 if known.ttl is None else int(known.ttl.total_seconds()),
-            bound=int(known.bound.total_seconds()),
-            met="yes",
-            freshness="stale" if known.late else "fresh",
-        )
+        return _passed(ref, known, "valid")
+    as_of = times.stamp(known.as_of)
     if value == INVALID:
         return failed(Step.STATUS, "status.invalid", spec=_SPEC, list=ref.uri, index=ref.index, as_of=as_of)
     if value == SUSPENDED:
@@ -118,4 +127,47 @@ def _judged(ref: StatusRef, known: Known) -> Check:
     return failed(Step.STATUS, code, spec=_SPEC, list=ref.uri, index=ref.index, value=value)
 
 
+def _judged_for_a_purpose(ref: StatusRef, found: Bitstring, known: Known) -> Check:
+    """Bitstring Status List 1.0 §3.2, from step 5 on, and what each purpose means (§2.1)."""
+    entry = read_entry(ref.facts)
+    if entry.purpose not in found.purposes:
+        told = ", ".join(found.purposes)
+        raise Refused("bitstring.purpose", spec=_BITSTRING, list=ref.uri, expected=entry.purpose, found=told)
+    if found.bits is not None and found.bits != entry.bits:
+        raise Refused("bitstring.other_size", spec=_BITSTRING, list=ref.uri, expected=entry.bits, found=found.bits)
+    if (size := found.nbytes * 8 // entry.bits) < LEAST:
+        raise Refused("bitstring.too_short", spec=_BITSTRING, list=ref.uri, size=size, least=LEAST)
+    value, as_of = found.value(entry.index, entry.bits), times.stamp(known.as_of)
+    if value == VALID:
+        return _passed(ref, known, "valid")
+    if entry.purpose == "refresh":
+        # A newer card is to be had; this one is as good as it was.
+        return _passed(ref, known, "refresh")
+    if entry.purpose == "revocation":
+        return failed(Step.STATUS, "status.invalid", spec=_BITSTRING, list=ref.uri, index=ref.index, as_of=as_of)
+    if entry.purpose == "suspension":
+        return failed(Step.STATUS, "status.suspended", spec=_BITSTRING, list=ref.uri, index=ref.index, as_of=as_of)
+    message = entry.messages.get(value) or found.messages.get(value) or ""
+    return failed(
+        Step.STATUS, "status.message", spec=_BITSTRING, list=ref.uri, index=ref.index, purpose=entry.purpose,
+        value=value, message=message,
+    )  # fmt: skip
+
+
+def _passed(ref: StatusRef, known: Known, status: str) -> Check:
+    return passed(
+        Step.STATUS,
+        status=status,
+        list=ref.uri,
+        index=ref.index,
+        status_as_of=times.stamp(known.as_of),
+        known_until=times.stamp(known.until),
+        ttl=0 if known.ttl is None else int(known.ttl.total_seconds()),
+        bound=int(known.bound.total_seconds()),
+        met="yes",
+        freshness="stale" if known.late else "fresh",
+    )
+
+
+_BITSTRING: Final = "Bitstring Status List 1.0 §3.2"
 _SPEC: Final = "Token Status List §7.1"

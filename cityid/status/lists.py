@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from types import MappingProxyType
 from typing import Final, Protocol
+from urllib.parse import quote
 
 from cityid import limits, trust
 from cityid.credential import CertificateChain, DidUrl, KeyRef, WebIssuer
@@ -20,7 +22,7 @@ from cityid.encoding import times
 from cityid.errors import Malformed, Refused, Unavailable
 from cityid.keys import PublicKey, x509
 from cityid.plan import Request, Response, Steps
-from cityid.status import token_status_list
+from cityid.status import bitstring_status_list, token_status_list
 from cityid.status.memo import Entries, Memo, Reading
 from cityid.trust import TrustList
 
@@ -41,7 +43,7 @@ class SignedList(Protocol):
     """A list as read, of whatever kind: whose it says it is, from when until when it holds, and its entries packed."""
 
     @property
-    def uri(self) -> str: ...
+    def uri(self) -> str | None: ...
     @property
     def iat(self) -> datetime: ...
     @property
@@ -64,10 +66,18 @@ class SignedList(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of status list: what is asked for, and how an answer of each media type is read."""
+    """One kind of status list: what is asked for, how an answer of each media type is read, and the parameter that asks
+    for the list as it was at a time."""
 
     accept: str
     readers: Mapping[str, Callable[[bytes], SignedList]]
+    then: Callable[[datetime], str]
+
+
+def _list_credential(media: str, body: bytes) -> SignedList:
+    from cityid.status import list_credential  # the formats of the W3C, which a token status list does without
+
+    return list_credential.READERS[media](body)
 
 
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
@@ -78,7 +88,13 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
                 token_status_list.JWT: lambda body: token_status_list.read(body, "jwt"),
                 token_status_list.CWT: lambda body: token_status_list.read(body, "cwt"),
             },
-        )
+            lambda moment: f"time={times.numeric(moment)}",
+        ),
+        bitstring_status_list.KIND: Kind(
+            bitstring_status_list.ACCEPT,
+            {media: partial(_list_credential, media) for media in bitstring_status_list.MEDIA},
+            lambda moment: f"timestamp={quote(times.stamp(moment), safe='')}",
+        ),
     }
 )
 
@@ -224,7 +240,8 @@ def _reading(kind: Kind, uri: str, response: Response, at: datetime) -> Reading[
         raise Unavailable("status.media_type", spec="Token Status List §8.2", list=uri, found=form)
     reading = _MEMO.read(response.body, form, reader)
     found = reading.signed
-    if found.uri != uri:
+    # A W3C list need not say what it is called; one that does says the same.
+    if found.uri is not None and found.uri != uri:
         raise Refused("status.subject", spec="Token Status List §8.3", list=uri, found=found.uri)
     if found.iat > at + limits.SKEW:
         raise Unavailable("status.not_yet", spec="Token Status List §8.3", list=uri, start=_text(found.iat))
@@ -285,7 +302,7 @@ def historical(kind: Kind, uri: str, issuer: KeyRef, trusted: TrustList, moment:
     Raises:
         Unavailable: `status.no_history`, and as `known`. Refused, Malformed: as `known`.
     """
-    parameter = f"{'&' if '?' in uri else '?'}time={times.numeric(moment)}"
+    parameter = f"{'&' if '?' in uri else '?'}{kind.then(moment)}"
     response = yield request(kind, uri + parameter, limits.STATUS_KEPT)
     found, entries = yield from checked(kind, uri, response, issuer, trusted, moment)
     if found.exp is None or not found.iat <= moment < found.exp:
