@@ -29,6 +29,8 @@ Everyone       inspect    read any credential, request or key, believing nothing
                did        create, resolve, log, update, rotate, witness, move, deactivate
                type       new, check, show, template
                demo       a city, three residents and three services, in a folder
+               serve      vc-api                           what the public W3C suites talk to
+               conformance  config, jose-cose              what they call
 
 First steps: cityid init wallet, then cityid accept OFFER
 Each command explains itself: cityid verify --help"""
@@ -36,6 +38,7 @@ Each command explains itself: cityid verify --help"""
 VERBS = (
     "issue", "approve", "revoke", "suspend", "restore", "register", "work", "clerk", "accept", "present", "wallet",
     "request", "verify", "policy", "trust", "inspect", "init", "key", "did", "type", "demo",
+    "serve", "conformance",
 )  # fmt: skip
 """Each verb or noun has a file of its name, whose `register(app)` adds it."""
 
@@ -107,6 +110,9 @@ EXAMPLES = {
     "type show": "type show residency",
     "type template": "type template residency --as json -o ada.json",
     "demo": "demo",
+    "serve vc-api": "serve vc-api vc-api.toml",
+    "conformance config": "conformance config -o vc-api.toml",
+    "conformance jose-cose": "conformance jose-cose issue --input vc --key key --feature credential_jose --output out",
 }
 """A command line for the help of each command; a test runs through them."""
 

@@ -567,6 +567,7 @@ READERS = {
     "did/webvh/log.py": "did:webvh log; tests/attacks/test_d_webvh.py",
     "did/webvh/witness.py": "proofs of a did:webvh log's witnesses; tests/attacks/test_d_webvh.py",
     "did/webvh/writing.py": "entries that we have just written ourselves",
+    "edge/conformance.py": "a suite's documents and keys; tests/spec/test_vc_jose_cose_suite.py",
     "edge/cluster_worker.py": "a sealed part of a queued table",
     "edge/http_kept.py": "the service's own folder of answers",
     "edge/recorded.py": "record",
@@ -593,6 +594,7 @@ READERS = {
     "status/token_status_list.py": "status list, status list header, status list aggregation",
     "trust/file.py": "jwk set that is pinned",
     "trust/keys.py": "issuer metadata, jwk set",
+    "vc_api/service.py": "bodies of requests; tests/spec/test_vc_api_http.py",
 }
 
 
