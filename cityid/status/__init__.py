@@ -20,7 +20,7 @@ from cityid.status.bitstring_status_list import LEAST, Bitstring, read_entry
 from cityid.status.lists import KINDS, Freshness, Known, historical, known
 from cityid.trust import TrustList
 
-__all__ = ["Freshness", "check", "check_then"]
+__all__ = ["Freshness", "check", "check_then", "problem_type"]
 
 _NONE: Final = passed(Step.STATUS, status="none")
 _WORST: Final = (Outcome.PASSED, Outcome.UNDECIDED, Outcome.FAILED)
@@ -171,3 +171,28 @@ def _passed(ref: StatusRef, known: Known, status: str) -> Check:
 
 _BITSTRING: Final = "Bitstring Status List 1.0 §3.2"
 _SPEC: Final = "Token Status List §7.1"
+
+# -- problem types --
+
+_LIST_ERRORS: Final = "https://www.w3.org/ns/credentials/status-list#"
+_VALUE_ERRORS: Final = "https://www.w3.org/TR/vc-data-model#"
+_RETRIEVAL: Final = ("net.", "status.http", "status.media_type", "status.stale", "status.no_history")
+_MALFORMED: Final = (
+    "json.", "base64url.", "bitstring.entry_", "bitstring.message", "bitstring.multibase", "bitstring.not_gzip",
+    "bitstring.truncated", "bitstring.trailing", "bitstring.too_large", "bitstring.ttl",
+)  # fmt: skip
+_ANSWERS: Final = frozenset({"status.invalid", "status.suspended", "status.message", "status.application"})
+
+
+def problem_type(code: str) -> str:
+    """The problem type of Bitstring Status List 1.0 §3.5 for a code of ours: a URL; "" where the code is no error but
+    the list's own answer."""
+    if code in _ANSWERS:
+        return ""
+    if code == "bitstring.too_short":
+        return f"{_LIST_ERRORS}STATUS_LIST_LENGTH_ERROR"
+    if code == "status.index":
+        return f"{_VALUE_ERRORS}RANGE_ERROR"
+    if code.startswith(_MALFORMED):
+        return f"{_VALUE_ERRORS}MALFORMED_VALUE_ERROR"
+    return f"{_LIST_ERRORS}{'STATUS_RETRIEVAL_ERROR' if code.startswith(_RETRIEVAL) else 'STATUS_VERIFICATION_ERROR'}"

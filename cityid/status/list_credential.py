@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
@@ -23,12 +23,12 @@ from cityid.formats.vc_jose import secured
 from cityid.keys import PublicKey
 from cityid.status import bitstring_status_list as bitstring
 from cityid.status.bitstring_status_list import Bitstring
+from cityid.status.lists import EVER
 
 __all__ = ["READERS", "ListCredential", "read"]
 
 _ENVELOPED: Final = "EnvelopedVerifiableCredential"
 _SPEC: Final = "Bitstring Status List 1.0 §2.2"
-_EVER: Final = datetime.min.replace(tzinfo=UTC)
 _TTL: Final = 10**12
 
 
@@ -47,7 +47,7 @@ class ListCredential:
 
     @property
     def iat(self) -> datetime:
-        return self.credential.window.start or _EVER
+        return self.credential.window.start or EVER
 
     @property
     def exp(self) -> datetime | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from types import MappingProxyType
 from typing import Final, Protocol
@@ -27,6 +27,8 @@ from cityid.status.memo import Entries, Memo, Reading
 from cityid.trust import TrustList
 
 _NOW: Final = timedelta(0)
+EVER: Final = datetime.min.replace(tzinfo=UTC)
+"""When a list begins that does not say so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +307,6 @@ def historical(kind: Kind, uri: str, issuer: KeyRef, trusted: TrustList, moment:
     parameter = f"{'&' if '?' in uri else '?'}{kind.then(moment)}"
     response = yield request(kind, uri + parameter, limits.STATUS_KEPT)
     found, entries = yield from checked(kind, uri, response, issuer, trusted, moment)
-    if found.exp is None or not found.iat <= moment < found.exp:
+    if found.exp is None or found.iat == EVER or not found.iat <= moment < found.exp:
         raise Unavailable("status.no_history", spec="Token Status List §8.4", list=uri, time=_text(moment))
     return Known(entries, moment, found.exp, found.ttl, _NOW, late=False)
