@@ -29,10 +29,10 @@ HARNESS = Path(os.environ.get("CITYID_BENCH") or TREE.parent / "shared" / "bench
 HOME = Path(os.environ.get("CITYID_BENCH_HOME") or Path.home() / ".cache" / "cityid-bench")
 PEERS = (
     "floor", "floor-too", "cityid", "sd-jwt", "sd-jwt-js", "openvc", "vouchkit", "dcql-js", "digitalbazaar", "didkit",
-    "acapy", "jsonld-js", "pyld",
+    "acapy", "jsonld-js", "pyld", "did-webvh", "didwebvh-ts",
 )  # fmt: skip
 # Whose fixtures are the shared harness's alone.
-SHARED = ("di.", "rdfc.")
+SHARED = ("di.", "rdfc.", "did.webvh")
 # case: (least ratio to the floor, least operations a second)
 CASES: dict[str, tuple[float, float]] = {
     "sdjwt.issue.es256": (0.43, 0),
@@ -51,6 +51,8 @@ CASES: dict[str, tuple[float, float]] = {
     "dcql.match-indexed": (0, 8_000),
     "did.key": (0, 0),
     "did.web": (0, 0),
+    "did.webvh": (0.50, 0),
+    "did.webvh-seen": (0, 10_000),
     "tsl.build": (2.5, 0),
     "tsl.verify": (0.45, 0),
     "tsl.lookup": (0, 1_000_000),

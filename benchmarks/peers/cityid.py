@@ -316,6 +316,30 @@ def did_web(fx: Fixtures) -> Callable[[], Any]:
     return lambda: did.resolve(name).run(answer)
 
 
+def did_webvh(seen: bool) -> Make:
+    """A log of five entries: judged for the first time, or once more, as for each further card of a city."""
+
+    def make(fx: Fixtures) -> Callable[[], Any]:
+        from cityid.did.webvh import log
+
+        known, at = fx.json("dids.json"), now(fx)
+        name, body = known["webvh"], known["webvh_log"].encode()
+
+        def found(data: bytes) -> Any:
+            response = Response(200, {}, data, at)
+            return did.look_up(name, at).run(lambda request: response)
+
+        def first() -> Any:
+            log._remembered.cache_clear()
+            return found(body)
+
+        assert found(body).document["id"] == name
+        must_fail(lambda: found(body.replace(b"#key-3", b"#key-9")))
+        return (lambda: found(body)) if seen else first
+
+    return make
+
+
 # -- Token Status Lists --
 
 
@@ -415,6 +439,8 @@ CASES = {
     "dcql.match-indexed": match(indexed=True),
     "did.key": did_key,
     "did.web": did_web,
+    "did.webvh": did_webvh(seen=False),
+    "did.webvh-seen": did_webvh(seen=True),
     "tsl.build": tsl_build,
     "tsl.verify": tsl_verify,
     "tsl.lookup": tsl_lookup,

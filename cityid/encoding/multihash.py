@@ -18,4 +18,4 @@ def sha256(data: bytes) -> str:
 def is_sha256(text: str, data: bytes) -> bool:
     """Whether `text`, of the alphabet of base58, is `sha256(data)`; in half the time."""
     digest = hashlib.sha256(data).digest()
-    return len(text) == _LENGTH and base58.decode(text) == _SHA_256 + digest
+    return len(text) == _LENGTH and base58.number(text) == int.from_bytes(_SHA_256 + digest, "big")

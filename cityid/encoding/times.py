@@ -12,6 +12,10 @@ from cityid.errors import Malformed, Misuse
 _STAMP: Final = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?(Z|[+-][0-9]{2}:[0-9]{2})"
 )
+_USUAL: Final = re.compile(
+    r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:[0-2][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z"
+)
+"""Stamps as nearly everybody writes them: those the interpreter reads itself."""
 _DATE: Final = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 _LAST_SECOND: Final = 253402300799  # 9999-12-31T23:59:59Z
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -23,6 +27,11 @@ def read_stamp(text: str, where: str = "") -> datetime:
     Raises:
         Malformed: `time.not_a_stamp`.
     """
+    if _USUAL.fullmatch(text):
+        try:
+            return datetime.fromisoformat(text)
+        except ValueError:  # a day that the month does not have
+            raise Malformed("time.not_a_stamp", where=where, spec="XSD 1.1 §3.4.28", found=text) from None
     found = _STAMP.fullmatch(text)
     if found is None:
         raise Malformed("time.not_a_stamp", where=where, spec="XSD 1.1 §3.4.28", found=text)

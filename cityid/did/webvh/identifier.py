@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from cityid.did import location
@@ -39,7 +40,16 @@ def read(did: Did | str) -> WebvhDid:
         Malformed: `did.too_long`, `did.syntax`; `did.method` for another method; `did.webvh_scid_form`;
             `did.web_host`, `did.web_port`, `did.web_path`.
     """
-    parsed = did if isinstance(did, Did) else parse(did)
+    return _read(did) if isinstance(did, str) else _parts(did)
+
+
+@lru_cache(maxsize=64)
+def _read(did: str) -> WebvhDid:
+    """Remembered, because a DID is asked for and then stands in each entry of its log."""
+    return _parts(parse(did))
+
+
+def _parts(parsed: Did) -> WebvhDid:
     if parsed.method != "webvh":
         raise Malformed("did.method", found=parsed.method, expected="webvh")
     scid, _, place = parsed.id.partition(":")

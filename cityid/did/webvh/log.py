@@ -16,11 +16,12 @@ from typing import Any, Final
 from cityid import limits
 from cityid.did.webvh import identifier, parameters
 from cityid.did.webvh.parameters import Parameters, Witnesses
-from cityid.encoding import jcs, json, multihash, times
+from cityid.encoding import jcs, json, multibase, multihash, times
 from cityid.encoding.json import Fields
 from cityid.errors import Malformed, Refused
 from cityid.keys import PublicKey
 from cityid.proofs import jcs as suite
+from cityid.proofs import members
 
 _READ: Final = "did:webvh 1.0, Read (Resolve)"
 _MEMBERS: Final = frozenset({"versionId", "versionTime", "parameters", "state", "proof"})
@@ -28,7 +29,14 @@ _VERSION: Final = re.compile(r"([1-9][0-9]{0,8})-([1-9A-HJ-NP-Za-km-z]{1,100})")
 _METHOD: Final = re.compile(r"did:key:([1-9A-HJ-NP-Za-km-z]+)#([1-9A-HJ-NP-Za-km-z]+)")
 _SHORT: Final = 64 << 10
 """Bytes of the longest log that is remembered."""
-_MEMBER: Final = re.compile(rb'[^"]*":')
+_KIND_OF_PROOF: Final = (suite.TYPE, suite.EDDSA, "assertionMethod")
+_MEMBERS_OF_PROOF: Final = frozenset(
+    {"type", "cryptosuite", "verificationMethod", "created", "proofPurpose", "proofValue"}
+)
+_OPTIONS: Final = (
+    b'{"created":"%b","cryptosuite":"eddsa-jcs-2022","proofPurpose":"assertionMethod",'
+    b'"type":"DataIntegrityProof","verificationMethod":"%b"}'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,10 +223,8 @@ class _Reader:
                 "did.webvh_version_number", where=fields.at("versionId"), spec=_READ, expected=number, found=id_
             )
         time = self._time(written, fields.at("versionTime"))
-        plain = jcs.is_plain(line.decode("utf-8"))
-        canonical = jcs.plain if plain else jcs.canonical
         # The names of its members sort an entry as they stand here; a time has nothing to escape.
-        head = canonical({"parameters": given, "state": state})[:-1] + b',"versionId":"'
+        head = jcs.canonical({"parameters": given, "state": state})[:-1] + b',"versionId":"'
         tail = b'","versionTime":"%b"}' % written.encode("ascii")
         if before is None:
             _check_scid(head, tail, in_force.scid, fields.at("parameters"))
@@ -230,7 +236,7 @@ class _Reader:
         did = self._did(state, in_force, fields.where)
         pre_rotated = before is not None and bool(before.parameters.next_key_hashes)
         active = in_force if before is None or pre_rotated else before.parameters
-        self._proofs(fields, active.update_keys, head + id_.encode("ascii") + tail, plain)
+        self._proofs(fields, active.update_keys, head + id_.encode("ascii") + tail)
         witnesses = (before.parameters.witness if before is not None else None) or in_force.witness
         self.before = Version(number, id_, time, written, did, in_force, witnesses, state)
         return self.before
@@ -282,7 +288,7 @@ class _Reader:
                 raise Refused("did.webvh_also_known_as", where=fields.where, spec=spec, previous=before.did)
         return found.text
 
-    def _proofs(self, fields: Fields, active: tuple[str, ...], signed: bytes, plain: bool) -> None:
+    def _proofs(self, fields: Fields, active: tuple[str, ...], signed: bytes) -> None:
         found = fields.value.get("proof")
         listed = found if isinstance(found, list) else [found]
         if not listed or found is None:
@@ -300,7 +306,12 @@ class _Reader:
                     spec="did:webvh 1.0, Authorized Keys",
                     key=name,
                 )
-            suite.check(signed, proof.value, key, suites=(suite.EDDSA,), where=proof.where, plain=plain)
+            options = _usual(proof)
+            if options is None:
+                suite.check(signed, proof.value, key, suites=(suite.EDDSA,), where=proof.where)
+            else:
+                signature = multibase.decode(item["proofValue"], f"{proof.where}.proofValue", limit=members.VALUE)
+                key.verify(signature, suite.hash_data(signed, options))
 
     def _key(self, proof: Fields) -> tuple[str, PublicKey]:
         method = proof.text("verificationMethod")
@@ -309,6 +320,26 @@ class _Reader:
             name = key_of(proof)
             found = self.keys[method] = name, parameters.update_key(name, proof.at("verificationMethod"))
         return found
+
+
+def _usual(proof: Fields) -> bytes | None:
+    """The canonical options of a proof as nearly everybody writes it, whose verification method has been read; None for
+    any other, which `suite.check` judges.
+
+    Raises:
+        Malformed: `time.not_a_stamp`.
+    """
+    found = proof.value
+    if found.keys() != _MEMBERS_OF_PROOF:
+        return None
+    created, value, method = found["created"], found["proofValue"], found["verificationMethod"]
+    if (found["type"], found["cryptosuite"], found["proofPurpose"]) != _KIND_OF_PROOF:
+        return None
+    if type(created) is not str or type(value) is not str:
+        return None
+    times.read_stamp(created, f"{proof.where}.created")
+    # Neither a stamp nor such a method has anything to escape.
+    return _OPTIONS % (created.encode("ascii"), method.encode("ascii"))
 
 
 def scid_of(head: bytes, tail: bytes) -> str:
@@ -322,7 +353,7 @@ def _check_scid(head: bytes, tail: bytes, scid: str, where: str) -> None:
     name, placeholder = scid.encode("ascii"), identifier.PLACEHOLDER.encode("ascii")
     preliminary = head.replace(name, placeholder)
     # Members sort otherwise once their names change: then the text is written anew.
-    if b"\\" in head or any(_MEMBER.match(head, found.end()) for found in re.finditer(name, head)):
+    if b"\\" in head or _in_a_name(head, name):
         whole = jcs.canonical(json.read(preliminary + placeholder + tail.replace(name, placeholder)))
         found = multihash.sha256(whole)
     else:
@@ -331,3 +362,14 @@ def _check_scid(head: bytes, tail: bytes, scid: str, where: str) -> None:
         raise Refused(
             "did.webvh_scid", where=f"{where}.scid", spec="did:webvh 1.0, Verify SCID", expected=found, found=scid
         )
+
+
+def _in_a_name(text: bytes, part: bytes) -> bool:
+    """Whether any member's name in canonical JSON without backslashes has `part` in it."""
+    at = text.find(part)
+    while at >= 0:
+        end = text.find(b'"', at + len(part))
+        if text[end + 1 : end + 2] == b":":
+            return True
+        at = text.find(part, end)
+    return False

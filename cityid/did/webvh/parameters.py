@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final
 
 from cityid import limits
@@ -57,10 +58,9 @@ def first(value: Mapping[str, Any], where: str) -> Parameters:
         Malformed, Refused: as `after`; `json.missing`.
     """
     fields = _fields(value, where)
-    made = Parameters(_method(fields), fields.text("scid"), _texts(fields, "updateKeys"))
-    if "portable" in fields:
-        made = replace(made, portable=fields.boolean("portable"))
-    return _common(fields, made)
+    method, scid, keys = _method(fields), fields.text("scid"), _texts(fields, "updateKeys")
+    portable = fields.boolean("portable") if "portable" in fields else False
+    return Parameters(method, scid, keys, portable=portable, **_common(fields))
 
 
 def after(before: Parameters, value: Mapping[str, Any], where: str) -> Parameters:
@@ -83,37 +83,40 @@ def after(before: Parameters, value: Mapping[str, Any], where: str) -> Parameter
         raise Refused("did.webvh_scid_again", where=fields.at("scid"), spec=_SPEC)
     if "method" in fields:
         _method(fields)
-    made = before
+    changes: dict[str, Any] = {}
     if "updateKeys" in fields:
-        made = replace(made, update_keys=_texts(fields, "updateKeys"))
+        changes["update_keys"] = _texts(fields, "updateKeys")
     if "portable" in fields:
         if fields.boolean("portable"):
             raise Refused("did.webvh_portable", where=fields.at("portable"), spec=_SPEC)
-        made = replace(made, portable=False)
-    return _common(fields, made)
+        changes["portable"] = False
+    return replace(before, **changes, **_common(fields))
 
 
 def _fields(value: Mapping[str, Any], where: str) -> Fields:
-    made = {name: _NULL[name] if item is None and name in _NULL else item for name, item in value.items()}
-    fields = Fields(made, where)
+    if None in value.values():
+        value = {name: _NULL[name] if item is None and name in _NULL else item for name, item in value.items()}
+    fields = Fields(value, where)
     fields.only(_NAMES)
     return fields
 
 
-def _common(fields: Fields, made: Parameters) -> Parameters:
+def _common(fields: Fields) -> dict[str, Any]:
+    """What may stand in any entry, by the names of `Parameters`."""
+    made: dict[str, Any] = {}
     if "nextKeyHashes" in fields:
-        made = replace(made, next_key_hashes=_texts(fields, "nextKeyHashes"))
+        made["next_key_hashes"] = _texts(fields, "nextKeyHashes")
     if "witness" in fields:
-        made = replace(made, witness=_witnesses(fields.fields("witness")))
+        made["witness"] = _witnesses(fields.fields("witness"))
     if "watchers" in fields:
-        made = replace(made, watchers=_texts(fields, "watchers"))
+        made["watchers"] = _texts(fields, "watchers")
     if "deactivated" in fields:
-        made = replace(made, deactivated=fields.boolean("deactivated"))
+        made["deactivated"] = fields.boolean("deactivated")
     if "ttl" in fields:
         ttl = fields.integer("ttl")
         if not 0 <= ttl <= _TTL:
             raise Malformed("did.webvh_ttl", where=fields.at("ttl"), spec=_SPEC, found=ttl)
-        made = replace(made, ttl=ttl)
+        made["ttl"] = ttl
     return made
 
 
@@ -164,6 +167,19 @@ def update_key(text: str, where: str) -> PublicKey:
     Raises:
         Malformed: `did.webvh_key_kind`; what `multikey.read` finds wrong.
     """
+    try:
+        return _known(text)
+    except Malformed:
+        return _key(text, where)  # what is wrong with it, and where
+
+
+@lru_cache(maxsize=256)
+def _known(text: str) -> PublicKey:
+    """A city's keys stand in each entry that they sign, and a witness's in many logs. Errors are not remembered."""
+    return _key(text, "")
+
+
+def _key(text: str, where: str) -> PublicKey:
     key = multikey.read(text, where)
     if key.algorithm is not Algorithm.EDDSA:
         raise Malformed("did.webvh_key_kind", where=where, spec=_SPEC, algorithm=key.algorithm.value)
