@@ -249,5 +249,9 @@ class TestJcs:
         assert code(jcs.canonical, [-(2**53)]) == "json.integer_too_large"
         assert jcs.canonical(deep[0][0]) == b"[" * limits.DEPTH + b"1" + b"]" * limits.DEPTH
         assert code(jcs.canonical, deep[0]) == "json.too_deep"
+        empty: Any = {}
+        for _ in range(limits.DEPTH):
+            empty = [empty]
+        assert jcs.canonical(empty) == b"[" * limits.DEPTH + b"{}" + b"]" * limits.DEPTH
         assert jcs.canonical({"\uffff": 1, "\U00010000": 2, "a": {}}) == '{"a":{},"\U00010000":2,"\uffff":1}'.encode()
         assert jcs.canonical((1, 2)) == b"[1,2]"

@@ -339,12 +339,12 @@ class TestJson:
     @pytest.mark.parametrize("wrap", [lambda inner: {f"{EX}in": inner}, lambda inner: [inner]])
     def test_depth(self, wrap: Any) -> None:
         def deep(levels: int) -> Any:
-            made: Any = {"name": "x"}
+            made: Any = "x"
             for _ in range(levels):
                 made = wrap(made)
             return {"@context": URL, f"{EX}top": made}
 
-        assert jsonld.canonical(deep(limits.DEPTH - 1), load)
+        assert jsonld.canonical(deep(limits.DEPTH), load)
         assert code(lambda: jsonld.canonical(deep(limits.DEPTH + 1), load)) == "json.too_deep"
 
 

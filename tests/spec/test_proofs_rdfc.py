@@ -51,14 +51,12 @@ class Case(NamedTuple):
         return found
 
 
-CASES = [
-    pytest.param(case, id=case.folder)
-    for case in (
-        Case("di-eddsa", "eddsa-rdfc-2022", "keyPair.json"),
-        Case("di-ecdsa", "ecdsa-rdfc-2019-p256", "p256KeyPair.json"),
-        Case("di-ecdsa", "ecdsa-rdfc-2019-p384", "p384KeyPair.json", "sha384"),
-    )
-]
+OFFICIAL = (
+    Case("di-eddsa", "eddsa-rdfc-2022", "keyPair.json"),
+    Case("di-ecdsa", "ecdsa-rdfc-2019-p256", "p256KeyPair.json"),
+    Case("di-ecdsa", "ecdsa-rdfc-2019-p384", "p384KeyPair.json", "sha384"),
+)
+CASES = [pytest.param(case, id=case.folder) for case in OFFICIAL]
 
 
 def code(document: Any, proof: Any, key: PublicKey) -> str:
@@ -111,6 +109,19 @@ class TestOfficialVectors:
             assert code(changed, proof, case.key()) == "signature.invalid", name
         for name, value in (("created", "2023-02-24T23:36:39Z"), ("verificationMethod", "did:key:z#z")):
             assert code(signed, {**proof, name: value}, case.key()) == "signature.invalid"
+
+
+def test_every_folder_is_used() -> None:
+    """Those of canonical JSON are in test_proofs_jcs, sets and what is older in test_proofs_sets, selective disclosure
+    with its own suite."""
+    elsewhere = {
+        "di-eddsa": {"eddsa-jcs-2022", "Ed25519Signature2020", "previousProof", "proof-set-chain", "README.md"},
+        "di-ecdsa": {"ecdsa-jcs-2019-p256", "ecdsa-sd-2023", "README.md"}
+        | {f"prCred{name}.json" for name in ("Mandatory", "Selective", "Unsigned")},
+    }
+    for topic, others in elsewhere.items():
+        used = {name for case in OFFICIAL if case.topic == topic for name in (case.folder, case.pair, "unsigned.json")}
+        assert {path.name for path in vectors(topic).iterdir()} == used | others
 
 
 def test_signing_as_the_official_signer_did() -> None:
