@@ -6,7 +6,7 @@ where the trust entry says, and nobody asks for a status before all else has pas
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -27,6 +27,7 @@ from cityid.checks import (
     waived,
 )
 from cityid.credential import Challenge, Credential, KeyRef, Presentation, Unbound
+from cityid.credential_type.definition import VERIFIABLE_CREDENTIAL
 from cityid.encoding.times import check_aware
 from cityid.errors import Malformed, Misuse, Problem, Refused, Unavailable
 from cityid.formats import FORMATS, Format, wire
@@ -103,7 +104,7 @@ def _judge(
     credential = presentation.credential
     checks = [_STRUCTURE]
 
-    trusted = _trusted(credential, policy, at)
+    trusted = _trusted(credential, asked, policy, at)
     checks.append(trusted)
     if trusted.outcome is not _OK:
         return _rejected(checks)
@@ -156,13 +157,24 @@ def _rejected(checks: list[Check]) -> Rejected:
     return Rejected(tuple(reached.get(step, NOT_REACHED[step]) for step in _ORDER))
 
 
-def _trusted(credential: Credential, policy: Policy, at: datetime) -> Check:
+def _trusted(credential: Credential, asked: CredentialQuery, policy: Policy, at: datetime) -> Check:
     check: Check | None = None
     for ref in credential.signed_by:
         check = policy.trust.check(ref, credential.issuer, credential.types, at)
         if check.outcome is not _OK:
-            break
+            return check
+        for name in _relied_on(credential.types, asked) if len(credential.types) > 1 else ():
+            further = policy.trust.check(ref, credential.issuer, (name,), at)
+            if further.outcome is not _OK:
+                return further
     return failed(Step.ISSUER_TRUSTED, "trust.unsigned") if check is None else check
+
+
+def _relied_on(types: tuple[str, ...], asked: CredentialQuery) -> Iterable[str]:
+    """Names beside the credential's own first one by which it answers the query: whoever is trusted for permits must
+    not call one a residency as well."""
+    wanted = frozenset().union(*asked.type_sets or ())
+    return (name for name in types[1:] if name in wanted and name != VERIFIABLE_CREDENTIAL)
 
 
 def _gather(presentation: Presentation, policy: Policy, at: datetime, keys: dict[KeyRef, PublicKey]) -> Steps[Check]:
