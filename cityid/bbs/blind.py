@@ -131,9 +131,27 @@ def verify(
         Malformed: `bbs.length`, `bbs.point`, `bbs.identity`, `bbs.scalar`, `bbs.too_many`.
         Unavailable: `install.extra`.
     """
+    hold(public_key, signature, header, messages, committed, blind, suite=suite)
+
+
+def hold(
+    public_key: bytes,
+    signature: bytes,
+    header: bytes,
+    messages: Sequence[bytes],
+    committed: Sequence[bytes],
+    blind: bytes | None,
+    *,
+    suite: Suite = SHA_256,
+) -> core.Held:
+    """`verify`, and what `core.show` makes proofs from; its indexes are those of `messages`.
+
+    Raises:
+        Those of `verify`.
+    """
     interface = Interface(suite, BLIND)
     bases, scalars = parameters(messages, committed, blind, (), interface)
-    core.core_verify(public_key, signature, bases, header, scalars, interface)
+    return core.core_verify(public_key, signature, bases, header, scalars, interface)
 
 
 def parameters(

@@ -116,12 +116,32 @@ def finalize(
         Malformed: `bbs.length`, `bbs.point`, `bbs.identity`, `bbs.scalar`, `bbs.too_many`, `bbs.nym_length`.
         Unavailable: `install.extra`.
     """
+    held = hold(public_key, signature, header, messages, committed, nyms, signer_nym_entropy, secret_blind, suite=suite)
+    return tuple(map(from_scalar, held.scalars[-len(nyms) :]))
+
+
+def hold(
+    public_key: bytes,
+    signature: bytes,
+    header: bytes,
+    messages: Sequence[bytes],
+    committed: Sequence[bytes],
+    nyms: Sequence[bytes],
+    signer_nym_entropy: bytes,
+    secret_blind: bytes,
+    *,
+    suite: Suite = SHA_256,
+) -> core.Held:
+    """`finalize`, and what `show` makes proofs from.
+
+    Raises:
+        Those of `finalize`.
+    """
     interface = Interface(suite, PSEUDONYM)
     *first, last = _nyms(nyms, "nym")
     signed = [*first, (last + octets.scalar(signer_nym_entropy, "nym entropy")) % R]
     bases, scalars = blind.parameters(messages, committed, secret_blind, signed, interface)
-    core.core_verify(public_key, signature, bases, _header(header, len(nyms)), scalars, interface)
-    return tuple(map(from_scalar, signed))
+    return core.core_verify(public_key, signature, bases, _header(header, len(nyms)), scalars, interface)
 
 
 class Context:
@@ -177,17 +197,35 @@ def proof_gen(
         Malformed: `bbs.index`, and `bbs.*` for what else cannot be read.
         Unavailable: `install.extra`, `bbs.entropy`.
     """
-    interface, backend = Interface(suite, PSEUDONYM), suite.backend()
+    interface = Interface(suite, PSEUDONYM)
     nyms = _nyms(nym_secrets, "nym")
     bases, scalars = blind.parameters(messages, committed, secret_blind, nyms, interface)
     shown = blind.indexes(disclosed, len(messages), disclosed_committed, len(committed))
     held = core.take(public_key, signature, bases, _header(header, len(nyms)), scalars, interface, shown)
-    begun = core.begin(held, shown, entropy)
-    place = Context(context, interface)
-    found = backend.octets(place.times(nyms))
-    random = backend.octets(place.times(begun.hidden_random[-len(nyms) :]))
+    return show(held, presentation_header, context, len(nyms), shown, entropy=entropy)
+
+
+def show(
+    held: core.Held,
+    presentation_header: bytes,
+    context: bytes,
+    length: int,
+    disclosed: Sequence[int],
+    *,
+    entropy: core.Entropy = secrets.token_bytes,
+) -> tuple[bytes, bytes]:
+    """`proof_gen` for a signature that is held, under `length` nyms; `disclosed` are indexes of messages.
+
+    Raises:
+        Malformed: `bbs.index`. Unavailable: `bbs.entropy`.
+    """
+    octets.check_indexes(disclosed, len(held.scalars) - length)
+    backend, place = held.interface.suite.backend(), Context(context, held.interface)
+    begun = core.begin(held, disclosed, entropy)
+    found = backend.octets(place.times(held.scalars[-length:]))
+    random = backend.octets(place.times(begun.hidden_random[-length:]))
     more = found + random, _counted(context)
-    challenge = core.calculate_challenge(begun, shown, held, presentation_header, more)
+    challenge = core.calculate_challenge(begun, disclosed, held, presentation_header, more)
     return core.finalize(begun, challenge), found
 
 

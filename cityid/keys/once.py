@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from cityid.errors import Malformed, Unavailable
-from cityid.keys.algorithms import CURVES, ECDSA_SHA256, ORDERS, Algorithm, Verify, ecdsa
+from cityid.keys.algorithms import CURVES, ORDERS, Algorithm, Verify, ecdsa
 
 _CURVE: Final = CURVES[Algorithm.ES256]
 _ORDER: Final = ORDERS[Algorithm.ES256]
-_BITS: Final = 48
+_SCHEME: Final = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
+_DRAWN: Final = 48
 _COORDINATE: Final = 32
 
 
@@ -28,8 +29,8 @@ class Signer:
     __slots__ = ("_sign", "public")
 
     def __init__(self, entropy: Callable[[int], bytes]) -> None:
-        drawn = entropy(_BITS)
-        if len(drawn) != _BITS:
+        drawn = entropy(_DRAWN)
+        if len(drawn) != _DRAWN:
             raise Unavailable("keys.entropy", spec="FIPS 186-5 §A.2.1")
         private = ec.derive_private_key(int.from_bytes(drawn, "big") % (_ORDER - 1) + 1, _CURVE)
         self._sign = private.sign
@@ -38,8 +39,8 @@ class Signer:
         )
 
     def sign(self, message: bytes) -> bytes:
-        """r || s (ES256)."""
-        r, s = decode_dss_signature(self._sign(message, ECDSA_SHA256))
+        """r || s (ES256, RFC 6979)."""
+        r, s = decode_dss_signature(self._sign(message, _SCHEME))
         return r.to_bytes(_COORDINATE, "big") + s.to_bytes(_COORDINATE, "big")
 
 

@@ -59,6 +59,13 @@ def octets(value: Any, name: str, length: int | None, where: str) -> bytes:
     return value
 
 
+def text(value: Any, name: str, where: str) -> str:
+    """Raises Malformed `sd.component`."""
+    if type(value) is not str:
+        raise _wrong(name, where)
+    return value
+
+
 def listed(value: Any, name: str, kind: type, where: str) -> list[Any]:
     """Raises Malformed `sd.component`."""
     if type(value) is not list or not all(type(item) is kind for item in value):
