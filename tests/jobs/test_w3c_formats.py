@@ -9,7 +9,7 @@ import pytest
 
 from cityid import accepting, policy, verifying
 from cityid.checks import Accepted, Step
-from cityid.credential import Credential, KeyRef, Unbound, WebIssuer
+from cityid.credential import Credential, Unbound
 from cityid.encoding import json
 from cityid.formats import FORMATS
 from cityid.presenting import Consent, Options, options, present, read_request
@@ -147,4 +147,3 @@ def test_a_wallet_answers_by_itself() -> None:
 def test_others_are_unknown() -> None:
     town = Town()
     assert code_of(lambda: town.office.offer(format="vc+jws")) == "issue.unknown_format"
-    assert KeyRef(WebIssuer("https://x.example", "")).at
