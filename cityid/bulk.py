@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import product
 from typing import Final, Protocol
 
 from cityid.cards import Offer
@@ -29,6 +30,7 @@ __all__ = ["Bulk", "ManySessions", "Person", "Signed", "code_of", "differs", "ho
 
 _LETTERS: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base32: nothing in it is taken for something else, and it is read back in either case."""
+_PAIRS: Final = [low + high for high, low in product(_LETTERS, repeat=2)]
 _TYPED: Final = str.maketrans("OIL", "011", " -\u2010\u2013")
 _CODE: Final = 26
 """Characters of a code: 130 bits; four more tell whether it was typed wrong."""
@@ -209,13 +211,17 @@ def holder_of(value: json.Json, issuer: Issuer, where: str = "$.holder_jwk") -> 
 def code_of(seed: bytes, key: str) -> str:
     """The code of a row's offer, in letters that can be typed."""
     number = int.from_bytes(hmac.digest(seed, b"code\0" + key.encode(), "sha256"), "big")
-    code = "".join(_LETTERS[number >> 5 * place & 31] for place in range(_CODE))
+    code = _letters(number, _CODE)
     return code + _check(code)
 
 
 def _check(code: str) -> str:
-    number = int.from_bytes(hashlib.sha256(code.encode()).digest(), "big")
-    return "".join(_LETTERS[number >> 5 * place & 31] for place in range(_CHECK))
+    return _letters(int.from_bytes(hashlib.sha256(code.encode()).digest(), "big"), _CHECK)
+
+
+def _letters(number: int, count: int) -> str:
+    """Five bits a letter, the lowest first, two letters at a time."""
+    return "".join([_PAIRS[number >> shift & 1023] for shift in range(0, 5 * count, 10)])
 
 
 def show_code(code: str) -> str:

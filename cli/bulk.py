@@ -6,38 +6,28 @@ needed to go on after a crash stands in the folder that the results go to, until
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import bulk_rows, talk
-from .bulk_work import RUN, Chunk, Run, Worker, begin, do, expected, opened, unswept
+from . import talk
+from .bulk_check import LISTED, Checked, check, several
+from .bulk_work import RUN, Chunk, Run, Worker, expected, opened
 
 if TYPE_CHECKING:
     from cityid.bulk import Person
     from cityid.clerks import Clerk
-    from cityid.errors import Problem
 
+    from .bulk_pool import Pool
     from .home import Home
 
-Look = Callable[["Chunk", "Sequence[Person]", "Mapping[int, Sequence[str]]"], None]
-"""Is shown a part, its people, and whom their letters are for."""
-ROWS = 1_000
-"""Rows of a chunk."""
 TOLD = 20
-LISTED = 1_000
-"""Refused rows that --json lists; all are in refused.csv."""
-TWICE = 10_000
-"""Rows of a table that may repeat others: more is another table than was meant."""
-KILLED = 20
-"""Times that the pool is made again after a worker was killed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +48,6 @@ class Wanted:
     days: int = 28
     workers: int = 1
     queue: bool = False
-
-
-@dataclass(slots=True)
-class Checked:
-    """What the first reading found."""
-
-    good: int = 0
-    bad: int = 0
-    told: list[tuple[int, Problem]] = field(default_factory=list)
-    chunks: list[Chunk] = field(default_factory=list)
 
 
 def many(here: Home, wanted: Wanted, passphrase_fd: int | None, *, json_: bool) -> int:
@@ -94,10 +74,12 @@ def many(here: Home, wanted: Wanted, passphrase_fd: int | None, *, json_: bool) 
     with _folder(folder), outputs.locked(place / "lock"):
         run = _begun(run)
         worker = Worker(here, run, passphrase)
-        checked = _check(worker, place / "refused.csv", None if wanted.queue else worker.keep)
-        if not (place / "run.json").exists():
-            files.write(place / "run.json", run.write(), private=True)
-        counts = _work(here, worker, checked, passphrase, wanted)
+        with _pool(here, worker, passphrase, wanted.workers) as pool:
+            with _progress("checked", os.path.getsize(run.table)) as step:
+                checked = check(worker, place / "refused.csv", step, pool=pool, keep=not wanted.queue)
+            if not (place / "run.json").exists():
+                files.write(place / "run.json", run.write(), private=True)
+            counts = _work(here, worker, checked, pool, queue=wanted.queue)
         _finish(run, checked)
     return _report(run, checked, counts, json_=json_)
 
@@ -179,116 +161,19 @@ def _begun(run: Run) -> Run:
     return replace(found, table=run.table)
 
 
-# -- the first reading --
-
-
-def _check(worker: Worker, errors: Path | None, look: Look | None = None) -> Checked:
-    """Every row checked; what is wrong goes to the file `errors`. `look` is shown the good ones, a chunk at a time."""
-    from cityid import limits
-    from cityid.errors import Malformed
-
-    checked = Checked()
-    people: list[Person] = []
-    addresses: dict[int, Sequence[str]] = {}
-    rows, without = 0, []
-    size = os.path.getsize(worker.run.table)
-    with unswept(), bulk_rows.Seen() as seen, worker.table() as reading, _progress("checked", size) as step:
-        reading.check_columns()
-        begun = last = reading.table.start
-        with _errors(errors) as wrong:
-            for row, found, address in reading.people():
-                rows += 1
-                if rows > limits.TABLE_ROWS:
-                    raise Malformed("table.too_many_rows", limit=limits.TABLE_ROWS)
-                problems = found if isinstance(found, tuple) else _of_letter(worker, row.line, address)
-                if not isinstance(found, tuple):
-                    if problems:
-                        without.append(row.line)
-                    else:
-                        people.append(found)
-                        addresses[found.line] = address
-                for problem in problems:
-                    _note(checked, wrong, row.line, problem)
-                checked.bad += bool(problems)
-                last = row.end
-                if rows % ROWS == 0:
-                    _close(checked, wrong, seen, people, addresses, without, begun, rows, look)
-                    people, addresses, without, begun = [], {}, [], row.end
-                    step(row.end.offset)
-            left = rows % ROWS
-            if left:
-                _close(checked, wrong, seen, people, addresses, without, begun, left, look)
-        step(last.offset)
-    return checked
-
-
-def _close(
-    checked: Checked, wrong: Any, seen: bulk_rows.Seen, people: list[Person], addresses: Mapping[int, Sequence[str]],
-    without: list[int], begun: Any, rows: int, look: Look | None,
-) -> None:  # fmt: skip
-    """The end of a chunk: rows that repeat an earlier one are refused."""
-    from cityid.errors import Malformed, Problem
-
-    for person, first in seen.repeated(people):
-        without.append(person.line)
-        checked.bad += 1
-        _note(checked, wrong, person.line, Problem("table.row_twice", {"first": first}))
-        if (found := seen.count) > TWICE:
-            raise Malformed("table.too_many_twice", limit=TWICE, found=found)
-    people = [person for person in people if person.line not in without] if without else people
-    checked.good += len(people)
-    if people:
-        rows = ROWS if rows % ROWS == 0 else rows
-        chunk = Chunk(len(checked.chunks), begun.offset, begun.line, rows, len(people), tuple(without))
-        checked.chunks.append(chunk)
-        if look is not None:
-            look(chunk, people, addresses)
-
-
-def _of_letter(worker: Worker, line: int, address: Sequence[str]) -> tuple[Problem, ...]:
-    from cityid.errors import Problem
-
-    if worker.letters is None:
-        return ()
-    missing = worker.letters.missing("".join(address))
-    return (Problem("letter.character", {"character": f"U+{ord(missing):04X}"}, f"line {line}"),) if missing else ()
-
-
-@contextmanager
-def _errors(path: Path | None) -> Iterator[Any]:
-    if path is None:
-        yield None
-        return
-    import io
-
-    from cityid.edge import files
-
-    with files.writing(path, force=True, private=True) as file:
-        text = io.TextIOWrapper(file, "utf-8", newline="", write_through=True)
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(("line", "column", "rule", "what"))
-        yield writer
-        text.detach()
-
-
-def _note(checked: Checked, wrong: Any, line: int, problem: Problem) -> None:
-    if len(checked.told) < LISTED:
-        checked.told.append((line, problem))
-    if wrong is not None:
-        from cityid.edge.messages import explain
-
-        from .issue import safe
-
-        told = explain(problem, private=True)
-        wrong.writerow(
-            (line, safe(talk.clean(problem.where.removeprefix("$."))), problem.code, safe(talk.clean(told.text)))
-        )
-
-
 # -- the second reading --
 
 
-def _work(here: Home, worker: Worker, checked: Checked, passphrase: str, wanted: Wanted) -> Mapping[str, int]:
+def _pool(here: Home, worker: Worker, passphrase: str, workers: int) -> AbstractContextManager[Pool | None]:
+    """None for a table that one process has done before others have begun."""
+    if workers == 1 or not several(worker):
+        return nullcontext()
+    from .bulk_pool import Pool
+
+    return Pool(here, worker.run, passphrase, workers)
+
+
+def _work(here: Home, worker: Worker, checked: Checked, pool: Pool | None, *, queue: bool) -> Mapping[str, int]:
     from cityid.edge import files
     from cityid.encoding import json
 
@@ -309,65 +194,19 @@ def _work(here: Home, worker: Worker, checked: Checked, passphrase: str, wanted:
                 add(chunk, json.read_object(files.read_home_file(run.done(chunk.number))))
             else:
                 left.append(chunk)
-        if wanted.queue:
+        if queue:
             from .bulk_queue import in_cluster
 
             in_cluster(here, worker, left, add)
-        elif wanted.workers == 1 or len(left) < 2:
+        elif pool is None or len(left) < 2:
             for chunk in left:
                 add(chunk, worker.do(chunk))
         else:
-            _in_processes(here, run, left, passphrase, wanted.workers, add)
+            from .bulk_pool import do
+
+            for chunk, found in pool.each(do, left):
+                add(chunk, found)
     return counts
-
-
-def _in_processes(
-    here: Home, run: Run, left: Sequence[Chunk], passphrase: str, workers: int,
-    add: Callable[[Chunk, Mapping[str, int]], None],
-) -> None:  # fmt: skip
-    """The chunks in a pool of processes, which is made again when one of them was killed: what it had done is done."""
-    from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-    from concurrent.futures.process import BrokenProcessPool
-    from multiprocessing import get_context
-
-    from cityid.errors import Unavailable
-
-    from .state import STATE
-
-    todo = {chunk.number: chunk for chunk in left}
-    given = (here, run, passphrase, STATE.known.get("password"))
-    for _ in range(KILLED):
-        pool = ProcessPoolExecutor(workers, get_context("spawn"), begin, given)
-        try:
-            waiting: set[Future[Any]] = set()
-            coming = iter(list(todo.values()))
-            while todo:
-                for chunk in coming:
-                    waiting.add(pool.submit(do, chunk))
-                    if len(waiting) >= 2 * workers:
-                        break
-                finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    chunk, found, wrong = future.result()
-                    if wrong is not None:
-                        raise _again(wrong)
-                    del todo[chunk.number]
-                    add(chunk, found)
-            return
-        except BrokenProcessPool:
-            talk.say("A worker process was killed; going on with another.")
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-    raise Unavailable("bulk.workers", count=KILLED)
-
-
-def _again(wrong: tuple[str, Mapping[str, Any]]) -> Exception:
-    from cityid import errors
-
-    kind, said = wrong
-    problem = errors.Problem(said["code"], said["facts"], said["where"], said["spec"])
-    made: Exception = getattr(errors, kind)(problem)
-    return made
 
 
 def _finish(run: Run, checked: Checked) -> None:
@@ -401,7 +240,8 @@ def _dry(worker: Worker, *, json_: bool) -> int:
             counts[name] += len(found[name])
         changed.extend(person.line for person in found["changed"][: LISTED - len(changed)])
 
-    checked = _check(worker, None, look)
+    with _progress("checked", os.path.getsize(worker.run.table)) as step:
+        checked = check(worker, None, step, look)
     if json_:
         talk.give({
             "dry_run": True, **counts, "changed_lines": changed, "refused_rows": checked.bad,

@@ -77,17 +77,16 @@ class Seen:
     def __exit__(self, *how: object) -> None:
         self._link.close()
 
-    def repeated(self, people: Sequence[Person]) -> list[tuple[Person, int]]:
-        """Those whose key was there before, with the line of the first."""
+    def repeated(self, keys: Sequence[tuple[str, int]]) -> list[tuple[int, int]]:
+        """Of keys and their lines: the lines of those that were there before, each with the line of the first."""
         before = self._link.total_changes
-        rows = [(person.key, person.line) for person in people]
-        self._link.executemany("INSERT INTO seen VALUES (?, ?) ON CONFLICT DO NOTHING", rows)
-        if self._link.total_changes - before == len(rows):
+        self._link.executemany("INSERT INTO seen VALUES (?, ?) ON CONFLICT DO NOTHING", keys)
+        if self._link.total_changes - before == len(keys):
             return []
         found = []
-        for person in people:
-            (line,) = self._link.execute("SELECT line FROM seen WHERE key = ?", (person.key,)).fetchone()
-            if line != person.line:
-                found.append((person, int(line)))
+        for key, line in keys:
+            (first,) = self._link.execute("SELECT line FROM seen WHERE key = ?", (key,)).fetchone()
+            if first != line:
+                found.append((line, int(first)))
         self.count += len(found)
         return found

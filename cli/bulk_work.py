@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from . import bulk_rows, talk
+from . import bulk_rows
 from .home import Home
 
 if TYPE_CHECKING:
@@ -82,6 +82,10 @@ class Run:
 
     def rows(self, chunk: int) -> Path:
         return self.place / f"rows-{chunk:09d}.json"
+
+    def block(self, number: int) -> Path:
+        """The rows of a block, until it is known which chunk they are."""
+        return self.place / f"block-{number:09d}.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,14 +223,10 @@ class Worker:
         self.run.rows(chunk.number).unlink(missing_ok=True)
         return counts
 
-    def keep(self, chunk: Chunk, people: Sequence[Person], addresses: Mapping[int, Sequence[str]]) -> None:
+    def keep(self, path: Path, people: Sequence[Person], addresses: Mapping[int, Sequence[str]]) -> None:
         """Keep what `people` will be asked for."""
-        if self.run.done(chunk.number).exists():
-            return
         signed = self.run.signed
-        bulk_rows.write(
-            self.run.rows(chunk.number), people, addresses, typed=not signed, claims=signed or self.issuer.keeps_claims
-        )
+        bulk_rows.write(path, people, addresses, typed=not signed, claims=signed or self.issuer.keeps_claims)
 
     def people(self, chunk: Chunk) -> tuple[list[Person], Mapping[int, Sequence[str]]]:
         """The rows of a chunk that were good when all were checked, and whom their letters are for, by line.
@@ -402,42 +402,3 @@ def given(passphrase: str) -> Iterator[int]:
         yield read
     finally:
         os.close(read)
-
-
-# -- in a process of its own --
-
-_WORKER: list[Worker] = []
-
-
-def begin(home: Home, run: Run, passphrase: str, password: str | None) -> None:
-    """What a worker process does first."""
-    import signal
-    import threading
-    from multiprocessing import connection, parent_process
-
-    from .state import STATE
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = parent_process()
-
-    def end_with_it() -> None:
-        connection.wait([parent.sentinel] if parent else [])
-        os._exit(talk.FAULT)
-
-    # Whoever is killed cannot tell its workers; without this they would wait for work for ever.
-    threading.Thread(target=end_with_it, daemon=True).start()
-    if password is not None:
-        STATE.known["password"] = password
-    _WORKER[:] = [Worker(home, run, passphrase)]
-
-
-def do(chunk: Chunk) -> tuple[Chunk, Mapping[str, int], tuple[str, Mapping[str, Any]] | None]:
-    """A chunk, in a worker process: what came of it, or whose fault it was and the problem."""
-    from cityid.errors import CityIdError
-
-    try:
-        return chunk, _WORKER[0].do(chunk), None
-    except CityIdError as error:
-        found = error.problem
-        said = {"code": found.code, "facts": dict(found.facts), "where": found.where, "spec": found.spec}
-        return chunk, {}, (type(error).__name__, said)

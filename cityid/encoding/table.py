@@ -117,6 +117,40 @@ class Table:
         lines = _Lines(self._file, at or self.start)
         return self._cells(lines) if self.form == "csv" else self._objects(lines)
 
+    def blocks(self, size: int) -> Iterator[tuple[Place, int, Place]]:
+        """Where each block of `size` rows begins, how many rows it has, and where it ends: what `rows` counts, without
+        looking at what is in them.
+
+        Raises:
+            As `rows`.
+        """
+        lines = _Lines(self._file, self.start)
+        begun, count, end = self.start, 0, self.start
+        for _ in self._counted(lines):
+            count, end = count + 1, lines.place()
+            if count == size:
+                yield begun, count, end
+                begun, count = end, 0
+        if count:
+            yield begun, count, end
+
+    def _counted(self, lines: _Lines) -> Iterator[object]:
+        if self.form == "jsonl":
+            while found := lines.raw():
+                lines.since = lines.offset
+                if found.strip(b" \t\r\n"):
+                    yield found
+            return
+        reader = csv.reader(lines, delimiter=self.separator, strict=True)
+        first = lines.line + 1
+        try:
+            for cells in reader:
+                lines.since, first = lines.offset, lines.line + 1
+                if cells:
+                    yield cells
+        except csv.Error:
+            raise Malformed("table.row", where=f"line {first}") from None
+
     def _cells(self, lines: _Lines) -> Iterator[Row]:
         width = len(self.columns)
         reader = csv.reader(lines, delimiter=self.separator, strict=True)

@@ -62,6 +62,12 @@ def _canonical(event: Event) -> bytes:
 
 
 @lru_cache(maxsize=64)
+def _said(text: str) -> bytes:
+    """A text as JSON, remembered because there are few kinds of actions and those of a batch have one time."""
+    return json.write(text)
+
+
+@lru_cache(maxsize=64)
 def _stamp(at: datetime) -> str:
     """Remembered, because the actions of a batch have one time."""
     return times.stamp(at)
@@ -78,7 +84,7 @@ def written(event: Event) -> tuple[bytes, bytes]:
     if not NAMES.isdisjoint(facts) or not all(map(str.isascii, facts)):
         return json.write(dict(facts)), commitment(event)
     kept = json.write({name: facts[name] for name in sorted(facts)})
-    kind, at = json.write(event.kind), json.write(_stamp(event.at))
+    kind, at = _said(event.kind), _said(_stamp(event.at))
     canonical = b'{"at":%b,"by":"%b","facts":%b,"id":%d,"kind":%b}' % (
         at, pseudonym(salt, event.by).encode("ascii"), kept, event.id, kind,
     )  # fmt: skip

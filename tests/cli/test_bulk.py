@@ -52,7 +52,7 @@ def people(path: Path, count: int) -> Path:
 def start(shell: transcripts.Shell, *words: str) -> subprocess.Popen[bytes]:
     base = "cityid._cli" if _installed() else "cli"
     # Small parts: a run of them is killed in its midst, and does not take long.
-    main = f"from {base} import bulk; bulk.ROWS = 100; from {base}.main import main; main()"
+    main = f"from {base} import bulk_check; bulk_check.ROWS = 100; from {base}.main import main; main()"
     command = [sys.executable, "-c", main, "--home", "city", "issue", "age"]
     read, write = os.pipe()
     os.write(write, PASSPHRASE.encode() + b"\n")
@@ -155,6 +155,32 @@ def test_a_killed_worker_is_replaced_and_a_killed_parent_ends_its_workers(shell:
     check(shell, "parent", "parent", 1_000)
 
 
+def test_two_processes_check_what_one_does(shell: transcripts.Shell) -> None:
+    """Bad rows, rows that repeat others in their own and in another part, and a part of which nothing is good; the
+    eighth row says nothing of anybody."""
+    rows = people(shell.folder / "mixed.jsonl", 450).read_text().splitlines()
+    rows[7] = "{}"
+    rows[20] = rows[3]
+    rows[150] = '{"nr": "x", "birthdate": "2999-01-01"}'
+    rows[200:300] = ["[]"] * 100
+    rows[310], rows[320] = rows[3], rows[160]
+    (shell.folder / "mixed.jsonl").write_text("\n".join(rows) + "\n")
+    found = []
+    for workers in ("1", "2"):
+        words = ("--from", "mixed.jsonl", "--key", "nr", "--round", workers, "--signed", "--workers", workers)
+        process = start(shell, *words, "-o", f"mixed-{workers}")
+        _, said = process.communicate(timeout=120)
+        assert process.returncode == 1, said
+        folder = shell.folder / f"mixed-{workers}"
+        cards = [json.loads(line) for line in (folder / "cards.jsonl").read_text().splitlines()]
+        found.append(((folder / "refused.csv").read_text(), [(card["line"], card["holder"]) for card in cards]))
+        assert sorted(path.name for path in folder.iterdir()) == ["cards.jsonl", "refused.csv"]
+    assert found[0] == found[1]
+    refused_lines = {int(line.split(",")[0]) for line in found[0][0].splitlines()[1:]}
+    assert refused_lines == {21, 151, *range(201, 301), 311, 321}
+    assert [line for line, _ in found[0][1]] == [n for n in range(1, 451) if n not in refused_lines | {8}]
+
+
 def _workers(parent: int) -> list[int]:
     children = [int(child) for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
     return [child for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
@@ -212,7 +238,7 @@ class TestBounds:
     def run(self, shell: transcripts.Shell, table: str, monkeypatch: pytest.MonkeyPatch, **bounds: int) -> CityIdError:
         modules = modules_of_the_command()
         for name, value in bounds.items():
-            monkeypatch.setattr(modules["bulk"] if hasattr(modules["bulk"], name) else modules["limits"], name, value)
+            monkeypatch.setattr(modules["check"] if hasattr(modules["check"], name) else modules["limits"], name, value)
         home = modules["home"].find(shell.folder / "city", "city")
         from cityid.clerks import Clerk
 
@@ -241,7 +267,10 @@ def modules_of_the_command() -> dict[str, Any]:
     from cityid import limits
 
     base = "cityid._cli" if _installed() else "cli"
-    names = {"bulk": "bulk", "rows": "bulk_rows", "work": "bulk_work", "home": "home", "state": "state"}
+    names = {
+        "bulk": "bulk", "rows": "bulk_rows", "work": "bulk_work", "check": "bulk_check", "pool": "bulk_pool",
+        "home": "home", "state": "state",
+    }  # fmt: skip
     return {"limits": limits, **{name: importlib.import_module(f"{base}.{module}") for name, module in names.items()}}
 
 
@@ -256,7 +285,7 @@ def test_a_table_that_changes_under_the_reader(shell: transcripts.Shell) -> None
     home = modules["home"].find(shell.folder / "city", "city")
     with modules["state"].STATE.opened:
         worker = work.Worker(home, run, PASSPHRASE)
-        (chunk,) = modules["bulk"]._check(worker, None).chunks
+        (chunk,) = modules["check"].check(worker, None, print).chunks
         (shell.folder / "moves.csv").write_text("birthdate\n1990-12-10\n1990-02-31\n")
         with pytest.raises(Misuse) as no:
             worker.do(chunk)
@@ -275,7 +304,7 @@ def test_what_was_checked_is_what_is_issued(shell: transcripts.Shell) -> None:
     home = modules["home"].find(shell.folder / "city", "city")
     with modules["state"].STATE.opened:
         worker = work.Worker(home, run, PASSPHRASE)
-        (chunk,) = modules["bulk"]._check(worker, None, worker.keep).chunks
+        (chunk,) = modules["check"].check(worker, None, print, keep=True).chunks
         read, _ = worker.people(chunk)
         (shell.folder / "kept.csv").write_text("birthdate\n1990-12-10\n1990-02-31\n")
         kept, _ = worker.people(chunk)
@@ -284,15 +313,16 @@ def test_what_was_checked_is_what_is_issued(shell: transcripts.Shell) -> None:
         assert worker.do(chunk) == {"made": 2, "known": 0}
         # Done, nothing of it is left; and what is done is not kept again.
         assert not run.rows(chunk.number).exists()
-        worker.keep(chunk, kept, {})
+        (shell.folder / "kept.csv").write_text("birthdate\n1990-12-10\n1990-12-11\n")
+        modules["check"].check(worker, None, print, keep=True)
         assert not run.rows(chunk.number).exists()
+        (shell.folder / "kept.csv").write_text("birthdate\n1990-12-10\n1990-02-31\n")
         with pytest.raises(Misuse) as no:
             worker.people(chunk)
     assert no.value.code == "bulk.table_changed"
 
 
 def test_workers_that_are_always_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    from concurrent import futures
     from concurrent.futures.process import BrokenProcessPool
 
     class Broken:
@@ -305,11 +335,10 @@ def test_workers_that_are_always_killed(monkeypatch: pytest.MonkeyPatch) -> None
         def shutdown(self, **how: bool) -> None:
             pass
 
-    modules = modules_of_the_command()
-    monkeypatch.setattr(futures, "ProcessPoolExecutor", Broken)
-    chunk = modules["work"].Chunk(0, 0, 0, 1, 1)
-    with pytest.raises(Unavailable) as no:
-        modules["bulk"]._in_processes(None, None, [chunk], "", 2, lambda chunk, found: None)
+    pool = modules_of_the_command()["pool"]
+    monkeypatch.setattr(pool, "ProcessPoolExecutor", Broken)
+    with pytest.raises(Unavailable) as no, pool.Pool(None, None, "", 2) as made:
+        list(made.each(pool.do, [1]))
     assert no.value.code == "bulk.workers"
 
 

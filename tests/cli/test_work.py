@@ -127,7 +127,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, postgres: Server) -> City:
 
 @pytest.fixture
 def city(made: City, monkeypatch: pytest.MonkeyPatch) -> Iterator[City]:
-    monkeypatch.setattr(module("bulk"), "ROWS", 10)
+    monkeypatch.setattr(module("bulk_check"), "ROWS", 10)
     monkeypatch.setattr(module("bulk_queue"), "LOOK", 0.05)
     monkeypatch.setattr(cluster_worker, "PAUSE", 0)
     with module("state").STATE.opened:

@@ -45,7 +45,7 @@ SAMPLE = max(ROWS // 500, 1)
 """Every so-manieth card is read and compared with the register."""
 _BASE = "cityid._cli" if importlib.util.find_spec("cityid._cli") else "cli"
 # Parts as small as the short form needs; nothing else differs from what people type.
-_MAIN = f"from {_BASE} import bulk; bulk.ROWS = {PART}; from {_BASE}.main import main; main()"
+_MAIN = f"from {_BASE} import bulk_check; bulk_check.ROWS = {PART}; from {_BASE}.main import main; main()"
 
 
 @dataclass

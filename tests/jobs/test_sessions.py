@@ -192,6 +192,43 @@ class TestKeys:
 
 
 class TestFile:
+    def test_what_an_older_program_kept_is_found(self, tmp_path: Path) -> None:
+        """The first layout, where rows lay in the order of their keys."""
+        from cityid.edge import sql, sqlite
+        from cityid.edge.sessions_store import _APPLICATION, _derive
+
+        path, key = tmp_path / "sessions.sqlite", new_key()
+        first = tuple(sql.statements(script) for script in sql.migrations("sessions", "sqlite")[:1])
+        with SqliteSessions() as made:
+            made.put(key, b"value", UNTIL)
+            made.put(spent := new_key(), b"value", UNTIL)
+            made.take(spent, AT)
+            with made.sql.read() as link:
+                rows = link.execute("SELECT id, until, buried, taken, tries, sealed FROM sessions").fetchall()
+        old = sqlite.Database(path, "sessions", _APPLICATION, first)
+        with old.write() as connection:
+            connection.executemany("INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?)", rows)
+        old.close()
+        with SqliteSessions(path) as now:
+            assert now.take(key, AT) == b"value"
+            with pytest.raises(Refused) as no:
+                now.take(spent, AT)
+            assert no.value.code == "session.spent"
+            with now.sql.read() as link:
+                assert link.execute(
+                    "SELECT rowid FROM sessions WHERE id = ?", (_derive(key.encode(), Kind.SESSION)[0],)
+                )
+
+    def test_names_and_secrets_are_those_of_hkdf(self) -> None:
+        from cryptography.hazmat.primitives.hashes import SHA256
+        from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+        from cityid.edge.sessions_store import _derive
+
+        for kind in Kind:
+            both = HKDF(SHA256(), 64, None, b"cityid " + kind.value.encode("ascii")).derive(b"a session's own key")
+            assert b"".join(_derive(b"a session's own key", kind)) == both
+
     def test_nothing_is_in_clear_and_the_file_opens_nothing(self, tmp_path: Path) -> None:
         sessions = SqliteSessions(tmp_path / "s.db")
         sessions.put(KEY, b"Ada Lovelace", UNTIL)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable
 from datetime import timedelta
 from functools import cache
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -41,6 +43,35 @@ def test_any_bytes_are_rows_or_malformed(data: bytes, form: Form) -> None:
     else:
         code = "table.row"
     assert code in ("table.columns", "table.row", "table.not_utf8", "table.row_too_long")
+
+
+def outcome(work: Callable[[], list[tuple[int, int]]]) -> list[tuple[int, int]] | str:
+    try:
+        return work()
+    except Malformed as error:
+        return f"{error.code} {error.problem.where}"
+
+
+@pytest.mark.property
+@given(pieces, st.sampled_from(["csv", "jsonl"]), st.integers(1, 4))
+def test_blocks_are_where_rows_are(data: bytes, form: Form, size: int) -> None:
+    def one_by_one() -> list[tuple[int, int]]:
+        table = Table(io.BytesIO(data), form)
+        ends = [row.end for row in table.rows()]
+        lasts = ends[size - 1 :: size] + ends[len(ends) // size * size :][-1:]
+        return [(end.offset, end.line) for end in lasts]
+
+    def in_blocks() -> list[tuple[int, int]]:
+        table = Table(io.BytesIO(data), form)
+        blocks = list(table.blocks(size))
+        for begun, count, end in blocks:
+            rows = [row.end for row in islice(table.rows(begun), count)]
+            assert (len(rows), rows[-1]) == (count, end)
+        assert all(count == size for _, count, _ in blocks[:-1])
+        assert [begun for begun, _, _ in blocks[1:]] == [end for _, _, end in blocks[:-1]]
+        return [(end.offset, end.line) for _, _, end in blocks]
+
+    assert outcome(in_blocks) == outcome(one_by_one)
 
 
 names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=6)
