@@ -37,6 +37,7 @@ __all__ = [
     "Unbound",
     "WebIssuer",
     "Window",
+    "about",
     "leaves_of",
 ]
 
@@ -209,6 +210,12 @@ _NAMING: Final = frozenset({("id",), ("type",)})
 def _names(path: Path) -> bool:
     """Does the path lead to what a subject is called, rather than to something about it?"""
     return tuple(part for part in path[1:] if type(part) is str) in _NAMING
+
+
+def about(path: Path) -> Path:
+    """The path of a claim within what a credential says of its subject, which is how people and types call it in every
+    format."""
+    return path[1:] if len(path) > 1 and path[0] == _SUBJECT else path
 
 
 def leaves_of(

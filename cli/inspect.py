@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from unicodedata import category, normalize
 
 import typer
 
 from . import talk
 from .options import Force, Json, Record, Replay
+
+if TYPE_CHECKING:
+    from cityid.credential import Credential
 
 
 def register(app: typer.Typer) -> None:
@@ -90,15 +93,24 @@ def _look(raw: bytes) -> dict[str, Any]:
 
 
 def _card(raw: bytes) -> dict[str, Any]:
-    from cityid.encoding import paths
-    from cityid.formats import FORMATS
+    from cityid.formats import FORMATS, wire
 
-    form = FORMATS["dc+sd-jwt"]
-    shown = raw.rpartition(b"~")[2] != b""
-    credential = form.read_presentation(raw)[0].credential if shown else form.read(raw)
+    form = FORMATS[wire.recognise(raw)]
+    if raw.endswith(b"~"):
+        return {"kind": "credential", **_facts(form.read(raw))}
+    shown = form.read_presentation(raw)
+    if len(shown) != 1:
+        return {"kind": "presentation", "credentials": [_facts(one.credential) for one in shown]}
+    credential = shown[0].credential
+    bare = credential.raw == raw and "sd-jwt" not in form.NAME
+    return {"kind": "credential" if bare else "presentation", **_facts(credential)}
+
+
+def _facts(credential: Credential) -> dict[str, Any]:
+    from cityid.encoding import paths
+
     window = credential.window
     return {
-        "kind": "presentation" if shown else "credential",
         "format": credential.format,
         "types": list(credential.types),
         "issuer": credential.issuer,
@@ -107,7 +119,7 @@ def _card(raw: bytes) -> dict[str, Any]:
         "valid_from": window.start.isoformat() if window.start else None,
         "valid_until": window.end.isoformat() if window.end else None,
         "status": [{"kind": ref.kind, "uri": ref.uri, "index": ref.index} for ref in credential.status],
-        "claims": _plain(credential.claims),
+        "claims": {name: _plain(value) for name, value in credential.claims.items() if name != "@context"},
         "hideable": sorted(paths.write(path) for path in credential.hidden),
     }
 
@@ -136,8 +148,12 @@ def _object(value: dict[str, Any]) -> dict[str, Any]:
         return {"kind": "request for cards", **value}
     if "credentials" in value and isinstance(value["credentials"], list):
         cards = [one.get("credential") for one in value["credentials"] if isinstance(one, dict)]
-        texts = [card.encode("utf-8", "surrogatepass") for card in cards if isinstance(card, str)]
-        return {"kind": "cards", "count": len(texts), "first": _card(texts[0]) if texts else None}
+        found = [raw for card in cards if (raw := _raw(card)) is not None]
+        return {"kind": "cards", "count": len(found), "first": _card(found[0]) if found else None}
+    if "@context" in value and "type" in value:
+        from cityid.encoding import json
+
+        return _card(json.write(value))
     if "verificationMethod" in value or str(value.get("id", "")).startswith("did:"):
         return {"kind": "DID document", **value}
     if "payload" in value and ("signature" in value or "signatures" in value):
@@ -170,9 +186,20 @@ def _answer(value: dict[str, Any]) -> dict[str, Any]:
     cards: dict[str, Any] = {}
     if isinstance(token, dict):
         for name, group in token.items():
-            texts = [one for one in group if isinstance(one, str)] if isinstance(group, list) else []
-            cards[name] = [_card(text.encode("utf-8", "surrogatepass")) for text in texts]
+            raws = [_raw(one) for one in group] if isinstance(group, list) else []
+            cards[name] = [_card(raw) for raw in raws if raw is not None]
     return {"kind": "answer", "presentations": cards}
+
+
+def _raw(value: Any) -> bytes | None:
+    """A credential or presentation in a message: text, an object, or bytes as base64url."""
+    from cityid.encoding import base64url, json
+
+    if isinstance(value, dict):
+        return json.write(value)
+    if not isinstance(value, str):
+        return None
+    return value.encode("utf-8", "surrogatepass") if "." in value else base64url.decode(value)
 
 
 def _tell(name: str, value: Any, depth: int) -> None:

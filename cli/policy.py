@@ -99,13 +99,14 @@ def show(
             "trust": [entry.subject for entry in judge.trust.entries],
         })  # fmt: skip
         return
+    from cityid.credential import about
     from cityid.encoding import paths
 
     talk.out(f"purpose    {talk.clean(judge.purpose)}")
     for item in judge.query.credentials:
         talk.out(f"asks       {talk.clean(item.id)} ({talk.clean(item.format)})")
         for claim in item.claims:
-            talk.out(f"  {talk.clean(paths.write(claim.path))}")
+            talk.out(f"  {talk.clean(paths.write(about(claim.path)))}")
     for choice in judge.query.sets:
         talk.out("needs      " + talk.clean(", or ".join(" and ".join(ids) for ids in choice.options)))
     several = len(judge.query.credentials) > 1
@@ -119,9 +120,10 @@ def show(
 
 
 def _condition(condition: Condition) -> str:
+    from cityid.credential import about
     from cityid.encoding import paths
 
-    name = paths.write(condition.claim)
+    name = paths.write(about(condition.claim))
     if condition.given:
         return f"{name} is the given {condition.given}"
     if condition.one_of:

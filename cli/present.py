@@ -148,6 +148,7 @@ def _tell(
     asked: AskedFor, found: Options, chosen: tuple[Option, ...], names: Mapping[str, str], purpose: Purpose | None
 ) -> bool:
     """Say who asks and what would leave; whether it is more than is needed."""
+    from cityid.credential import about
     from cityid.edge.messages import explain
     from cityid.encoding import paths
 
@@ -160,20 +161,21 @@ def _tell(
         card = option.card
         left = f"{card.copies_left} of {card.copies_total} copies left"
         talk.say(f"  from {talk.clean(names[card.type])} by {talk.named(card.issuer_name, card.issuer)}, {left}")
-        wanted = [path for path, _ in option.shows if _chosen_by_asker(option, path)]
+        wanted = [about(path) for path, _ in option.shows if _chosen_by_asker(option, path)]
         excess = purpose.excess(names[card.type], wanted) if purpose is not None else ()
         for problem in excess:
             talk.say(talk.bad(f"    TOO MUCH   {talk.clean(explain(problem).text)}"))
         over = over or bool(excess)
         rows = [
-            (talk.clean(paths.write(path)), talk.value(value)) for path, value in sorted(option.shows, key=_by_path)
+            (talk.clean(paths.write(about(path))), talk.value(value))
+            for path, value in sorted(option.shows, key=_by_path)
         ]
         count += len(rows)
         for index, line in enumerate(talk.columns([(name, "= " + value) for name, value in rows])):
             talk.say(f"    {'will be shown' if index == 0 else '             '}    {line}")
         if not rows:
             talk.say("    will be shown    nothing but that you hold it")
-        hidden = sorted(talk.clean(paths.write(path)) for path in option.hides)
+        hidden = sorted(talk.clean(paths.write(about(path))) for path in option.hides)
         if hidden:
             more = f" and {len(hidden) - 3} more" if len(hidden) > 3 else ""
             talk.say(f"    stays hidden     {', '.join(hidden[:3])}{more}")
@@ -191,19 +193,21 @@ def _chosen_by_asker(option: Option, path: Any) -> bool:
 
 
 def _by_path(shown: tuple[Any, Any]) -> str:
+    from cityid.credential import about
     from cityid.encoding import paths
 
-    return paths.write(shown[0])
+    return paths.write(about(shown[0]))
 
 
 def _covered(chosen: tuple[Option, ...], allowed: list[str]) -> None:
     """Everything that leaves was named: `address` covers `address.locality`."""
+    from cityid.credential import about
     from cityid.encoding import paths
     from cityid.errors import Problem
 
     covers = [paths.read(text) for text in allowed]
     for option in chosen:
-        for path, _ in option.shows:
+        for path in (about(path) for path, _ in option.shows):
             plain = tuple(None if isinstance(part, int) else part for part in path)
             if not any(cover in (path[: len(cover)], plain[: len(cover)]) for cover in covers):
                 raise talk.PersonSaidNo(Problem("present.not_agreed", {"claim": paths.write(path)}))

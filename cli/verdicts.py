@@ -152,14 +152,14 @@ def _hint(problem: Problem) -> None:
 
 def _seen(asked: Asked | None, name: str, token: Mapping[str, Any]) -> Presentation | None:
     """The credential again, for the words beside a check; verdicts themselves carry no data of a refused one."""
-    from cityid.formats import FORMATS
+    from cityid.formats import FORMATS, wire
 
     item = asked.query.credential(name) if asked is not None else None
     group = token.get(name)
     if item is None or item.format not in FORMATS or not isinstance(group, list) or len(group) != 1:
         return None
     try:
-        return FORMATS[item.format].read_presentation(str(group[0]).encode("utf-8", "surrogatepass"))[0]
+        return FORMATS[item.format].read_presentation(wire.read(group[0], item.format, "$"))[0]
     except Malformed:
         return None
 
@@ -296,21 +296,23 @@ def _part(text: bytes) -> dict[str, Any]:
 
 def _others(asked: Asked, name: str, claims: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """The claims that were asked for and shown, and that no condition tells already."""
-    from cityid.credential import leaves_of
+    from cityid.credential import about, leaves_of
 
     told = {condition.claim for condition in asked.policy.conditions.get(name, ())}
     return [
-        ("  shows ", talk.clean(paths.write(path)), f"= {talk.value(value)}")
-        for path, value in sorted(leaves_of(claims), key=lambda leaf: paths.write(leaf[0]))
+        ("  shows ", talk.clean(paths.write(about(path))), f"= {talk.value(value)}")
+        for path, value in sorted(leaves_of(claims), key=lambda leaf: paths.write(about(leaf[0])))
         if path not in told
     ]
 
 
 def _condition(path: Any, claims: Mapping[str, Any]) -> str:
+    from cityid.credential import about
+
     value: Any = claims
     for part in path:
         if isinstance(part, str) and isinstance(value, Mapping) and part in value:
             value = value[part]
         else:
-            return f"{paths.write(path)} fits"
-    return f"{talk.clean(paths.write(path))} is {talk.clean(talk.value(value), 60)}"
+            return f"{paths.write(about(path))} fits"
+    return f"{talk.clean(paths.write(about(path)))} is {talk.clean(talk.value(value), 60)}"

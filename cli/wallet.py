@@ -83,6 +83,7 @@ def show(
     json_: Json = False,
 ) -> None:
     """Show one card with all its claims, and which of them can stay hidden."""
+    from cityid.credential import about
     from cityid.encoding import paths
     from cityid.presenting import leaves
 
@@ -90,19 +91,19 @@ def show(
 
     here = home.find(STATE.home, "wallet")
     one = _one(purse.opened(here, passphrase_fd), card)
-    claims = sorted(leaves(one.credential), key=lambda leaf: paths.write(leaf[0]))
+    claims = sorted(leaves(one.credential), key=lambda leaf: paths.write(about(leaf[0])))
     name = kinds.label(kinds.known(here)[0], one.type)
     if json_:
         talk.give({
             **_as_json(one, name),
-            "claims": {paths.write(path): value for path, value, _ in claims},
-            "hideable": [paths.write(path) for path, _, hideable in claims if hideable],
+            "claims": {paths.write(about(path)): value for path, value, _ in claims},
+            "hideable": [paths.write(about(path)) for path, _, hideable in claims if hideable],
         })  # fmt: skip
         return
     talk.out(f"{talk.clean(name)} by {talk.named(one.issuer_name, one.issuer)}, {_until(one)}")
     talk.out(f"{one.copies_left} of {one.copies_total} copies left")
     rows = [
-        (f"  {talk.clean(paths.write(path))}",
+        (f"  {talk.clean(paths.write(about(path)))}",
          talk.value(value),
          "can be hidden" if hideable else "")
         for path, value, hideable in claims
@@ -123,6 +124,7 @@ def _one(wallet: WalletFile, letters: str) -> Card:
 
 def history(passphrase_fd: PassphraseFd = None, json_: Json = False) -> None:
     """List what was shown, to whom, and when: names of claims, never their values."""
+    from cityid.credential import about
     from cityid.encoding import paths
 
     from . import home, kinds, purse
@@ -135,7 +137,7 @@ def history(passphrase_fd: PassphraseFd = None, json_: Json = False) -> None:
             {
                 "id": one.id, "at": one.at, "to": one.to, "name": one.name, "purpose": one.purpose,
                 "type": kinds.label(types, one.type), "card": one.card, "person": one.person, "again": one.again,
-                "claims": [paths.write(path) for path in one.claims],
+                "claims": [paths.write(about(path)) for path in one.claims],
             }
             for one in entries
         ])  # fmt: skip
@@ -148,12 +150,15 @@ def history(passphrase_fd: PassphraseFd = None, json_: Json = False) -> None:
 
 
 def _told(one: Shown, name: str) -> tuple[str, str]:
+    from cityid.credential import about
     from cityid.encoding import paths
 
     whose = "" if one.person == "me" else f" of {talk.clean(one.person)}"
     purpose = f", for: {talk.clean(one.purpose)}" if one.purpose else ""
     again = ", a copy that had been shown before" if one.again else ""
-    claims = ", ".join(sorted(talk.clean(paths.write(path)) for path in one.claims)) or "nothing but that it is held"
+    claims = (
+        ", ".join(sorted(talk.clean(paths.write(about(path))) for path in one.claims)) or "nothing but that it is held"
+    )
     return (
         f"{one.id[:8]}  {one.at:%d %b %Y %H:%M} UTC  {talk.named(one.name, one.to)}{purpose}",
         f"          from {talk.clean(name or 'a card')}{whose}: {claims}{again}",

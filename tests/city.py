@@ -97,13 +97,13 @@ class Town:
         assert isinstance(found, Options)
         return found
 
-    def shows(self, asked: Asked, at: datetime = NOW) -> dict[str, list[str]]:
+    def shows(self, asked: Asked, at: datetime = NOW) -> dict[str, list[Any]]:
         return dict(present(Consent(self.options(asked, at).best, at), asked.challenge, self.pocket, at).vp_token)
 
     def shows_one(self, asked: Asked, at: datetime = NOW) -> str:
         (group,) = self.shows(asked, at).values()
         (raw,) = group
-        return raw
+        return str(raw)
 
 
 def codes(verdict: Verdict) -> dict[Step, str]:

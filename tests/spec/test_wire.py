@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cityid.cards import Cards
-from cityid.encoding import json
+from cityid.encoding import base64url, json
 from cityid.errors import Malformed
 from cityid.formats import wire
 
@@ -56,3 +56,35 @@ def test_what_is_no_value_of_a_format(format: str, value: Any, code: str) -> Non
     with pytest.raises(Malformed) as caught:
         Cards.read(json.write(cards))
     assert caught.value.code == code
+
+
+def jwt(typ: str | None, tail: str = "") -> bytes:
+    header = {"alg": "ES256"} | ({"typ": typ} if typ is not None else {})
+    return f"{base64url.encode(json.write(header))}.e30.c2ln{tail}".encode()
+
+
+@pytest.mark.parametrize(
+    ("raw", "format"),
+    [
+        (b'{"@context": []}', "ldp_vc"),
+        (b'{"payload": ""}', "dc+sd-jwt"),
+        (jwt("vc+jwt"), "vc+jwt"),
+        (jwt("vp+jwt"), "vc+jwt"),
+        (jwt("vc+sd-jwt", "~"), "vc+sd-jwt"),
+        (jwt("vp+sd-jwt", "~"), "vc+sd-jwt"),
+        (jwt("dc+sd-jwt", "~"), "dc+sd-jwt"),
+        (jwt(None, "~"), "dc+sd-jwt"),
+        (jwt("JWT"), "jwt_vc_json"),
+        (jwt(None), "jwt_vc_json"),
+        (b"\xd2\x84\x40", "vc+cose"),
+    ],
+)
+def test_what_something_looks_like(raw: bytes, format: str) -> None:
+    assert wire.recognise(raw) == format
+
+
+@pytest.mark.parametrize("raw", [b"", b"{", b"[]", b"x.y.z", b"\xff.e30.x", jwt("at+jwt"), jwt("at+jwt", "~")])
+def test_what_looks_like_nothing(raw: bytes) -> None:
+    with pytest.raises(Malformed) as caught:
+        wire.recognise(raw)
+    assert caught.value.code == "wire.unrecognised"
