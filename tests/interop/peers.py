@@ -138,14 +138,14 @@ def framed(hide: Any) -> dict[str, Any]:
 
 
 class Node:
-    """The Node process."""
+    """A Node process that runs `script`."""
 
-    def __init__(self) -> None:
+    def __init__(self, script: str = "peers.mjs") -> None:
         node = shutil.which("node")
         assert node, "node is not on the path"
         assert (FOLDER / "node_modules").is_dir(), "npm packages are absent: make interop"
         self.process = subprocess.Popen(
-            [node, str(FOLDER / "peers.mjs")],
+            [node, str(FOLDER / script)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
