@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from cityid.encoding import jsonld, nquads, rdfc
@@ -181,7 +181,6 @@ def same(document: Any) -> Any:
     return expected
 
 
-@settings(max_examples=60, deadline=None)
 @given(documents, st.data())
 def test_a_document_and_others_like_it(document: Any, data: st.DataObject) -> None:
     """Each leaf is replaced by others of its kind, and of other kinds; one by one and together."""
@@ -198,7 +197,6 @@ def test_a_document_and_others_like_it(document: Any, data: st.DataObject) -> No
         same(together)
 
 
-@settings(max_examples=30, deadline=None)
 @given(documents, st.data())
 def test_the_statements_are_the_same(document: Any, data: st.DataObject) -> None:
     assume(isinstance(judged(lambda: by_the_whole_algorithm(document)), str))
@@ -211,7 +209,6 @@ def test_the_statements_are_the_same(document: Any, data: st.DataObject) -> None
         assert found == expected
 
 
-@settings(max_examples=60, deadline=None)
 @given(documents)
 def test_with_every_memory_empty_and_full(document: Any) -> None:
     forget()
