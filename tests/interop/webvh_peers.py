@@ -160,8 +160,10 @@ class Npm:
             log = self.node.ask(op=op, key=_key(change.signer), options=options)
         made.log[:] = log
         if change.words:
-            keys = [_key(one) for one in change.words]
-            word = self.node.ask(op="witness", version=log[-1]["versionId"], keys=keys, created=times.stamp(change.at))
+            signing = [_key(one) for one in change.words]
+            word = self.node.ask(
+                op="witness", version=log[-1]["versionId"], keys=signing, created=times.stamp(change.at)
+            )
             made.proofs.append(word)
 
     def read(self, made: Made, did: str, number: int | None = None) -> dict[str, Any]:
