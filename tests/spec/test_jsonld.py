@@ -249,6 +249,12 @@ class TestSafeMode:
         literal = '"{\\"a\\":null,\\"b\\":[1,true]}"^^<http://www.w3.org/1999/02/22-rdf-syntax-ns#JSON>'
         assert literal in {quad[2] for quad in found}
 
+    def test_zero_has_no_sign(self) -> None:
+        terms = {"double": {"@id": f"{VOCAB}double", "@type": "http://www.w3.org/2001/XMLSchema#double"}}
+        for given in (0, 0.0, -0.0, [0, -0.0], [-0.0, 0]):
+            (only,) = jsonld.to_rdf({"@context": terms, "double": given}, nowhere)
+            assert only[2] == '"0.0E0"^^<http://www.w3.org/2001/XMLSchema#double>'
+
     def test_a_datatype_that_is_relative(self) -> None:
         with pytest.raises(Malformed) as caught:
             safe(name={"@value": "A", "@type": "word"})

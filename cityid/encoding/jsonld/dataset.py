@@ -305,7 +305,8 @@ def _is_tag(language: str) -> bool:
 
 
 def _double(value: float) -> str:
-    """The canonical lexical form of an xsd:double: 15 digits after the point, no needless zeros."""
-    mantissa, exponent = f"{value:.15E}".split("E")
+    """The canonical lexical form of an xsd:double: 15 digits after the point, no needless zeros. JSON's -0 is 0, as
+    ECMAScript writes it, and as it is compared."""
+    mantissa, exponent = f"{value + 0.0:.15E}".split("E")
     whole, fraction = mantissa.split(".")
     return f"{whole}.{fraction.rstrip('0') or '0'}E{int(exponent)}"
