@@ -22,10 +22,10 @@ from cityid.encoding.json import Fields
 from cityid.encoding.jsonld import Loader
 from cityid.errors import Malformed, Misuse, Problem
 from cityid.keys import Algorithm, multikey
-from cityid.vc_api import SUITES, IssuerOf, Options, Service
+from cityid.vc_api import HIDING, SUITES, IssuerOf, Options, Service, StatusList
 
 _TOP: Final = ("url", "network", "options", "issuer")
-_OPTIONS: Final = ("controller", "contexts", "answer", "unknown_status", "unsecured_presentations")
+_OPTIONS: Final = ("controller", "contexts", "answer", "unknown_status", "validity", "unsecured_presentations")
 _ISSUER: Final = ("name", "suite", "secret", "public", "id", "method", "status")
 _URL: Final = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(?:/[A-Za-z0-9._~-]+)*")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -35,7 +35,9 @@ _WORDS: Final = {
     "contexts": ("known", "inline"),
     "answer": ("wrapped", "bare"),
     "unknown_status": ("refuse", "ignore"),
+    "validity": ("checked", "ignored"),
 }
+STATUS: Final = "bitstring"
 CONFORMANCE: Final = (
     ("eddsa-rdfc-2022", "eddsa-rdfc-2022", Algorithm.EDDSA),
     ("eddsa-jcs-2022", "eddsa-jcs-2022", Algorithm.EDDSA),
@@ -43,6 +45,9 @@ CONFORMANCE: Final = (
     ("ecdsa-rdfc-2019-p384", "ecdsa-rdfc-2019", Algorithm.ES384),
     ("ecdsa-jcs-2019-p256", "ecdsa-jcs-2019", Algorithm.ES256),
     ("ecdsa-jcs-2019-p384", "ecdsa-jcs-2019", Algorithm.ES384),
+    ("ecdsa-sd-2023", "ecdsa-sd-2023", Algorithm.ES256),
+    (STATUS, "eddsa-rdfc-2022", Algorithm.EDDSA),
+    ("jwt", "vc+jwt", Algorithm.ES256),
 )
 """The issuers that the public suites need: name, suite, and algorithm of the key."""
 
@@ -85,7 +90,8 @@ def _read(top: Fields, contexts: Loader) -> Configuration:
         if one.name in issuers:
             raise Misuse("vc_api_file.twice", where=f"$.issuer[{index}].name", name=one.name)
         issuers[one.name] = one
-    service = Service(url, issuers, _options(top), sentence, contexts)
+    lists = {name: StatusList(f"{url}/status/{name}") for name, one in issuers.items() if one.status}
+    service = Service(url, issuers, _options(top), sentence, contexts, lists)
     return Configuration(service, cast("Literal['none', 'public']", _word(top, "network")))
 
 
@@ -98,9 +104,7 @@ def sentence(problem: Problem) -> str:
 def _options(top: Fields) -> Options:
     given = Fields(top.value.get("options", {}), top.at("options"))
     given.only(_OPTIONS)
-    words: dict[str, Any] = {
-        name: _word(given, name) for name in ("controller", "contexts", "answer", "unknown_status")
-    }
+    words: dict[str, Any] = {name: _word(given, name) for name in _WORDS if name != "network"}
     return Options(**words, unsecured_presentations=bool(given.optional_boolean("unsecured_presentations")))
 
 
@@ -132,7 +136,10 @@ def _issuer(fields: Fields) -> IssuerOf:
     if not parse_url(method)[1]:
         raise Misuse("did.url_fragment", where=fields.at("method"), spec="DID Core §3.2", found="")
     subject = texts.label(fields.optional_text("id") or did, "id", limits.DID, where=fields.at("id"))
-    return IssuerOf(name, suite, subject, method, signer, bool(fields.optional_boolean("status")))
+    status = bool(fields.optional_boolean("status"))
+    if status and suite in HIDING:
+        raise Misuse("vc_api_file.status", where=fields.at("status"), suite=suite)
+    return IssuerOf(name, suite, subject, method, signer, status)
 
 
 def new(url: str, *, entropy: Entropy = secrets.token_bytes) -> str:
@@ -159,3 +166,5 @@ def _lines(url: str, entropy: Entropy) -> Iterable[str]:
         yield f'suite = "{suite}"'
         yield f'public = "{multikey.write(load(algorithm, secret).public_key)}"'
         yield f'secret = "{write_multikey(algorithm, secret)}"'
+        if name == STATUS:
+            yield "status = true"

@@ -4,12 +4,17 @@ and that JSON-LD loses nothing of it."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
+from cityid import limits
 from cityid.encoding import jsonld
+from cityid.encoding.json import Fields
 from cityid.encoding.jsonld import Loader
-from cityid.errors import Refused
+from cityid.errors import Malformed, Refused
+from cityid.formats import _vcdm
 from cityid.vc_api.model import Options
+
+_APART: Final = frozenset({"proof", "verifiableCredential"})
 
 
 def check_credential(document: Mapping[str, Any], options: Options, load: Loader, where: str) -> None:
@@ -19,7 +24,27 @@ def check_credential(document: Mapping[str, Any], options: Options, load: Loader
         Malformed: `vcdm.*`, `jsonld.*`, `context.unknown`. Refused: `vc_api.context`.
     """
     check_contexts(document, options, where)
-    jsonld.expand(dict(document), load)
+    _vcdm.read_credential(document, where)
+    # Proofs have their own readers, which know better what is wrong with one.
+    jsonld.expand({name: value for name, value in document.items() if name != "proof"}, load)
+
+
+def check_presentation(document: Any, options: Options, load: Loader, where: str) -> list[Any]:
+    """Is `document` a presentation of VCDM 2.0 or 1.1? The credentials in it, each still to be judged.
+
+    Raises:
+        Malformed: as `check_credential`; `vc_api.too_many`. Refused: `vc_api.context`.
+    """
+    fields = Fields(document, where)
+    _vcdm.read_presentation(fields.value, where)
+    inside = fields.value.get("verifiableCredential", [])
+    inside = inside if isinstance(inside, list) else [inside]
+    if len(inside) > limits.PRESENTATIONS:
+        raise Malformed("vc_api.too_many", where=fields.at("verifiableCredential"), limit=limits.PRESENTATIONS)
+    bare = {name: value for name, value in fields.value.items() if name not in _APART}
+    check_contexts(bare, options, where)
+    jsonld.expand(bare, load)
+    return inside
 
 
 def check_contexts(value: Any, options: Options, where: str) -> None:

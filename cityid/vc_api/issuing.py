@@ -3,38 +3,77 @@ secured with the issuer's key."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from cityid import proofs
 from cityid.encoding import times
+from cityid.encoding.json import Fields
 from cityid.encoding.jsonld import Loader
-from cityid.errors import Refused
-from cityid.vc_api import documents
-from cityid.vc_api.model import IssuerOf, Options
+from cityid.errors import Malformed, Refused
+from cityid.formats.vc_jose import secured
+from cityid.vc_api import documents, hiding
+from cityid.vc_api.lists import StatusList
+from cityid.vc_api.model import HIDING, JWT, Entropy, IssuerOf, Options
 
 V1: Final = "https://www.w3.org/2018/credentials/v1"
+V2: Final = "https://www.w3.org/ns/credentials/v2"
 DATA_INTEGRITY: Final = "https://w3id.org/security/data-integrity/v2"
+STATUS: Final = "https://www.w3.org/ns/credentials/status/v1"
 
 
-def secure(
-    credential: Mapping[str, Any], issuer: IssuerOf, options: Options, *, load: Loader, at: datetime
+def issue(
+    credential: Mapping[str, Any],
+    pointers: Sequence[str],
+    issuer: IssuerOf,
+    status: StatusList | None,
+    options: Options,
+    *,
+    load: Loader,
+    at: datetime,
+    entropy: Entropy,
 ) -> dict[str, Any]:
-    """`credential` with a proof by `issuer`, made at `at`.
+    """`credential` secured by `issuer` at `at`, beside the proofs that it has. `pointers` are what its holder cannot
+    hide, where the suite can hide; one that has no status is given one of `status`.
 
     Raises:
-        Malformed: what `documents.check_credential` finds wrong.
-        Refused: `vc_api.secured`, `vc_api.issuer`.
-        Unavailable: what the signer raises.
+        Malformed: what `documents.check_credential` finds wrong; `vc_api.not_v2`; `selective.*`.
+        Refused: `vc_api.secured`, `vc_api.issuer`, `vc_api.context`.
+        Unavailable: what the signer raises; `vc_api.list_full`.
     """
-    if "proof" in credential:
-        raise Refused("vc_api.secured", where="$.credential.proof", spec="VC-API, Issue Credential")
-    document = with_security_context(credential)
+    if "proof" in credential and issuer.suite in (JWT, *HIDING):
+        raise Refused("vc_api.secured", where="$.credential.proof", suite=issuer.suite)
+    document = dict(credential) if issuer.suite == JWT else with_security_context(credential)
     documents.check_credential(document, options, load, "$.credential")
     found = documents.issuer_of(document)
     if options.controller == "issuer" and found != issuer.id:
         raise Refused("vc_api.issuer", where="$.credential.issuer", found=found, expected=issuer.id)
+    if status is not None and "credentialStatus" not in document:
+        document["credentialStatus"] = status.allot(entropy)
+        document = _with_context(document, STATUS)
+    return secure(document, issuer, pointers, load=load, at=at, entropy=entropy)
+
+
+def secure(
+    document: Mapping[str, Any],
+    issuer: IssuerOf,
+    pointers: Sequence[str] = (),
+    *,
+    load: Loader,
+    at: datetime,
+    entropy: Entropy,
+) -> dict[str, Any]:
+    """A document with a proof, or in an envelope, by the issuer's suite.
+
+    Raises:
+        Malformed: `vc_api.not_v2`, `json.*`, `jsonld.*`. Unavailable: what the signer raises.
+    """
+    if issuer.suite == JWT:
+        contexts = document["@context"]
+        if (contexts[:1] if isinstance(contexts, list) else [contexts]) != [V2]:
+            raise Malformed("vc_api.not_v2", where="$.credential['@context']", spec="VC-JOSE-COSE §3.1.1")
+        return secured.envelope(secured.sign(document, JWT, issuer.signer, kid=issuer.method), JWT)
     made = {
         "type": "DataIntegrityProof",
         "cryptosuite": issuer.suite,
@@ -42,14 +81,35 @@ def secure(
         "verificationMethod": issuer.method,
         "proofPurpose": "assertionMethod",
     }
-    return {**document, "proof": proofs.create(document, made, issuer.signer, load=load)}
+    if issuer.suite in HIDING:
+        proof = hiding.create(document, made, issuer.signer, pointers, load=load, entropy=entropy)
+        return {**document, "proof": proof}
+    bare = {name: value for name, value in document.items() if name != "proof"}
+    proof = proofs.create(bare, made, issuer.signer, load=load)
+    return {**bare, "proof": [*_proofs(document), proof] if "proof" in document else proof}
+
+
+def _proofs(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The proofs that are there: ours makes a set with them. Whether they hold is between their makers and verifiers.
+
+    Raises:
+        Malformed: `json.*`.
+    """
+    found = document["proof"]
+    listed = found if isinstance(found, list) else [found]
+    for index, one in enumerate(listed):
+        Fields(one, f"$.credential.proof[{index}]").text("type")
+    return listed
 
 
 def with_security_context(credential: Mapping[str, Any]) -> dict[str, Any]:
     """The credential; one of VCDM 1.1 with the context that its proof needs, which that of 2.0 has in itself
     (Data Integrity 1.0 §2.4)."""
-    document = dict(credential)
-    contexts = document.get("@context")
-    if isinstance(contexts, list) and contexts[:1] == [V1] and DATA_INTEGRITY not in contexts:
-        document["@context"] = [*contexts, DATA_INTEGRITY]
-    return document
+    return _with_context(credential, DATA_INTEGRITY)
+
+
+def _with_context(credential: Mapping[str, Any], url: str) -> dict[str, Any]:
+    contexts = credential.get("@context")
+    if isinstance(contexts, list) and contexts[:1] == [V1] and url not in contexts:
+        return {**credential, "@context": [*contexts, url]}
+    return dict(credential)

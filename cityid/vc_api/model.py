@@ -13,15 +13,22 @@ from cityid.keys import Algorithm
 
 Entropy: TypeAlias = Callable[[int], bytes]
 
+ECDSA_SD: Final = "ecdsa-sd-2023"
+BBS: Final = "bbs-2023"
+JWT: Final = "vc+jwt"
 SUITES: Final[Mapping[str, frozenset[Algorithm]]] = MappingProxyType(
     {
         "eddsa-rdfc-2022": frozenset({Algorithm.EDDSA}),
         "eddsa-jcs-2022": frozenset({Algorithm.EDDSA}),
         "ecdsa-rdfc-2019": frozenset({Algorithm.ES256, Algorithm.ES384}),
         "ecdsa-jcs-2019": frozenset({Algorithm.ES256, Algorithm.ES384}),
+        ECDSA_SD: frozenset({Algorithm.ES256}),
+        JWT: frozenset({Algorithm.ES256, Algorithm.ES384, Algorithm.EDDSA}),
     }
 )
 """How credentials can be secured, and with which keys."""
+HIDING: Final = frozenset({ECDSA_SD, BBS})
+"""What they sign is for holders, who derive what a verifier may see."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,7 @@ class Options:
     `contexts`: are only known contexts acceptable ("known"), or also objects inside the document ("inline")?
     `answer`: is what was issued answered inside an object ("wrapped") or as it is ("bare")?
     `unknown_status`: is a status of an unknown type a *no* ("refuse") or passed over ("ignore")?
+    `validity`: does a credential hold only at its time ("checked"), or is that not asked ("ignored")?
     `unsecured_presentations`: may a presentation come without a proof, its credentials then being all that is judged?
     """
 
@@ -52,4 +60,5 @@ class Options:
     contexts: Literal["known", "inline"] = "known"
     answer: Literal["wrapped", "bare"] = "wrapped"
     unknown_status: Literal["refuse", "ignore"] = "refuse"
+    validity: Literal["checked", "ignored"] = "checked"
     unsecured_presentations: bool = False

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from cityid.encoding import json
 from cityid.errors import Problem
+from cityid.formats import _vcdm
 from cityid.plan import Response
 
 Explain: TypeAlias = Callable[[Problem], str]
@@ -28,23 +29,27 @@ _BY_CODE: Final[Mapping[str, str]] = MappingProxyType(
     {
         "di.domain": _SECURITY + "INVALID_DOMAIN_ERROR",
         "di.challenge": _SECURITY + "INVALID_CHALLENGE_ERROR",
-        "signature.invalid": _VCDM + "CRYPTOGRAPHIC_SECURITY_ERROR",
         "status.index": _STATUS + "RANGE_ERROR",
-        "status.too_short": _STATUS + "STATUS_LIST_LENGTH_ERROR",
+        "bitstring.too_short": _STATUS + "STATUS_LIST_LENGTH_ERROR",
+        **dict.fromkeys(
+            (
+                "bitstring.entry_type", "bitstring.entry_purpose", "bitstring.entry_index", "bitstring.entry_url",
+                "bitstring.entry_id", "bitstring.entry_size", "bitstring.entry_reference", "bitstring.messages",
+                "bitstring.message_status",
+            ),
+            _STATUS + "MALFORMED_VALUE_ERROR",
+        ),
     }
-)
+)  # fmt: skip
 _BY_AREA: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "json": _VCDM + "PARSING_ERROR",
-        "cbor": _VCDM + "PARSING_ERROR",
         "validity": _VCDM + "RANGE_ERROR",
         "di": _SECURITY + "PROOF_VERIFICATION_ERROR",
         "rdfc": _SECURITY + "PROOF_TRANSFORMATION_ERROR",
-        "net": _STATUS + "STATUS_RETRIEVAL_ERROR",
         "status": _STATUS + "STATUS_VERIFICATION_ERROR",
+        "bitstring": _STATUS + "STATUS_VERIFICATION_ERROR",
     }
 )
-_MALFORMED: Final = _VCDM + "MALFORMED_VALUE_ERROR"
 _HTTP: Final[Mapping[str, int]] = MappingProxyType(
     {
         "vc_api.not_found": 404,
@@ -57,11 +62,14 @@ _HTTP: Final[Mapping[str, int]] = MappingProxyType(
 )
 
 
-def type_of(code: str) -> str:
-    """The problem type of a code: that of the code itself, else that of its area, else MALFORMED_VALUE_ERROR."""
+def type_of(code: str, *, about_status: bool = False) -> str:
+    """The problem type of a code: that of the code itself, else that of its area, else what VCDM 2.0 calls it.
+    `about_status` says that it came up while a status was looked up."""
     if code in _HTTP:
         return _BLANK
-    return _BY_CODE.get(code) or _BY_AREA.get(code.partition(".")[0], _MALFORMED)
+    if about_status and code.startswith("net."):
+        return _STATUS + "STATUS_RETRIEVAL_ERROR"
+    return _BY_CODE.get(code) or _BY_AREA.get(code.partition(".")[0]) or _vcdm.problem_type(code)
 
 
 def status_of(code: str) -> int:
@@ -69,9 +77,9 @@ def status_of(code: str) -> int:
     return _HTTP.get(code, 400)
 
 
-def document(problem: Problem, explain: Explain) -> dict[str, Any]:
+def document(problem: Problem, explain: Explain, *, about_status: bool = False) -> dict[str, Any]:
     """A problem as a problem document. `code` and `where` are ours."""
-    kind = type_of(problem.code)
+    kind = type_of(problem.code, about_status=about_status)
     made: dict[str, Any] = {
         "type": kind,
         "title": kind.rpartition("#")[2] if kind != _BLANK else problem.code,
@@ -90,10 +98,13 @@ def no(
     explain: Explain,
     more: Mapping[str, Any] = MappingProxyType({}),
     headers: Mapping[str, str] = MappingProxyType({}),
+    *,
+    about_status: Sequence[Problem] = (),
 ) -> Response:
-    """The answer *no*: the first problem as the problem document, all of them in its `problemDetails`."""
-    details = [document(one, explain) for one in found]
-    body = {**details[0], **more, "problemDetails": details}
+    """The answer *no*: the first problem as the problem document, all of them in its `errors` (VCDM 2.0 §7.1)
+    and `problemDetails` (VC-API)."""
+    details = [document(one, explain, about_status=one in about_status) for one in found]
+    body = {**details[0], **more, "errors": details, "problemDetails": details}
     return answer(details[0]["status"], body, at, PROBLEM, headers)
 
 

@@ -165,3 +165,20 @@ class TestTheServer:
         assert (nothing.status_code, nothing.json()["code"]) == (404, "vc_api.not_found")
         assert (large.status_code, large.json()["code"]) == (413, "vc_api.too_large")
         assert large.headers["content-type"] == "application/problem+json"
+
+    def test_x06_nothing_of_a_request_is_logged(self, caplog: pytest.LogCaptureFixture) -> None:
+        server, name = Server(), "eddsa-jcs-2022"
+        good = server.issued(name, credential(server.issuer(name), name="Canary Lovelace"))
+        with caplog.at_level(logging.DEBUG):
+            found = ask(
+                server.service,
+                *(
+                    ("POST", f"/credentials/verify?of={'canary'}", {"json": {"verifiableCredential": document}})
+                    for document in (good, {**good, "name": "Canary Byron"}, {"name": "Canary"})
+                ),
+                ("POST", "/presentations/verify", {"json": {"verifiablePresentation": "canary"}}),
+                limit=10_000,
+            )
+        assert [one.status_code for one in found] == [200, 400, 400, 400]
+        ours = [record.getMessage() for record in caplog.records if not record.name.startswith("httpx2")]
+        assert "canary" not in " ".join(ours).lower()

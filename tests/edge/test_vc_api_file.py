@@ -21,6 +21,7 @@ from tests.vectors import vectors
 SECRETS = [one["secret"] for one in tomllib.loads(configuration())["issuer"]]
 FIRST = configuration()[: configuration().index("\n[[issuer]]", configuration().index("[[issuer]]"))]
 """The configuration with its first issuer alone."""
+HIDER = next(one for one in tomllib.loads(configuration())["issuer"] if one["name"] == "ecdsa-sd-2023")
 OTHER = next(one for one in tomllib.loads(configuration())["issuer"] if one["name"] == "ecdsa-jcs-2019-p384")
 
 
@@ -41,9 +42,12 @@ def refused(text: str) -> Misuse:
 
 def with_line(line: str) -> str:
     """The first issuer with another line in the place of the one for the same member, or added."""
-    name = line.partition(" ")[0]
-    text, count = re.subn(rf"(?m)^{name} = .*$", line.replace("\\", r"\\"), FIRST)
-    return text if count else f"{FIRST}\n{line}"
+    text = FIRST
+    for one in line.split("\n"):
+        name = one.partition(" ")[0]
+        changed, count = re.subn(rf"(?m)^{name} = .*$", one.replace("\\", r"\\"), text)
+        text = changed if count else f"{text}\n{one}"
+    return text
 
 
 class TestReading:
@@ -97,6 +101,7 @@ class TestWhatIsWrong:
             ('contexts = "all"', "vc_api_file.word"),
             ('answer = "naked"', "vc_api_file.word"),
             ('unknown_status = "pass"', "vc_api_file.word"),
+            ('validity = "never"', "vc_api_file.word"),
             ("controller = true", "json.wrong_type"),
             ('unsecured_presentations = "no"', "json.wrong_type"),
             ('name = "a/b"', "vc_api_file.name"),
@@ -108,6 +113,10 @@ class TestWhatIsWrong:
             ('method = "https://city.example#key"', "did.url_not_plain"),
             ('id = "two\\nlines"', "text.control"),
             ('status = "revocation"', "json.wrong_type"),
+            (
+                "status = true\n" + "\n".join(f'{name} = "{HIDER[name]}"' for name in ("suite", "secret", "public")),
+                "vc_api_file.status",
+            ),
             (f'public = "{OTHER["public"]}"', "key.halves_differ"),
             ('public = "z"', "multibase.alphabet"),
             (f'secret = "{OTHER["public"]}"', "key.not_secret"),

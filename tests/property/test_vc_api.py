@@ -10,19 +10,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.vc_api import Server, credential
+from tests.vc_api import HIDING, Server, credential, presentation, signed
 
 pytestmark = pytest.mark.property
 
 SERVER = Server()
 ISSUERS = list(SERVER.service.issuers)
 POSTS = [f"/issuers/{name}/credentials/issue" for name in ISSUERS]
+POSTS += ["/credentials/verify", "/presentations/verify", "/credentials/derive", "/credentials/status"]
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=8,
 )
-MEMBERS = ["credential", "options"]
+MEMBERS = ["credential", "options", "verifiableCredential", "verifiablePresentation", "credentialStatus", "status"]
 """The members of bodies."""
 
 
@@ -79,3 +80,35 @@ def test_a_good_document_with_one_value_changed(name: str, data: st.DataObject) 
     bad = changed(good, data.draw(st.sampled_from(places(good))), data.draw(json_values))
     assert sent("POST", f"/issuers/{name}/credentials/issue", {"credential": bad}) in (400, 201)
     assert json.dumps(bad)
+
+
+SECURED = {name: SERVER.issued(name, credential(SERVER.issuer(name), name="A card")) for name in ISSUERS}
+
+
+@given(st.sampled_from(ISSUERS), st.data())
+def test_a_secured_document_with_one_value_changed(name: str, data: st.DataObject) -> None:
+    place = data.draw(st.sampled_from(places(SECURED[name])))
+    bad = changed(SECURED[name], place, data.draw(json_values))
+    for path, body in (
+        ("/credentials/verify", {"verifiableCredential": bad}),
+        ("/credentials/derive", {"verifiableCredential": bad, "options": {"selectivePointers": ["/name"]}}),
+        ("/presentations/verify", {"verifiablePresentation": {**signed(presentation()), "verifiableCredential": bad}}),
+    ):
+        sent("POST", path, body)
+
+
+@given(st.data())
+def test_a_presentation_with_one_value_changed(data: st.DataObject) -> None:
+    good = signed(presentation(SECURED["eddsa-jcs-2022"], SECURED["jwt"]))
+    bad = changed(good, data.draw(st.sampled_from(places(good))), data.draw(json_values))
+    sent("POST", "/presentations/verify", {"verifiablePresentation": bad})
+
+
+@given(st.lists(st.text(max_size=12) | st.sampled_from(["/issuer", "/name", "/credentialSubject"]), max_size=3))
+def test_any_pointers(pointers: list[str]) -> None:
+    for name in HIDING:
+        good = credential(SERVER.issuer(name), name="A card")
+        body = {"credential": good, "options": {"mandatoryPointers": pointers}}
+        sent("POST", f"/issuers/{name}/credentials/issue", body)
+        derived = {"verifiableCredential": SECURED[name], "options": {"selectivePointers": pointers}}
+        sent("POST", "/credentials/derive", derived)

@@ -1,0 +1,240 @@
+"""`POST /credentials/verify` and `/presentations/verify`: the library's own `verify`, with ANYONE for a trust list and
+ANYTHING for a question; and around it what a presentation of any number of credentials needs."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+from cityid import proofs, trust
+from cityid.checks import Outcome, Step, Verdict
+from cityid.credential import DidUrl, KeyRef, Presentation, Purpose, StatusRef, Unbound, Window
+from cityid.did import parse_url
+from cityid.encoding import json
+from cityid.encoding.json import Fields
+from cityid.encoding.jsonld import Loader
+from cityid.errors import Malformed, Problem, Refused, Unavailable
+from cityid.formats import FORMATS, Format
+from cityid.formats.data_integrity.ldp_vc import LDP_VC_ANY_CONTEXT
+from cityid.formats.vc_jose import secured
+from cityid.plan import Steps
+from cityid.policy import Policy
+from cityid.proofs import sets
+from cityid.query.anything import ANYTHING
+from cityid.status.lists import KINDS
+from cityid.trust.anyone import ANYONE, ANYONE_BY_ANY_KEY
+from cityid.vc_api import documents
+from cityid.vc_api.model import Options
+from cityid.verifying import verify
+
+_ENVELOPED: Final = "EnvelopedVerifiableCredential"
+V2: Final = "https://www.w3.org/ns/credentials/v2"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What came of it: no `problems` is a yes. `controller` is who signed, as far as that was found; `about_status` are
+    those of the problems that came up while a status was looked up."""
+
+    problems: tuple[Problem, ...]
+    controller: str = ""
+    about_status: tuple[Problem, ...] = ()
+
+
+def credential(document: Any, options: Options, load: Loader, at: datetime, where: str) -> Steps[Judged]:
+    """Judge a credential, secured inside or enveloped."""
+    try:
+        name, raw = _unwrapped(document, where)
+    except Malformed as error:
+        return Judged((error.problem,))
+    wrong = _model(document, options, load, where) if name == "ldp_vc" else ()
+    if wrong:
+        return Judged(wrong)
+    anyone = ANYONE if options.controller == "issuer" else ANYONE_BY_ANY_KEY
+    policy = Policy("", ANYTHING, {}, {}, anyone)
+    form = LDP_VC_ANY_CONTEXT if name == "ldp_vc" and options.contexts == "inline" else FORMATS[name]
+    formats: dict[str, Any] = {name: _Lenient(form, options)}
+    verdict: Verdict = yield from verify(raw, name, Unbound(), policy, at, formats=formats)
+    failed = [
+        (check.step, check.problem)
+        for check in verdict.checks
+        if check.problem is not None and check.outcome in (Outcome.FAILED, Outcome.UNDECIDED)
+    ]
+    found = tuple(problem for _, problem in failed)
+    status = tuple(problem for step, problem in failed if step is Step.STATUS)
+    return Judged(found, "" if found else _controller(document, name), status)
+
+
+def _unwrapped(document: Any, where: str) -> tuple[str, bytes]:
+    """The format of a credential, and what that format reads.
+
+    Raises:
+        Malformed: `json.not_an_object`, `json.*`, `vc_jose.envelope`, `base64.*`.
+    """
+    if not _is_enveloped(Fields(document, where).value):
+        return "ldp_vc", json.write(document)
+    return secured.opened(document, where)
+
+
+def _is_enveloped(document: Mapping[str, Any]) -> bool:
+    kinds = document.get("type")
+    return _ENVELOPED in (kinds if isinstance(kinds, list) else [kinds])
+
+
+def _controller(document: Mapping[str, Any], name: str) -> str:
+    """Who signed a credential that was found good."""
+    if name != "ldp_vc":
+        return ""
+    found = document["proof"]
+    method = (found[0] if isinstance(found, list) else found)["verificationMethod"]
+    return str(method).partition("#")[0]
+
+
+class _Lenient:
+    """A format that passes over what the options let it pass over: status entries of types that are not known here, as
+    VC-JOSE-COSE §4 would have it, and when a credential holds."""
+
+    def __init__(self, form: Format, options: Options) -> None:
+        self._form, self._options = form, options
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._form, name)
+
+    def read_presentation(self, raw: bytes) -> tuple[Presentation, ...]:
+        found = self._form.read_presentation(raw)
+        if self._options.unknown_status == "ignore":
+            found = tuple(_with(one, status=_known(one.credential.status)) for one in found)
+        if self._options.validity == "ignored":
+            found = tuple(_with(one, window=Window()) for one in found)
+        return found
+
+
+def _with(presentation: Presentation, **changed: Any) -> Presentation:
+    return replace(presentation, credential=replace(presentation.credential, **changed))
+
+
+def _known(refs: Iterable[StatusRef]) -> tuple[StatusRef, ...]:
+    return tuple(ref for ref in refs if ref.kind in KINDS)
+
+
+# --- presentations ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """What a presentation must have been made for, as far as whoever asks says so."""
+
+    challenge: str | None = None
+    domain: frozenset[str] | None = None
+
+
+def presentation(
+    document: Any, occasion: Occasion, options: Options, load: Loader, at: datetime, where: str
+) -> Steps[Judged]:
+    """Judge a presentation: its proofs, and each credential in it. All that is wrong is told."""
+    try:
+        inside = documents.check_presentation(document, options, load, where)
+    except (Malformed, Refused) as error:
+        return Judged((error.problem,))
+    found: list[Problem] = []
+    status: list[Problem] = []
+    controller = ""
+    try:
+        controller = yield from _signed(document, occasion, options, load, at, where)
+    except (Malformed, Refused, Unavailable) as error:
+        found.append(error.problem)
+    for index, one in enumerate(inside):
+        place = f"{where}.verifiableCredential[{index}]"
+        if controller and _is_self_asserted(one):
+            found += _model(one, options, load, place)
+        else:
+            judged = yield from credential(one, options, load, at, place)
+            found += judged.problems
+            status += judged.about_status
+    return Judged(tuple(found), "" if found else controller, tuple(status))
+
+
+def _is_self_asserted(document: Any) -> bool:
+    """Is it one that the presentation's own proof secures? (That its issuer is the holder, the data model says.)"""
+    if not isinstance(document, Mapping) or "proof" in document or _is_enveloped(document):
+        return False
+    contexts = document.get("@context")
+    return (contexts[:1] if isinstance(contexts, list) else [contexts]) == [V2]
+
+
+def _model(document: Mapping[str, Any], options: Options, load: Loader, where: str) -> tuple[Problem, ...]:
+    """What is wrong with a credential as a document."""
+    try:
+        documents.check_credential(document, options, load, where)
+    except (Malformed, Refused) as error:
+        return (error.problem,)
+    return ()
+
+
+def _signed(
+    document: Mapping[str, Any], occasion: Occasion, options: Options, load: Loader, at: datetime, where: str
+) -> Steps[str]:
+    """Who signed a presentation for this occasion, all of whose proofs hold.
+
+    Raises:
+        Malformed, Refused, Unavailable: whatever is wrong with a proof, or with finding its key.
+    """
+    if "proof" not in document:
+        if options.unsecured_presentations and occasion == Occasion():
+            return ""
+        raise Refused("vc_api.unsecured", where=where, spec="VCDM 2.0 §4.13")
+    controller = ""
+    for one in sets.split(document, where):
+        _check_occasion(one.members, occasion)
+        one.members.check_time(at)
+        did, fragment = parse_url(one.members.method)
+        key = yield from trust.key(KeyRef(DidUrl(str(did), fragment), Purpose.AUTHENTICATION), None, at)
+        proofs.check(one.document, one.proof, key, purpose=Purpose.AUTHENTICATION, load=load, where=one.members.where)
+        controller = controller or str(did)
+        if options.controller == "issuer":
+            _check_holder(document.get("holder"), str(did), where)
+    return controller
+
+
+def _check_occasion(proof: proofs.Proof, occasion: Occasion) -> None:
+    """Data Integrity 1.0 §4.4, steps 4 and 5.
+
+    Raises:
+        Refused: `di.domain`, `di.challenge`.
+    """
+    spec = "Data Integrity 1.0 §4.4"
+    if occasion.domain is not None and proof.domain != occasion.domain:
+        raise Refused("di.domain", where=f"{proof.where}.domain", spec=spec)
+    if occasion.challenge is not None:
+        found = (proof.challenge or "").encode("utf-8")
+        if proof.challenge is None or not hmac.compare_digest(found, occasion.challenge.encode("utf-8")):
+            raise Refused("di.challenge", where=f"{proof.where}.challenge", spec=spec)
+
+
+def _check_holder(holder: Any, signer: str, where: str) -> None:
+    """Whoever a presentation says is its holder is the one who signed it (VCDM 2.0 §4.13).
+
+    Raises:
+        Refused: `vc_api.holder`.
+    """
+    named = holder.get("id") if isinstance(holder, Mapping) else holder
+    if named is not None and named != signer:
+        raise Refused("vc_api.holder", where=f"{where}.holder", spec="VCDM 2.0 §4.13", found=str(named), signer=signer)
+
+
+def occasion_of(options: Fields) -> Occasion:
+    """`options.challenge` and `options.domain` (one or several).
+
+    Raises:
+        Malformed: `json.wrong_type`.
+    """
+    domain = options.value.get("domain")
+    listed = (
+        None
+        if domain is None
+        else frozenset(options.texts("domain") if isinstance(domain, list) else (options.text("domain"),))
+    )
+    return Occasion(options.optional_text("challenge"), listed)

@@ -1,0 +1,106 @@
+"""VC-API: `mandatoryPointers` and `POST /credentials/derive`, for the suites whose holders can hide."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.vc_api import HIDING, V2, Server, credential, presentation, signed, tampered
+
+pytestmark = pytest.mark.parametrize("name", HIDING)
+EXAMPLES = "https://www.w3.org/ns/credentials/examples/v2"
+
+
+@pytest.fixture(scope="module")
+def server() -> Server:
+    return Server()
+
+
+def card(server: Server, name: str) -> dict[str, Any]:
+    return credential(
+        server.issuer(name),
+        __context=[V2, EXAMPLES],
+        type=["VerifiableCredential", "ExampleAlumniCredential"],
+        id="urn:uuid:7d0a8f8c-7e1b-4b60-9ed1-0c6a2ab34b1d",
+        validFrom="2026-01-01T00:00:00Z",
+        credentialSubject={"id": "did:example:s", "alumniOf": "The University", "name": "Ada"},
+    )
+
+
+def issued(server: Server, name: str) -> dict[str, Any]:
+    made: dict[str, Any] = server.issued(name, card(server, name), mandatoryPointers=["/issuer", "/validFrom"])
+    return made
+
+
+class TestIssuing:
+    def test_a_base_proof(self, server: Server, name: str) -> None:
+        made = issued(server, name)
+        assert made["proof"]["cryptosuite"] == name
+        assert made["proof"]["proofValue"][0] == "u"
+
+    def test_without_pointers(self, server: Server, name: str) -> None:
+        assert server.issue(name, card(server, name)).status == 201
+        assert server.issue(name, card(server, name), mandatoryPointers=[]).status == 201
+
+    @pytest.mark.parametrize("pointers", [["/nowhere"], ["issuer"], ["/issuer/~2"], ["/credentialSubject/9"]])
+    def test_pointers_to_nothing(self, server: Server, name: str, pointers: list[str]) -> None:
+        answer = server.issue(name, card(server, name), mandatoryPointers=pointers)
+        assert answer.status == 400
+
+    @pytest.mark.parametrize("pointers", ["/issuer", [1], {"a": 1}])
+    def test_pointers_of_a_wrong_type(self, server: Server, name: str, pointers: Any) -> None:
+        answer = server.issue(name, card(server, name), mandatoryPointers=pointers)
+        assert (answer.status, answer.code) == (400, "json.wrong_type")
+
+    def test_a_base_proof_is_not_for_verifiers(self, server: Server, name: str) -> None:
+        assert server.verify(issued(server, name)).status == 400
+
+
+class TestDeriving:
+    def test_what_is_chosen_and_what_is_mandatory(self, server: Server, name: str) -> None:
+        answer = server.derive(issued(server, name), "/credentialSubject/alumniOf")
+        assert answer.status == 201, answer.body
+        made = answer.body["verifiableCredential"]
+        assert made["credentialSubject"]["alumniOf"] == "The University"
+        assert "name" not in made["credentialSubject"]
+        assert (made["issuer"], made["validFrom"]) == (server.issuer(name), "2026-01-01T00:00:00Z")
+        assert server.verify(made).status == 200
+        shown = signed(presentation(made))
+        assert server.verify_presentation(shown).status == 200
+
+    def test_nothing_but_what_is_mandatory(self, server: Server, name: str) -> None:
+        made = server.derive(issued(server, name)).body["verifiableCredential"]
+        assert "alumniOf" not in str(made)
+
+    def test_changed_afterwards(self, server: Server, name: str) -> None:
+        made = server.derive(issued(server, name), "/credentialSubject/alumniOf").body["verifiableCredential"]
+        subject = {**made["credentialSubject"], "alumniOf": "Another University"}
+        assert server.verify({**made, "credentialSubject": subject}).status == 400
+        assert server.verify({**made, "validFrom": "2025-01-01T00:00:00Z"}).status == 400
+        assert server.verify(tampered(made)).status == 400
+
+    @pytest.mark.parametrize("pointer", ["/nowhere", "nowhere", "/credentialSubject/3"])
+    def test_pointers_to_nothing(self, server: Server, name: str, pointer: str) -> None:
+        assert server.derive(issued(server, name), pointer).status == 400
+
+    def test_what_the_issuer_did_not_sign(self, server: Server, name: str) -> None:
+        made = issued(server, name)
+        answer = server.derive({**made, "validFrom": "2025-01-01T00:00:00Z"}, "/validFrom")
+        assert (answer.status, answer.code) == (400, "signature.invalid")
+
+    def test_what_is_derived_already(self, server: Server, name: str) -> None:
+        made = server.derive(issued(server, name), "/id").body["verifiableCredential"]
+        assert server.derive(made, "/id").status == 400
+
+    def test_what_cannot_hide(self, server: Server, name: str) -> None:
+        whole = server.issued("eddsa-rdfc-2022", credential(server.issuer("eddsa-rdfc-2022")))
+        answer = server.derive(whole, "/issuer")
+        assert (answer.status, answer.code) == (400, "vc_api.not_derivable")
+        made = issued(server, name)
+        answer = server.derive({**made, "proof": [made["proof"], made["proof"]]}, "/issuer")
+        assert (answer.status, answer.code) == (400, "vc_api.not_derivable")
+
+    @pytest.mark.parametrize("found", [None, [], "x", 1])
+    def test_what_is_no_credential(self, server: Server, name: str, found: Any) -> None:
+        assert server.derive(found).code == "json.wrong_type"
