@@ -91,7 +91,7 @@ class _LdpVc:
         Raises:
             Malformed: `json.*`, `vcdm.*`, `context.*`, `jsonld.*`, `di.*`, `did.*`, `time.*`.
         """
-        return _credential(json.read_object(raw), raw, None, any_context=self.any_context)
+        return _credential(json.read_object(raw), raw, None, any_context=self.any_context, held=True)
 
     def check_issued(self, credential: Credential, keys: Keys, at: datetime) -> Iterable[Check]:
         """ISSUER_SIGNATURE, of all proofs, as a wallet checks it that can hide from now on."""
