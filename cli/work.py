@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import talk
-from .options import Json, PassphraseFd
+from .options import Json, PassphraseFd, plain
+from .registers import By, ClerkFd
 from .state import STATE
 
 if TYPE_CHECKING:
@@ -28,6 +29,16 @@ def work(
             help="How long without a sign of life until another worker takes over.",
         ),
     ] = 30,
+    list_: Annotated[bool, typer.Option("--list", help="Say what is queued, and do nothing.")] = False,
+    cancel: Annotated[
+        str | None,
+        typer.Option(
+            "--cancel", metavar="RUN", callback=plain,
+            help="Stop a run that --list names: nothing that waits is done, until the same table is queued again.",
+        ),
+    ] = None,
+    by: By = None,
+    clerk_fd: ClerkFd = None,
     passphrase_fd: PassphraseFd = None,
     json_: Json = False,
 ) -> None:  # fmt: skip
@@ -41,6 +52,15 @@ def work(
     from .bulk_queue import Doer, store_of
 
     here = home.find(STATE.home, "city")
+    if list_ or cancel is not None:
+        from .bulk_queued import show, stop
+
+        with store_of(here) as store:
+            if cancel is not None:
+                stop(here, store, cancel, by, clerk_fd, json_=json_)
+            else:
+                show(store, json_=json_)
+        return
     with store_of(here) as store:
         store.forget(clock.now())
         doer = Doer(here, talk.secret(f"Passphrase for {here.text('keys')}", passphrase_fd))

@@ -19,14 +19,27 @@ from cityid.edge import sealed
 from cityid.edge.city_secret import CitySecret
 from cityid.edge.postgres import PostgresSql
 from cityid.edge.sqlite import Store
-from cityid.encoding.times import numeric
+from cityid.encoding.times import numeric, read_numeric
 from cityid.errors import Misuse, Unavailable
 
 if TYPE_CHECKING:
     from procrastinate import App
     from psycopg import Connection
 
-__all__ = ["DONE", "FAILED", "KEPT", "LEASE", "QUEUE", "TASK", "TRIES", "WAITING", "Part", "WorkStore", "installed"]
+__all__ = [
+    "DONE",
+    "FAILED",
+    "KEPT",
+    "LEASE",
+    "QUEUE",
+    "TASK",
+    "TRIES",
+    "WAITING",
+    "Part",
+    "Queued",
+    "WorkStore",
+    "installed",
+]
 
 QUEUE: Final = "cityid"
 TASK: Final = "cityid part"
@@ -49,6 +62,19 @@ class Part:
     tries: int
     about: bytes = field(repr=False)
     rows: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A run, and how many of its parts wait (or are in somebody's hands), are done and not collected yet, or have
+    failed. `about` is None where another home's secret seals it."""
+
+    name: str
+    at: datetime
+    about: bytes | None = field(repr=False)
+    waiting: int = 0
+    done: int = 0
+    failed: int = 0
 
 
 def installed() -> Any:
@@ -169,10 +195,11 @@ class WorkStore(Store):
     # -- whoever queues --
 
     def begin(self, run: str, about: bytes, at: datetime) -> None:
-        """A run, unless it is there already."""
+        """A run, unless it is there already; whoever stopped it is overruled."""
         with self.sql.write() as link:
             link.execute(
-                "INSERT INTO work_runs (name, secret, at, sealed) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO NOTHING",
+                "INSERT INTO work_runs (name, secret, at, sealed) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT (name) DO UPDATE SET stopped = NULL",
                 (run, self._mark, numeric(at), self._seal(about, run, -1, "")),
             )
 
@@ -182,17 +209,23 @@ class WorkStore(Store):
             return dict(link.execute("SELECT number, state FROM work_parts WHERE run = ?", (run,)).fetchall())
 
     def queue(self, run: str, number: int, rows: bytes) -> None:
-        """Hand over a part, anew where it failed; nothing where it waits or is done."""
+        """Hand over a part, anew where it failed; nothing where it waits or is done. Of a run that was stopped it has
+        failed at once."""
         from procrastinate.jobs import Job
 
         with self.sql.queueing() as (connection, app):
+            # FOR SHARE: whoever stops the run at this moment comes before or after, and is heard either way.
+            (no,) = connection.execute(
+                "SELECT stopped FROM work_runs WHERE name = %s FOR SHARE", (run,)
+            ).fetchone() or (None,)
+            state, data = (WAITING, rows) if no is None else (FAILED, self._open(no, run, -1, FAILED))
             added = connection.execute(
-                "INSERT INTO work_parts (run, number, sealed) VALUES (%s, %s, %s) ON CONFLICT (run, number) "
-                "DO UPDATE SET sealed = excluded.sealed, state = 'waiting', tries = 0 "
+                "INSERT INTO work_parts (run, number, state, sealed) VALUES (%s, %s, %s, %s) "
+                "ON CONFLICT (run, number) DO UPDATE SET sealed = excluded.sealed, state = excluded.state, tries = 0 "
                 "WHERE work_parts.state = 'failed'",
-                (run, number, self._seal(rows, run, number, WAITING)),
+                (run, number, state, self._seal(data, run, number, state)),
             )
-            if added.rowcount:
+            if added.rowcount and state == WAITING:
                 job = Job(
                     queue=QUEUE, lock=None, queueing_lock=None, task_name=TASK,
                     task_kwargs={"run": run, "number": number},
@@ -223,6 +256,20 @@ class WorkStore(Store):
     def end(self, run: str) -> None:
         with self.sql.write() as link:
             link.execute("DELETE FROM work_runs WHERE name = ?", (run,))
+
+    def runs(self) -> list[Queued]:
+        """All runs that are queued or not collected yet, in the order in which they came."""
+        with self.sql.read() as link:
+            found = link.execute("SELECT name, secret, at, sealed FROM work_runs ORDER BY at, name").fetchall()
+            counts = link.execute("SELECT run, state, count(*) FROM work_parts GROUP BY run, state").fetchall()
+        parts = {(run, state): count for run, state, count in counts}
+        return [
+            Queued(
+                name, read_numeric(at), self._open(about, name, -1, "") if mark == self._mark else None,
+                *(parts.get((name, state), 0) for state in (WAITING, DONE, FAILED)),
+            )
+            for name, mark, at, about in found
+        ]  # fmt: skip
 
     def workers(self, lease: float) -> int:
         """How many workers gave a sign of life lately."""
@@ -273,12 +320,17 @@ class WorkStore(Store):
                 (state, self._seal(data, run, number, state), run, number),
             )
 
-    def fail_all(self, run: str, data: bytes) -> None:
-        """What says no to one part says no to all that wait."""
+    def stop(self, run: str, data: bytes) -> int:
+        """Say no to all parts that wait, in anybody's hands or in nobody's, and to those that are queued until the run
+        is begun again. How many waited."""
+        with self.sql.write() as link:
+            no = self._seal(data, run, -1, FAILED)
+            link.execute("UPDATE work_runs SET stopped = ? WHERE name = ?", (no, run))
         with self.sql.read() as link:
             found = link.execute("SELECT number FROM work_parts WHERE run = ? AND state = 'waiting'", (run,)).fetchall()
         for (number,) in found:
             self.finish(run, number, FAILED, data)
+        return len(found)
 
     def connection(self) -> dict[str, Any]:
         """How procrastinate connects: as we do, and to its own schema."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from procrastinate.jobs import Job
     from procrastinate.worker import Worker as Procrastinator
 
-__all__ = ["AllParts", "Counts", "Unfit", "read_no", "work"]
+__all__ = ["AllParts", "Counts", "Unfit", "read_no", "work", "write_no"]
 
 PATIENCE: Final = 30
 """Seconds that a worker waits for a database that has gone, such as for its restart."""
@@ -236,7 +236,7 @@ class _Worker:
                 self.store.put_back(part)
             self._end(unfit.error)
         except AllParts as no:
-            self.store.fail_all(run, write_no(no.error))
+            self.store.stop(run, write_no(no.error))
             self.counts.failed += 1
             self.told(part, no.error)
             return

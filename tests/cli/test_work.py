@@ -441,6 +441,95 @@ def _clerks(city: City, *clerks: Clerk) -> Iterator[None]:
     assert type(register).clerks is kept
 
 
+class TestStopped:
+    def test_nothing_that_waits_is_done(self, city: City, capsys: pytest.CaptureFixture[str]) -> None:
+        queued = Queued(city, "stopped", 30)
+        run = queued.ready()
+        do, made = city.doer(), []
+
+        def one(part: Part) -> bytes:
+            made.append(part.number)
+            data = do(part)
+            if len(made) == 1:
+                assert "work.which_run" in city.run("work --cancel other --by clerk-2", status=2)
+                assert "3 parts will not be done" in city.run(f"work --cancel {run[:8]} --by clerk-2")
+            return data
+
+        assert city.work(one).done == 1
+        queued.over()
+        assert isinstance(queued.error, Unavailable)
+        assert queued.error.code == "work.parts_failed"
+        assert capsys.readouterr().err.count("clerk-2 stopped the run (work.cancelled)") == 3
+        assert made == [0]
+        with PostgresRegister(city.name) as register:
+            (event,) = [event for event in register.events() if event.kind == "cancel"]
+            assert (event.by, event.facts["run"], event.facts["type"]) == ("clerk-2", run, "age")
+        # Typed again it goes on, and what was in hand when it was stopped is not issued twice.
+        again = Queued(city, "stopped", 30)
+        assert again.ready() == run
+        assert city.work().done == 3
+        assert again.over() == 0
+        assert counts(again.folder) == 30
+
+    def test_parts_that_are_queued_later(self, city: City) -> None:
+        with city.store() as store:
+            store.begin("run", b"{}", AT)
+            store.queue("run", 0, b"rows")
+            assert store.stop("run", b"no") == 1
+            store.queue("run", 1, b"rows")
+            assert list(store.over("run")) == [(0, "failed", b"no"), (1, "failed", b"no")]
+            assert store.take("run", 1) is None
+            store.begin("run", b"{}", AT)
+            store.queue("run", 1, b"rows")
+            part = store.take("run", 1)
+            assert part is not None
+            assert part.rows == b"rows"
+
+    def test_what_is_queued_is_listed(self, city: City) -> None:
+        assert "Nothing is queued." in city.run("work --list")
+        queued = Queued(city, "listed", 20, clerk="clerk-5")
+        run = queued.ready()
+        (found,) = json.loads(city.run("work --list --json"))
+        assert {name: found[name] for name in ("run", "type", "by", "waiting", "done", "failed")} == {
+            "run": run, "type": "age", "by": "clerk-5", "waiting": 2, "done": 0, "failed": 0,
+        }  # fmt: skip
+        line = city.run("work --list")
+        assert line.startswith(run[:8])
+        assert "clerk-5" in line
+        city.work()
+        queued.over()
+
+    def test_whoever_may_not_issue_stops_nothing(self, city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+        from cityid.edge import sign_in
+
+        monkeypatch.setattr(sign_in, "key_of", lambda kept: None)
+        monkeypatch.setattr(sign_in, "check_passphrase", lambda kept, given: None)
+        queued = Queued(city, "kept-on", 10, clerk="maria")
+        line = f"work --cancel {queued.ready()} --by maria --clerk-fd 4 4<pass"
+        with _clerks(city, Clerk("maria", frozenset({Right.REVOKE}))):
+            assert "clerk.may_not" in city.run(line, status=1)
+        with city.store() as store:
+            assert [one.waiting for one in store.runs()] == [1]
+        with _clerks(city, Clerk("maria", frozenset({Right.ISSUE}))):
+            city.run(line)
+        queued.over()
+        assert isinstance(queued.error, Unavailable)
+
+    def test_a_run_of_another_home(self, city: City) -> None:
+        queued = Queued(city, "foreign", 10)
+        run = queued.ready()
+        with psycopg.connect(city.name, autocommit=True) as link:
+            link.execute("UPDATE work_runs SET secret = 'other'")
+            assert "of another home" in city.run("work --list")
+            assert "work.other_secret" in city.run(f"work --cancel {run}", status=2)
+            with city.store() as store:
+                mark = store.runs()[0]
+                link.execute("UPDATE work_runs SET secret = %s", (store._mark,))
+        assert mark.about is None
+        city.work()
+        assert queued.over() == 0
+
+
 class TestTyped:
     def test_work(self, city: City) -> None:
         said = city.run("work --until-done --json")
