@@ -9,7 +9,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -192,10 +192,16 @@ def demo(
     folder: Annotated[
         Path | None, typer.Argument(metavar="FOLDER", help="Where; it must not be there yet. cityid-demo by default.")
     ] = None,
+    scene: Annotated[
+        Literal["town", "history"],
+        typer.Option("--scene", help="town is the main job; history is a city that changes its keys under a witness."),
+    ] = "town",
 ) -> None:
     """A city, three residents and three services, in a folder: the main job from end to end, and what goes wrong."""
     from cityid.edge.resources import schemas
     from cityid.errors import Misuse
+
+    from . import demo_history
 
     if folder is None:
         folder = _fresh(Path("cityid-demo"))
@@ -208,7 +214,7 @@ def demo(
     program = [sys.executable, "-P", "-m", __package__ or "cityid._cli"]
     prelude = f'cityid() {{ {shlex.join(program)} "$@"; }}\n'
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    steps = story(".residents.csv")
+    steps = story(".residents.csv") if scene == "town" else demo_history.scene()
     for step in steps:
         if step.status is None:
             talk.out("\n" + talk.strong("# " + step.text.replace("\n", "\n# ")))

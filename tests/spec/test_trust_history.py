@@ -75,7 +75,8 @@ class TestPinned:
         memory = {PLACE.scid: seen} if remembered else {}
         pinned = TrustList((entry(history=judged(), seen="" if remembered else seen),), remembered=memory)
         fetched = TrustList((entry(seen="" if remembered else seen),), remembered=memory)
-        for trusted, files in ((pinned, {}), (fetched, {"log": LOG})):
+        cases: list[tuple[TrustList, dict[str, Any]]] = [(pinned, {}), (fetched, {"log": LOG})]
+        for trusted, files in cases:
             if expected:
                 assert refusal(key, trusted, "key-2", **files) == expected
             else:
