@@ -8,9 +8,10 @@ from typing import Any
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
+from cityid.edge.signers import load as software
 from cityid.encoding import multibase
 from cityid.errors import Malformed
-from cityid.keys import Algorithm, PublicKey
+from cityid.keys import Algorithm, PublicKey, Signer
 from cityid.keys.algorithms import CURVES
 from tests.vectors import load, vectors
 from tests.webvh import Seeded
@@ -24,6 +25,8 @@ SUITES = {
     "ecdsa-rdfc-2019": (Algorithm.ES256, Algorithm.ES384),
     "eddsa-jcs-2022": (Algorithm.EDDSA,),
     "ecdsa-jcs-2019": (Algorithm.ES256, Algorithm.ES384),
+    "mldsa44-rdfc-2024": (Algorithm.ML_DSA_44,),
+    "mldsa44-jcs-2024": (Algorithm.ML_DSA_44,),
 }
 PAIRS = [(suite, algorithm) for suite, algorithms in SUITES.items() for algorithm in algorithms]
 
@@ -65,7 +68,11 @@ class Curve:
         return self._private.sign(message, ec.ECDSA(hashed))
 
 
-def signer(algorithm: Algorithm, number: int = 7) -> Seeded | Curve:
+def signer(algorithm: Algorithm, number: int = 7) -> Signer:
+    if algorithm is Algorithm.ML_DSA_44:
+        made = software(algorithm, number.to_bytes(32, "big"))
+        assert isinstance(made, Signer)
+        return made
     return Seeded(number) if algorithm is Algorithm.EDDSA else Curve(algorithm, number)
 
 

@@ -17,8 +17,8 @@ from cityid.proofs.members import read as read
 if TYPE_CHECKING:
     from cityid.encoding.jsonld import Loader
 
-SUITES: Final = ("eddsa-rdfc-2022", "ecdsa-rdfc-2019", jcs.EDDSA, jcs.ECDSA)
-"""The suites that sign a document as a whole."""
+SUITES: Final = ("eddsa-rdfc-2022", "ecdsa-rdfc-2019", jcs.EDDSA, jcs.ECDSA, "mldsa44-rdfc-2024", "mldsa44-jcs-2024")
+"""The suites that sign a document as a whole; the last two by a Working Draft."""
 
 
 def create(document: Mapping[str, Any], options: Mapping[str, Any], signer: Signer, *, load: Loader) -> dict[str, Any]:
@@ -30,10 +30,13 @@ def create(document: Mapping[str, Any], options: Mapping[str, Any], signer: Sign
         Misuse: `di.key` for a suite that is not one of these, or is not for the signer's key.
         Unavailable: what the signer raises.
     """
-    if read({**options, "proofValue": "z"}, "$.options").suite in jcs.SUITES:
+    suite = read({**options, "proofValue": "z"}, "$.options").suite
+    if suite in jcs.SUITES:
         return jcs.create(document, options, signer)
-    from cityid.proofs import rdfc  # JSON-LD, which a resolver of DIDs does without
+    from cityid.proofs import mldsa, rdfc  # JSON-LD, which a resolver of DIDs does without
 
+    if suite in mldsa.SUITES:
+        return mldsa.create(document, options, signer, load=load)
     return rdfc.create(document, options, signer, load=load)
 
 
@@ -69,7 +72,10 @@ def check_read(
     members.check(found, SUITES, purpose)
     if found.suite in jcs.SUITES:
         jcs.check_read(document, proof, found, key)
-    else:
-        from cityid.proofs import rdfc
+        return
+    from cityid.proofs import mldsa, rdfc
 
+    if found.suite in mldsa.SUITES:
+        mldsa.check(document, proof, found, key, load=load)
+    else:
         rdfc.check(document, proof, found, key, load=load)
