@@ -96,3 +96,42 @@ def as_map(value: Any) -> dict[Any, Any]:
     """A map as the vectors write it."""
     assert value["dataType"] == "Map"
     return dict(value["value"])
+
+
+# -- a card of a city --
+
+V2 = "https://www.w3.org/ns/credentials/v2"
+MANDATORY = ["/issuer", "/validFrom", "/validUntil"]
+CHOSEN = ["/credentialSubject/given_name", "/credentialSubject/address/locality"]
+
+
+def card(**more: Any) -> dict[str, Any]:
+    """A credential with several blank nodes, arrays and names that JSON pointers must escape."""
+    subject = {
+        "given_name": "Ada",
+        "family_name": "Byron",
+        "address": {"locality": "Utrecht", "street": "Singel 1"},
+        "nationalities": ["NL", "BE"],
+        "permits": [{"zone": "A", "year": 2024}, {"zone": "B", "year": 2025}, {"zone": "C", "year": 2025.5}],
+        "over": {"16": True, "18": False},
+        "a/b~c": "odd",
+    }
+    return {
+        "@context": [V2, {"@vocab": "https://city.example/vocab#"}],
+        "type": ["VerifiableCredential"],
+        "issuer": "https://city.example",
+        "validFrom": "2026-11-01T00:00:00Z",
+        "validUntil": "2026-12-01T00:00:00Z",
+        "credentialSubject": {name: value for name, value in (subject | more).items() if value is not None},
+    }
+
+
+def options(suite: str, **more: Any) -> dict[str, Any]:
+    made = {
+        "type": "DataIntegrityProof",
+        "cryptosuite": suite,
+        "created": "2026-11-01T08:00:00Z",
+        "verificationMethod": "https://city.example/keys#1",
+        "proofPurpose": "assertionMethod",
+    }
+    return made | more

@@ -19,6 +19,18 @@ _DRAWN: Final = 48
 _COORDINATE: Final = 32
 
 
+def drawn(length: int, entropy: Callable[[int], bytes]) -> bytes:
+    """`length` random bytes.
+
+    Raises:
+        Unavailable: `keys.entropy`, for a source that gives too little.
+    """
+    found = entropy(length)
+    if len(found) != length:
+        raise Unavailable("keys.entropy", spec="FIPS 186-5 §A.2.1")
+    return found
+
+
 class Signer:
     """A fresh key, from 48 bytes of `entropy` (FIPS 186-5 §A.2.1). `public` is its point, compressed.
 
@@ -29,10 +41,8 @@ class Signer:
     __slots__ = ("_sign", "public")
 
     def __init__(self, entropy: Callable[[int], bytes]) -> None:
-        drawn = entropy(_DRAWN)
-        if len(drawn) != _DRAWN:
-            raise Unavailable("keys.entropy", spec="FIPS 186-5 §A.2.1")
-        private = ec.derive_private_key(int.from_bytes(drawn, "big") % (_ORDER - 1) + 1, _CURVE)
+        number = int.from_bytes(drawn(_DRAWN, entropy), "big")
+        private = ec.derive_private_key(number % (_ORDER - 1) + 1, _CURVE)
         self._sign = private.sign
         self.public = private.public_key().public_bytes(
             serialization.Encoding.X962, serialization.PublicFormat.CompressedPoint

@@ -17,14 +17,14 @@ from typing import Any, Final, Protocol
 from cityid.bbs import blind, core, pseudonym
 from cityid.encoding.jsonld import Loader
 from cityid.errors import Misuse, Refused
-from cityid.keys import PublicKey
+from cityid.keys import PublicKey, once
 from cityid.proofs import members, selective
 from cityid.proofs.bbs2023_values import Base, Derived, Feature, read_base, read_derived
 from cityid.proofs.members import Proof
 
 __all__ = [
-    "AS_SHOWN", "SUITE", "AsShown", "Feature", "Holder", "Signer", "check", "check_base", "commit", "create_base", "derive",
-    "mandatory_of",
+    "AS_SHOWN", "SUITE", "AsShown", "Feature", "Holder", "Signer", "check", "check_base", "commit", "create_base",
+    "derive", "mandatory_of",
 ]  # fmt: skip
 
 SUITE: Final = "bbs-2023"
@@ -114,14 +114,14 @@ def create_base(
     Raises:
         Misuse: `di.key`, `bbs2023.commitment`. Refused: `bbs.commitment`.
         Malformed: those of `members.read` for the options, and of `selective.group`; `bbs.*`.
-        Unavailable: what the signer raises; `bbs.entropy`.
+        Unavailable: what the signer raises; `keys.entropy`, `bbs.entropy`.
     """
     read = members.read({**options, "proofValue": "u"}, "$.options")
     if read.suite != SUITE or signer.public_key.algorithm.value != _ALGORITHM:
         raise Misuse("di.key", suite=read.suite, algorithm=signer.public_key.algorithm.value)
     if bool(commitment) is (feature is Feature.BASELINE):
         raise Misuse("bbs2023.commitment", spec=_SPEC, feature=feature.value)
-    hmac_key = entropy(_KEY)
+    hmac_key = once.drawn(_KEY, entropy)
     found = selective.group(document, [mandatory], selective.shuffled(hmac_key), load)
     header = _header(document, options, [found.lines[at] for at in found.groups[0]], load)
     messages = [found.lines[at].encode("utf-8") for at in found.rest(0)]

@@ -83,12 +83,12 @@ def create_base(
     not be hidden. `options` are the proof less `proofValue`.
 
     Raises:
-        Misuse: `di.key`. Unavailable: what the signer raises.
+        Misuse: `di.key`. Unavailable: `keys.entropy`, and what the signer raises.
         Malformed: those of `members.read` for the options, and of `selective.group`.
     """
     read = members.read({**options, "proofValue": "u"}, "$.options")
     members.to_sign(_SUITES, read.suite, signer.public_key.algorithm)
-    hmac_key = entropy(_KEY)
+    hmac_key = once.drawn(_KEY, entropy)
     key = once.Signer(entropy)
     found = selective.group(document, [mandatory], selective.keyed(hmac_key), load)
     public = _P256 + key.public
