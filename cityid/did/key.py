@@ -39,7 +39,7 @@ def read(did: Did) -> DidDocument:
     name = str(did)
     method = _method(name, body)
     document: dict[str, Any] = {"@context": [CONTEXT], "id": name, "verificationMethod": [method]}
-    if key.algorithm.signs:
+    if not key.algorithm.agrees:
         for purpose in ("authentication", "assertionMethod", "capabilityDelegation", "capabilityInvocation"):
             document[purpose] = [method["id"]]
         derived = agreement(key)

@@ -70,6 +70,6 @@ def document(did: str, keys: Mapping[str, PublicKey]) -> dict[str, Any]:
         name = f"{did}#{fragment}"
         parse_url(name)
         methods.append({"id": name, "type": "JsonWebKey", "controller": did, "publicKeyJwk": jwk.write(key)})
-        for purpose in ("authentication", "assertionMethod") if key.algorithm.signs else ("keyAgreement",):
+        for purpose in ("keyAgreement",) if key.algorithm.agrees else ("authentication", "assertionMethod"):
             purposes.setdefault(purpose, []).append(name)
     return {"@context": [CONTEXT], "id": did, "verificationMethod": methods, **purposes}

@@ -6,8 +6,8 @@ repr, copy, pickle or attribute.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, NoReturn
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NoReturn
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -19,7 +19,7 @@ _SIGN_SHA256: Final = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
 _SIGN_SHA384: Final = ec.ECDSA(hashes.SHA384(), deterministic_signing=True)
 
 Entropy = Callable[[int], bytes]
-_Act = Callable[[bytes], bytes]
+_Act = Callable[[Any], bytes]
 
 
 class _Held:
@@ -75,6 +75,32 @@ class SoftwareAgreement(_Held):
         return self._act(peer.raw)
 
 
+class SoftwareBbsSigner(_Held):
+    """A BbsSigner whose key lies in this process."""
+
+    __slots__ = ()
+
+    def sign(self, header: bytes, messages: Sequence[bytes]) -> bytes:
+        """80 bytes over `header` and `messages` (BBS draft 9 §3.5.1)."""
+        from cityid.bbs import core
+
+        return self._act(lambda key: core.sign(key, header, messages))
+
+    def blind_sign(self, commitment: bytes, header: bytes, messages: Sequence[bytes]) -> bytes:
+        """Raises Refused: `bbs.commitment`."""
+        from cityid.bbs import blind
+
+        return self._act(lambda key: blind.sign(key, commitment, header, messages))
+
+    def sign_with_nym(
+        self, commitment: bytes, length: int, nym_entropy: bytes, header: bytes, messages: Sequence[bytes]
+    ) -> bytes:
+        """Raises Refused: `bbs.commitment`."""
+        from cityid.bbs import pseudonym
+
+        return self._act(lambda key: pseudonym.sign(key, commitment, length, nym_entropy, header, messages))
+
+
 def secret_length(algorithm: Algorithm) -> int:
     """Bytes of a private key: the scalar's (EC), the seed's or scalar's 32 otherwise (RFC 8032, 7748, 9964)."""
     return RAW_LENGTH[algorithm] // 2 if algorithm in CURVES else 32
@@ -85,15 +111,19 @@ def new_secret(algorithm: Algorithm, entropy: Entropy) -> bytes:
     size = secret_length(algorithm)
     while True:
         secret = entropy(size)
+        if algorithm is Algorithm.BBS:
+            from cityid.bbs.keys import key_gen
+
+            return key_gen(secret).octets()
         if algorithm not in ORDERS or 0 < int.from_bytes(secret, "big") < ORDERS[algorithm]:
             return secret
 
 
-def load(algorithm: Algorithm, secret: bytes) -> SoftwareSigner | SoftwareAgreement:
-    """The Signer or KeyAgreement of a private key in the form of `new_secret`.
+def load(algorithm: Algorithm, secret: bytes) -> SoftwareSigner | SoftwareBbsSigner | SoftwareAgreement:
+    """The Signer, BbsSigner or KeyAgreement of a private key in the form of `new_secret`.
 
     Raises:
-        Malformed: `key.secret_length`, `key.secret_range`.
+        Malformed: `key.secret_length`, `key.secret_range`. Unavailable: `install.extra` (bbs).
     """
     if len(secret) != secret_length(algorithm):
         raise Malformed(
@@ -105,6 +135,8 @@ def load(algorithm: Algorithm, secret: bytes) -> SoftwareSigner | SoftwareAgreem
         return _load_ed25519(secret)
     if algorithm is Algorithm.X25519:
         return _load_x25519(secret)
+    if algorithm is Algorithm.BBS:
+        return _load_bbs(secret)
     return _load_ml_dsa(algorithm, secret)
 
 
@@ -130,6 +162,20 @@ def _load_curve(algorithm: Algorithm, secret: bytes) -> SoftwareSigner | Softwar
         return _raw_signature(sign_der(message, scheme), size)
 
     return SoftwareSigner(public, sign)
+
+
+def _load_bbs(secret: bytes) -> SoftwareBbsSigner:
+    from cityid.bbs.keys import SecretKey, secret_key
+
+    try:
+        held = secret_key(secret)
+    except Malformed:
+        raise Malformed("key.secret_range", algorithm=Algorithm.BBS.value, spec="BBS draft 9 §3.4.1") from None
+
+    def act(sign: Callable[[SecretKey], bytes]) -> bytes:
+        return sign(held)
+
+    return SoftwareBbsSigner(PublicKey(Algorithm.BBS, held.public), act)
 
 
 def _raw_signature(der: bytes, size: int) -> bytes:

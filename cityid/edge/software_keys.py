@@ -11,7 +11,9 @@ from typing import Any, Final, NoReturn
 
 from cityid.edge import private_file, sealed
 from cityid.edge.keyrings import KeptKeys, Record, Use, kept_for, read_about, write_about
-from cityid.edge.signers import Entropy, SoftwareAgreement, SoftwareSigner, load, new_secret, secret_length
+from cityid.edge.signers import (
+    Entropy, SoftwareAgreement, SoftwareBbsSigner, SoftwareSigner, load, new_secret, secret_length,
+)  # fmt: skip
 from cityid.encoding import base64url, json
 from cityid.encoding.json import Fields
 from cityid.errors import Malformed, Misuse, Unavailable
@@ -29,7 +31,7 @@ __all__ = [
     "secret_length",
 ]
 
-_Held = SoftwareSigner | SoftwareAgreement
+_Held = SoftwareSigner | SoftwareBbsSigner | SoftwareAgreement
 
 
 def _find(held: Mapping[PublicKey, _Held], key: PublicKey) -> _Held:
@@ -41,6 +43,12 @@ def _find(held: Mapping[PublicKey, _Held], key: PublicKey) -> _Held:
 
 def _signer(held: _Held) -> SoftwareSigner:
     if not isinstance(held, SoftwareSigner):
+        raise Misuse("keys.wrong_kind", algorithm=held.public_key.algorithm.value)
+    return held
+
+
+def _bbs_signer(held: _Held) -> SoftwareBbsSigner:
+    if not isinstance(held, SoftwareBbsSigner):
         raise Misuse("keys.wrong_kind", algorithm=held.public_key.algorithm.value)
     return held
 
@@ -75,8 +83,12 @@ class MemoryKeyring:
         return held.public_key
 
     def signer(self, key: PublicKey) -> SoftwareSigner:
-        """Raises Misuse: `keys.unknown`, `keys.wrong_kind` (a key that only agrees on secrets)."""
+        """Raises Misuse: `keys.unknown`, `keys.wrong_kind` (a key of another kind)."""
         return _signer(_find(self._held, key))
+
+    def bbs_signer(self, key: PublicKey) -> SoftwareBbsSigner:
+        """Raises Misuse: `keys.unknown`, `keys.wrong_kind` (a key of another algorithm)."""
+        return _bbs_signer(_find(self._held, key))
 
     def agreement(self, key: PublicKey) -> SoftwareAgreement:
         """Raises Misuse: `keys.unknown`, `keys.wrong_kind` (a key that only signs)."""
@@ -200,8 +212,12 @@ class FileKeyring(KeptKeys[SoftwareSigner]):
         return record.key
 
     def signer(self, key: PublicKey) -> SoftwareSigner:
-        """Raises Misuse: `keys.unknown`, `keys.wrong_kind` (a key that only agrees on secrets)."""
+        """Raises Misuse: `keys.unknown`, `keys.wrong_kind` (a key of another kind)."""
         return _signer(self._load(key))
+
+    def bbs_signer(self, key: PublicKey) -> SoftwareBbsSigner:
+        """Raises Misuse: `keys.unknown`, `keys.wrong_kind` (a key of another algorithm)."""
+        return _bbs_signer(self._load(key))
 
     def agreement(self, key: PublicKey) -> SoftwareAgreement:
         """Raises Misuse: `keys.unknown`, `keys.wrong_kind` (a key that only signs)."""

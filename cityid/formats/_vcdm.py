@@ -162,7 +162,7 @@ _BASES: Final = frozenset(f"https://www.w3.org/2018/credentials#{name}" for name
 # -- members --
 
 
-def _wrong(code: str, where: str, section: str, **facts: str | int) -> Malformed:
+def _wrong(code: str, where: str, section: str, **facts: Any) -> Malformed:
     return Malformed(code, where=where, spec=section if section[0] != "§" else f"VCDM 2.0 {section}", **facts)
 
 

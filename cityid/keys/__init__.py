@@ -5,12 +5,13 @@ There is no class for a private key: it lives inside a Signer or a Keyring (`cit
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from cityid.keys.algorithms import Algorithm, PublicKey
 
-__all__ = ["Algorithm", "KeyAgreement", "Keyring", "PublicKey", "Purpose", "Signer"]
+__all__ = ["Algorithm", "BbsSigner", "KeyAgreement", "Keyring", "PublicKey", "Purpose", "Signer"]
 
 
 class Purpose(StrEnum):
@@ -33,6 +34,26 @@ class Signer(Protocol):
         Raises:
             Unavailable: `keys.unavailable`, when the token or file that holds the key does not answer.
         """
+        ...
+
+
+@runtime_checkable
+class BbsSigner(Protocol):
+    """Can sign lists of messages with one BBS key (BLS12-381-SHA-256), and some that it does not see."""
+
+    @property
+    def public_key(self) -> PublicKey: ...
+
+    def sign(self, header: bytes, messages: Sequence[bytes]) -> bytes: ...
+
+    def blind_sign(self, commitment: bytes, header: bytes, messages: Sequence[bytes]) -> bytes:
+        """Signs what is in `commitment` (`cityid.bbs.blind`) as well. Raises Refused `bbs.commitment`."""
+        ...
+
+    def sign_with_nym(
+        self, commitment: bytes, length: int, nym_entropy: bytes, header: bytes, messages: Sequence[bytes]
+    ) -> bytes:
+        """Signs `length` nym secrets in `commitment` too (`cityid.bbs.pseudonym`). Raises Refused `bbs.commitment`."""
         ...
 
 

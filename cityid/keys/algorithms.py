@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from cityid.encoding import base64url
-from cityid.errors import Malformed, Misuse, Refused
+from cityid.errors import Malformed, Misuse, Refused, Unavailable
 
 MEMO: Final = 1024
 """Loaded key objects that are remembered; one costs some kilobytes."""
@@ -33,13 +33,19 @@ class Algorithm(StrEnum):
     ES256K = "ES256K"
     ML_DSA_44 = "ML-DSA-44"
     ML_DSA_65 = "ML-DSA-65"
+    BBS = "BBS"
     X25519 = "X25519"
     ECDH_P256 = "ECDH-P256"
 
     @property
     def signs(self) -> bool:
-        """False for the two that only agree on secrets."""
-        return self not in _AGREEMENT
+        """Does it sign messages, as JOSE and COSE want it? BBS signs lists of them (`BbsSigner`)."""
+        return self not in _AGREEMENT and self is not Algorithm.BBS
+
+    @property
+    def agrees(self) -> bool:
+        """True for the two that only agree on secrets."""
+        return self in _AGREEMENT
 
 
 _AGREEMENT: Final = frozenset({Algorithm.X25519, Algorithm.ECDH_P256})
@@ -51,6 +57,7 @@ RAW_LENGTH: Final = {
     Algorithm.ES256K: 65,
     Algorithm.ML_DSA_44: 1312,
     Algorithm.ML_DSA_65: 1952,
+    Algorithm.BBS: 96,
     Algorithm.X25519: 32,
     Algorithm.ECDH_P256: 65,
 }
@@ -90,10 +97,12 @@ Verify = Callable[[bytes, bytes], None]
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """A public key, checked when made. `raw` is 0x04||x||y (EC), 32 bytes (Ed25519, X25519) or the ML-DSA encoding.
+    """A public key, checked when made. `raw` is 0x04||x||y (EC), 32 bytes (Ed25519, X25519), the ML-DSA
+    encoding, or the compressed point of G2 (BBS on BLS12-381).
 
     Raises:
         Malformed: `key.length`, `key.point_form`, `key.not_on_curve`, `key.not_canonical`, `key.low_order`.
+        Unavailable: `install.extra` for a BBS key without the extra `bbs`.
     """
 
     algorithm: Algorithm
@@ -165,6 +174,8 @@ def _verifier(raw: bytes, algorithm: Algorithm) -> Verify:
         return _ed25519(raw)
     if algorithm is Algorithm.X25519:
         return _agrees_only(algorithm)
+    if algorithm is Algorithm.BBS:
+        return _bbs(raw)
     return _ml_dsa(algorithm, raw)
 
 
@@ -193,6 +204,26 @@ def _ecdsa_later(algorithm: Algorithm, raw: bytes) -> Verify:
 def _agrees_only(algorithm: Algorithm) -> Verify:
     def verify(signature: bytes, message: bytes) -> None:
         raise Misuse("keys.wrong_kind", algorithm=algorithm.value)
+
+    return verify
+
+
+def _bbs(raw: bytes) -> Verify:
+    """A BBS key verifies lists of messages (`cityid.bbs`). No signature of one message is by it, and a stranger's
+    document can name it anywhere, so that asking is no mistake of the program."""
+    try:
+        from pyblst import BlstP2Element
+    except ImportError:
+        raise Unavailable("install.extra", extra="bbs") from None
+    try:
+        point = BlstP2Element().uncompress(raw)  # canonical, on the curve and in the subgroup, or ValueError
+    except ValueError:
+        raise Malformed("key.not_on_curve", spec="BBS draft 9 §3.4.2", algorithm=Algorithm.BBS.value) from None
+    if bytes(point.compress())[0] & 0x40:
+        raise Malformed("key.low_order", spec="BBS draft 9 §3.4.2", algorithm=Algorithm.BBS.value)
+
+    def verify(signature: bytes, message: bytes) -> None:
+        raise Refused("signature.invalid")
 
     return verify
 

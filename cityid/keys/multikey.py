@@ -20,6 +20,7 @@ from cityid.keys.jwk import made
 CODES: Final = {
     0xE7: Algorithm.ES256K,
     0xEC: Algorithm.X25519,
+    0xEB: Algorithm.BBS,
     0xED: Algorithm.EDDSA,
     0x1200: Algorithm.ES256,
     0x1201: Algorithm.ES384,
@@ -47,7 +48,7 @@ def read(text: str, where: str = "", *, agreement: bool | None = False) -> Publi
     algorithm = CODES.get(code)
     if agreement and algorithm is Algorithm.ES256:
         algorithm = Algorithm.ECDH_P256
-    if algorithm is None or agreement is algorithm.signs:
+    if algorithm is None or agreement not in (None, algorithm.agrees):
         raise Malformed("key.unsupported", where=where, kind=f"multicodec 0x{code:x}")
     if algorithm in CURVES:
         raw = expand(algorithm, raw, where)

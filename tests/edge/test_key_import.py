@@ -37,7 +37,7 @@ def private(algorithm: Algorithm, **changes: Any) -> dict[str, Any]:
 
 
 class TestJwk:
-    @pytest.mark.parametrize("algorithm", list(Algorithm))
+    @pytest.mark.parametrize("algorithm", [name for name in Algorithm if name is not Algorithm.BBS])
     def test_reads(self, algorithm: Algorithm) -> None:
         found, secret = read_jwk(private(algorithm), agreement=not algorithm.signs)
         assert (found, set(secret)) == (algorithm, {1})

@@ -76,7 +76,9 @@ class TestFileKeyring:
         opened = FileKeyring.open(path, PASS)
         assert opened.keys() == tuple(keys)
         for key in keys:
-            if key.algorithm.signs:
+            if key.algorithm is Algorithm.BBS:
+                assert opened.bbs_signer(key).public_key == key
+            elif key.algorithm.signs:
                 key.verify(opened.signer(key).sign(b"m"), b"m")
             else:
                 assert opened.agreement(key).shared(key)

@@ -56,7 +56,7 @@ def document(did: str, keys: Mapping[str, PublicKey]) -> dict[str, Any]:
         parse_url(f"did:webvh:scid#{fragment}")
         name = f"{did}#{fragment}"
         methods.append({"id": name, "type": "Multikey", "controller": did, "publicKeyMultibase": multikey.write(key)})
-        for purpose in ("authentication", "assertionMethod") if key.algorithm.signs else ("keyAgreement",):
+        for purpose in ("keyAgreement",) if key.algorithm.agrees else ("authentication", "assertionMethod"):
             purposes.setdefault(purpose, []).append(name)
     return {"@context": list(CONTEXTS), "id": did, "verificationMethod": methods, **purposes}
 
