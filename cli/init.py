@@ -105,6 +105,7 @@ def city(
     from cityid.edge import clock, files
     from cityid.edge.city_secret import CitySecret
     from cityid.edge.postgres import is_postgres
+    from cityid.edge.private_file import make_directory
     from cityid.edge.software_keys import Use
     from cityid.encoding import json
     from cityid.errors import Malformed, Misuse
@@ -140,6 +141,7 @@ def city(
     # Opened first: a database that does not answer should leave no half of a home behind.
     opened = registers.register_of(Home(place, "city", config), new=True) if register_ else None
     ring = make(place, keys, passphrase_fd)
+    make_directory(place)  # with a token and a server there is no file of keys or rows that would make it
     at = clock.now()
     key = ring.create(kind, label=FIRST, uses=(Use.ISSUER,), created=at)
     opened = opened or registers.register_of(Home(place, "city", config), new=True)

@@ -13,11 +13,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cityid.edge.database import SqliteRegister
 from cityid.edge.register_audit import audit
 from cityid.edge.software_keys import MemoryKeyring
+from cityid.formats import FORMATS
+from cityid.jose import jws
 from cityid.keys import Algorithm, PublicKey, jwk
 from cityid.keys.certify import Name, certify_issuer, certify_root, pem
 from cityid.status import token_status_list
 from tests import hsm
 from tests.cli.towns import PASSPHRASE, POLICY, SHOW, Town
+from tests.postgres import Server
 
 pytestmark = pytest.mark.kdf
 
@@ -337,12 +340,53 @@ class TestToken:
         )
         ring = MemoryKeyring()
         rows = [{"nr": f"n{count}", "birthdate": "1990-12-10", "holder_jwk": jwk.write(ring.create(Algorithm.ES256))}
-                for count in range(600)]  # fmt: skip
+                for count in range(1_100)]  # fmt: skip
         town.write("many.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
         issue = "--home city issue age --from many.jsonl --key nr --signed --workers 2 -o many --passphrase-fd 4 4<pin"
         town.must(issue)
         cards = [json.loads(line) for line in (town.here / "many/cards.jsonl").read_text().splitlines()]
-        assert len({card["number"] for card in cards}) == 600
+        assert len({card["number"] for card in cards}) == 1_100  # more than one part, so that there are workers
+
+    @pytest.mark.slow
+    def test_workers_of_a_queue_sign_in_a_token(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres: Server
+    ) -> None:
+        """`cityid work` with the PIN of the city's token in the place of a passphrase."""
+        from threading import Thread
+
+        monkeypatch.setenv("SOFTHSM2_CONF", "")
+        hsm.configure(tmp_path / "softhsm")
+        token = hsm.new_token("city-hall")
+        town = Town(tmp_path / "town")
+        town.shell.subprocess_only = True
+        town.shell.env["SOFTHSM2_CONF"] = str(tmp_path / "softhsm" / "softhsm2.conf")
+        town.write("pin", hsm.PIN + "\n")
+        town.write("wrong", "9999\n")
+        pin = "--passphrase-fd 4 4<pin"
+        words = f"--did did:web:id.lindau.example --register '{postgres.name()}' --keys '{token}'"
+        town.must(f"init city city {words} {pin}")
+        ring = MemoryKeyring()
+        rows = [{"birthdate": "1990-12-10", "holder_jwk": jwk.write(ring.create(Algorithm.ES256))} for _ in range(3)]
+        town.write("keys.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+        queued: list[tuple[str, int]] = []
+        issue = f"--home city issue age --from keys.jsonl --signed --queue -o cards {pin}"
+        waiting = Thread(target=lambda: queued.append(town.type(issue)))
+        waiting.start()
+        while '"waiting": 1' not in town.must("--home city work --list --json"):
+            assert waiting.is_alive(), queued
+        said, status = town.type("--home city work --until-done --passphrase-fd 4 4<wrong")
+        assert (status, "keys.pin_wrong" in said) == (1, True), said
+        assert "1 parts done" in town.must(f"--home city work --until-done {pin}")
+        waiting.join(60)
+        assert queued[0][1] == 0, queued
+        cards = [json.loads(line) for line in (town.here / "cards/cards.jsonl").read_text().splitlines()]
+        read = FORMATS["dc+sd-jwt"].read(cards[0]["credential"].encode())
+        document = json.loads((town.here / "city/did.json").read_text())
+        key = jwk.read(document["verificationMethod"][0]["publicKeyJwk"])
+        assert read.issuer == "did:web:id.lindau.example"
+        assert len(cards) == 3
+        signed = jws.read_compact(cards[0]["credential"].partition("~")[0].encode(), typ="dc+sd-jwt")
+        jws.check(signed, key)
 
     def test_city_and_wallet_sign_in_tokens(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("SOFTHSM2_CONF", "")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
@@ -16,6 +16,8 @@ class Experiment:
 
     title: str
     module: str
+    whole: Mapping[str, int] = field(default_factory=dict[str, int])
+    """How often each harm is done in a run that is whole, however many rounds that takes."""
 
     def _function(self, name: str) -> Callable[..., Any]:
         return getattr(import_module(f"tests.soak.{self.module}"), name)  # type: ignore[no-any-return]
@@ -29,8 +31,12 @@ class Experiment:
 
 
 EXPERIMENTS = {
-    "E1": Experiment("wallet: kill -9, power cuts", "wallet_kill"),
-    "E2": Experiment("register: kill -9, server stops", "register_kill"),
+    "E1": Experiment("wallet: kill -9, power cuts", "wallet_kill", {"kills at random": 2_000}),
+    "E2": Experiment(
+        "register: kill -9, server stops",
+        "register_kill",
+        {"kills, sqlite": 1_000, "kills, postgresql": 1_000, "backends killed": 100, "immediate stops": 20},
+    ),
     "E3": Experiment("publisher: kill -9 under polling", "publisher"),
     "E4": Experiment("1 to 64 clerks at once", "crowd"),
     "E5": Experiment("disk full, disk broken", "disk"),

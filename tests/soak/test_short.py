@@ -11,7 +11,7 @@ from random import SystemRandom
 
 import pytest
 
-from tests.soak.__main__ import one, record, table
+from tests.soak.__main__ import left, one, record, table
 from tests.soak.core import Place, Tally, memory_folder
 from tests.soak.experiments import EXPERIMENTS
 
@@ -44,6 +44,22 @@ def test_fewer_than_asked_is_no_success() -> None:
     tally.wrong("", "lost")
     assert tally.violations == ["lost"]
     assert [*states, tally.content] == [False, True, False]
+
+
+def test_a_whole_run_is_not_over_before_all_was_done() -> None:
+    tally = Tally("E2", 1)
+    tally.did("kills, sqlite", 999)
+    tally.did("kills, postgresql", 1_000)
+    tally.did("backends killed", 100)
+    tally.did("immediate stops", 20)
+    assert left(tally) == {"kills, sqlite": 1}
+    tally.did("kills, sqlite")
+    assert left(tally) == {}
+    assert left(Tally("E3", 1)) == {}
+    broken = Tally("E1", 1)
+    assert left(broken) == {"kills at random": 2_000}
+    broken.wrong("lost")
+    assert left(broken) == {}
 
 
 def test_an_experiment_that_breaks_and_a_blind_checker_are_violations(tmp_path: Path) -> None:
