@@ -106,10 +106,12 @@ def create_base(
     feature: Feature = Feature.BASELINE,
     commitment: bytes = b"",
     nym_entropy: bytes = b"",
+    alike: bool = True,
 ) -> dict[str, Any]:
     """The issuer's proof over `document`, for its holder alone (§3.4.1). What is at the JSON pointers `mandatory` can
     not be hidden. `options` are the proof less `proofValue`; `commitment` is the holder's, where the feature has one;
-    `nym_entropy` is that of an earlier credential, so that its pseudonyms stay the same.
+    `nym_entropy` is that of an earlier credential, so that its pseudonyms stay the same. With `alike` the labels of
+    nodes are those of every credential of this form (`selective.alike_key`); else they come by chance.
 
     Raises:
         Misuse: `di.key`, `bbs2023.commitment`. Refused: `bbs.commitment`.
@@ -121,8 +123,9 @@ def create_base(
         raise Misuse("di.key", suite=read.suite, algorithm=signer.public_key.algorithm.value)
     if bool(commitment) is (feature is Feature.BASELINE):
         raise Misuse("bbs2023.commitment", spec=_SPEC, feature=feature.value)
-    hmac_key = once.drawn(_KEY, entropy)
-    found = selective.group(document, [mandatory], selective.shuffled(hmac_key), load)
+    located = selective.locate(document, [mandatory], load)
+    hmac_key = selective.alike_key(located, entropy) if alike else once.drawn(_KEY, entropy)
+    found = selective.arrange(located, selective.shuffled(hmac_key))
     header = _header(document, options, [found.lines[at] for at in found.groups[0]], load)
     messages = [found.lines[at].encode("utf-8") for at in found.rest(0)]
     if feature.named:

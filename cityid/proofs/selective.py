@@ -13,14 +13,16 @@ import itertools
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from threading import Lock
 from typing import Any, Final, TypeAlias
 
 from cityid.encoding import base64url, jsonld, rdfc
 from cityid.encoding.jsonld import alike, compiling, parts
 from cityid.encoding.jsonld.template import Template
-from cityid.encoding.nquads import Quad, line
-from cityid.errors import Malformed, Refused
+from cityid.encoding.nquads import Quad, is_blank, line
+from cityid.errors import Malformed, Refused, Unavailable
+from cityid.keys import once
 from cityid.proofs import pointers
 from cityid.proofs.rdfc import canonical
 
@@ -30,6 +32,10 @@ Labels: TypeAlias = Callable[[Mapping[str, str]], Mapping[str, str]]
 Places: TypeAlias = tuple[tuple[int, ...], ...]
 
 _KEPT: Final = 256
+_KEY: Final = 32
+_ALIKE: Final = 5
+_DRAWS: Final = 10_000
+"""One key in 120 puts five nodes in their order; that none of so many does happens to nobody."""
 _SPEC: Final = "DI ECDSA 1.0 §3.4"
 
 
@@ -50,23 +56,62 @@ class Grouped:
         return tuple(index for index in range(len(self.lines)) if index not in inside)
 
 
+@dataclass(frozen=True, slots=True)
+class Located:
+    """The statements of a document, the places of those that each list of pointers selects, and the canonical label of
+    each blank node."""
+
+    quads: list[Quad] = field(repr=False)
+    places: Places
+    labels: Mapping[str, str] = field(repr=False)
+
+    def nodes(self) -> list[str]:
+        """The blank nodes as they are reached from the top, by the names of properties and not by what is said."""
+        below: dict[str, list[tuple[str, str]]] = {}
+        for subject, predicate, value, _ in self.quads:
+            below.setdefault(subject, []).append((predicate, value))
+        inside = {value for _, _, value, _ in self.quads}
+        found = dict.fromkeys(subject for subject in below if subject not in inside)
+        waiting = list(found)
+        while waiting:
+            for _, value in sorted(below.get(waiting.pop(0), ()), key=itemgetter(0)):
+                if value not in found and (value in below or is_blank(value)):
+                    found[value] = None
+                    waiting.append(value)
+        return [node[2:] for node in found if is_blank(node)]
+
+
 def group(document: Mapping[str, Any], asked: Sequence[Pointers], relabel: Labels, load: jsonld.Loader) -> Grouped:
     """Canonicalize and group (§3.4.15).
+
+    Raises:
+        Malformed: those of `locate`.
+    """
+    return arrange(locate(document, asked, load), relabel)
+
+
+def locate(document: Mapping[str, Any], asked: Sequence[Pointers], load: jsonld.Loader) -> Located:
+    """All of `group` that needs no labels.
 
     Raises:
         Malformed: `sd.pointer`, `sd.no_such_place`; `sd.not_a_part` for a part of what is only understood whole, such
             as some items of an ordered list; `json.*`, `jsonld.*`, `rdf.*`, and what `load` raises.
     """
     quads, places = _remembered(document, asked, load) or _plain(_told_apart(dict(document)), asked, load, {})
-    labels = relabel(rdfc.canonicalize(quads).labels)
+    return Located(quads, places, rdfc.canonicalize(quads).labels)
+
+
+def arrange(found: Located, relabel: Labels) -> Grouped:
+    """The statements in the order that the issuer's labels give them."""
+    labels = relabel(found.labels)
     named = {f"_:{node}": f"_:{label}" for node, label in labels.items()}
-    lines = [line(tuple(named.get(term, term) for term in quad)) for quad in quads]  # type: ignore[arg-type]
+    lines = [line(tuple(named.get(term, term) for term in quad)) for quad in found.quads]  # type: ignore[arg-type]
     ordered = sorted(set(lines))
     at = {text: index for index, text in enumerate(ordered)}
     return Grouped(
         tuple(ordered),
-        tuple(tuple(sorted({at[lines[place]] for place in group})) for group in places),
-        tuple(tuple(quads[place] for place in group) for group in places),
+        tuple(tuple(sorted({at[lines[place]] for place in group})) for group in found.places),
+        tuple(tuple(found.quads[place] for place in group) for group in found.places),
         labels,
     )
 
@@ -180,6 +225,31 @@ def shuffled(key: bytes) -> Labels:
         return {node: order[label] for node, label in found.items()}
 
     return relabel
+
+
+def alike_key(found: Located, entropy: Callable[[int], bytes]) -> bytes:
+    """A fresh key for `shuffled` under which the labels follow the places of the nodes. Then all documents of one form
+    have the same labels, which tell as little of what is hidden as an order by chance, and nothing of whose they are.
+    For more than `_ALIKE` nodes any key: finding such a one would take too long.
+
+    Raises:
+        Unavailable: `keys.entropy`.
+    """
+    nodes = found.nodes()
+    if len(nodes) > _ALIKE or len(nodes) != len(found.labels):
+        return once.drawn(_KEY, entropy)
+    labels = [found.labels[node].encode("ascii") for node in nodes]
+    for _ in range(_DRAWS):
+        key = once.drawn(_KEY, entropy)
+        last = ""
+        for label in labels:
+            named = base64url.encode(hmac.digest(key, label, "sha256"))
+            if named < last:
+                break
+            last = named
+        else:
+            return key
+    raise Unavailable("keys.entropy", spec=_SPEC)
 
 
 # -- showing and checking --

@@ -320,6 +320,7 @@ def base_of(case: Case) -> dict[str, Any]:
         feature=case.feature or Feature.BASELINE,
         commitment=commitment,
         nym_entropy=entropy if case is NAMED else b"",
+        alike=False,
     )
 
 
