@@ -398,8 +398,6 @@ def split(url: str) -> tuple[str, dict[str, str], str, str]:
     text, slash, path = rest.partition("/")
     parsed: Did
     parsed, fragment = dids.parse_url(f"{text}{mark}{fragment}")
-    if mark and not fragment:
-        raise Malformed("did.url_fragment", spec="DID Core §3.2", found=fragment)
     parameters: dict[str, str] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         if name in parameters:

@@ -143,6 +143,7 @@ class TestOptions:
             (ED, {"versionId": "1"}, "FEATURE_NOT_SUPPORTED"),
             (HOST, {"versionTime": "2026-01-10T00:00:00Z"}, "FEATURE_NOT_SUPPORTED"),
             (ED, {"accept": "text/html"}, "REPRESENTATION_NOT_SUPPORTED"),
+            ("did:example:1", {"versionId": "1"}, "METHOD_NOT_SUPPORTED"),  # before its options
             (ED, {"enableEncryptionKeyDerivation": "perhaps"}, "INVALID_OPTIONS"),
         ],
     )
