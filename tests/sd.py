@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cache
-from typing import Any, cast
+from typing import Any
 
 from cityid.bbs import SecretKey, blind, core, keys, pseudonym
 from cityid.encoding import multibase
@@ -42,18 +41,6 @@ def vector_entropy() -> Callable[[int], bytes]:
     return given(HMAC, (secret("proofKeyPair") - 1).to_bytes(48, "big"))
 
 
-@dataclass(frozen=True)
-class BbsKey:
-    """A public key as the suite asks for it."""
-
-    raw: bytes
-    algorithm: Any
-
-
-class _Algorithm:
-    value = "BBS"
-
-
 class BbsIssuer:
     """Signs with a BBS key."""
 
@@ -62,7 +49,7 @@ class BbsIssuer:
 
     @property
     def public_key(self) -> PublicKey:
-        return cast("PublicKey", BbsKey(self._key.public, _Algorithm()))
+        return PublicKey(Algorithm.BBS, self._key.public)
 
     def sign(self, header: bytes, messages: Sequence[bytes]) -> bytes:
         return core.sign(self._key, header, messages)

@@ -12,43 +12,27 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from cityid.bbs import blind, core, pseudonym
 from cityid.encoding.jsonld import Loader
 from cityid.errors import Misuse, Refused
-from cityid.keys import PublicKey, once
+from cityid.keys import Algorithm, BbsSigner, PublicKey, once
 from cityid.proofs import members, selective
 from cityid.proofs.bbs2023_values import Base, Derived, Feature, read_base, read_derived
 from cityid.proofs.members import Proof
 
 __all__ = [
-    "AS_SHOWN", "SUITE", "AsShown", "Feature", "Holder", "Signer", "check", "check_base", "commit", "create_base",
+    "AS_SHOWN", "SUITE", "AsShown", "Feature", "Holder", "check", "check_base", "commit", "create_base",
     "derive", "mandatory_of",
 ]  # fmt: skip
 
 SUITE: Final = "bbs-2023"
-_ALGORITHM: Final = "BBS"
 _KEY: Final = 32
 _NYMS: Final = 1
 """A holder has one nym secret (the suite's prover_nym); the number is signed (decision 194)."""
 _SPEC: Final = "DI BBS §3.3"
 Entropy = Callable[[int], bytes]
-
-
-class Signer(Protocol):
-    """Signs with a BBS key. What it signs unseen is in `commitment`."""
-
-    @property
-    def public_key(self) -> PublicKey: ...
-
-    def sign(self, header: bytes, messages: Sequence[bytes]) -> bytes: ...
-
-    def blind_sign(self, commitment: bytes, header: bytes, messages: Sequence[bytes]) -> bytes: ...
-
-    def sign_with_nym(
-        self, commitment: bytes, length: int, nym_entropy: bytes, header: bytes, messages: Sequence[bytes]
-    ) -> bytes: ...
 
 
 class AsShown(Enum):
@@ -98,7 +82,7 @@ def commit(
 def create_base(
     document: Mapping[str, Any],
     options: Mapping[str, Any],
-    signer: Signer,
+    signer: BbsSigner,
     *,
     mandatory: Sequence[str],
     load: Loader,
@@ -119,7 +103,7 @@ def create_base(
         Unavailable: what the signer raises; `keys.entropy`, `bbs.entropy`.
     """
     read = members.read({**options, "proofValue": "u"}, "$.options")
-    if read.suite != SUITE or signer.public_key.algorithm.value != _ALGORITHM:
+    if read.suite != SUITE or signer.public_key.algorithm is not Algorithm.BBS:
         raise Misuse("di.key", suite=read.suite, algorithm=signer.public_key.algorithm.value)
     if bool(commitment) is (feature is Feature.BASELINE):
         raise Misuse("bbs2023.commitment", spec=_SPEC, feature=feature.value)
@@ -323,7 +307,7 @@ def mandatory_of(
 def _read(document: Mapping[str, Any], proof: Mapping[str, Any], key: PublicKey, purpose: str, where: str) -> Proof:
     read = members.read(proof, where)
     members.check(read, (SUITE,), purpose)
-    if key.algorithm.value != _ALGORITHM:
+    if key.algorithm is not Algorithm.BBS:
         raise Refused("di.key_of_other_suite", where=where, spec=_SPEC, suite=read.suite, algorithm=key.algorithm.value)
     selective.check_context(document, proof, where)
     return read
