@@ -18,6 +18,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="For the public W3C test suites.", no_args_is_help=True, rich_markup_mode=None)
     group.command("config")(config)
     group.command("jose-cose")(jose_cose)
+    group.command("json-schema")(json_schema)
     app.add_typer(group, name="conformance")
 
 
@@ -81,6 +82,32 @@ def jose_cose(
     else:
         found = conformance.outcome(lambda: conformance.verify(document, method, feature))
     _told(found, output, json_=json_)
+
+
+def json_schema(
+    what: Annotated[Literal["validate"], typer.Argument(metavar="validate", help="What to do.")],
+    kind: Annotated[
+        Literal["JsonSchema", "JsonSchemaCredential"],
+        typer.Option("--format", metavar="KIND", help="JsonSchema, or JsonSchemaCredential."),
+    ],
+    schema: Annotated[Path, typer.Option("--schema", metavar="FILE", help="The schema, or the credential with it.")],
+    credential: Annotated[
+        Path, typer.Option("--credential", metavar="FILE", help="The credential to be judged by it.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", metavar="FILE", callback=named, help="Write the outcome to FILE.")
+    ],
+    json_: Json = False,
+) -> None:
+    """Judge a credential by a schema as the suite of VC JSON Schema asks: the outcome is in FILE, {"result": ...}.
+
+    FILE is overwritten. Exit status 0 says that there is an outcome, not that it is a success.
+    """
+    from cityid import limits
+    from cityid.edge import conformance, files, json_schemas
+
+    given, judged = files.read(schema, limits.DOCUMENT), files.read(credential, limits.DOCUMENT)
+    _told(conformance.outcome(lambda: json_schemas.check(kind, given, judged)), output, json_=json_)
 
 
 def _told(found: Outcome, output: Path, *, json_: bool) -> None:

@@ -30,7 +30,7 @@ Everyone       inspect    read any credential, request or key, believing nothing
                type       new, check, show, template
                demo       a city, three residents and three services, in a folder
                serve      vc-api                           what the public W3C suites talk to
-               conformance  config, jose-cose              what they call
+               conformance  config, jose-cose, json-schema   what they call
 
 First steps: cityid init wallet, then cityid accept OFFER
 Each command explains itself: cityid verify --help"""
@@ -113,6 +113,9 @@ EXAMPLES = {
     "serve vc-api": "serve vc-api vc-api.toml",
     "conformance config": "conformance config -o vc-api.toml",
     "conformance jose-cose": "conformance jose-cose issue --input vc --key key --feature credential_jose --output out",
+    "conformance json-schema": (
+        "conformance json-schema validate --format JsonSchema --schema s --credential c --output out"
+    ),
 }
 """A command line for the help of each command; a test runs through them."""
 

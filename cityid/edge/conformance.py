@@ -17,7 +17,7 @@ from cityid.edge.messages import Audience, explain
 from cityid.edge.signers import SoftwareSigner, load
 from cityid.encoding import base64url, json, jsonld, paths
 from cityid.encoding.json import Fields
-from cityid.errors import CityIdError, Malformed, Misuse, Refused
+from cityid.errors import CityIdError, Malformed, Misuse, Refused, Unavailable
 from cityid.formats import _vcdm
 from cityid.formats.vc_jose import secured
 from cityid.keys import jwk
@@ -33,6 +33,7 @@ FEATURES: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """What a suite calls a media type."""
+_UNKNOWN: Final = frozenset({"schema.version", "schema.reference", "schema.pattern"})
 _QUOTED: Final = re.compile(r"\[\s*'[^'\"\\]*'(?:\s*,\s*'[^'\"\\]*')*\s*\]")
 
 
@@ -48,15 +49,18 @@ class Outcome:
 
 
 def outcome(work: Callable[[], Any]) -> Outcome:
-    """What `work` gives is a success, what it finds wrong a failure.
+    """What `work` gives is a success, what it finds wrong a failure; a schema in a language that we do not have, or
+    that leads elsewhere, is neither.
 
     Raises:
-        Misuse, Unavailable: what is wrong with the command line, or with us.
+        Misuse: what is wrong with the command line.
     """
     try:
         return Outcome("success", work())
     except (Malformed, Refused) as error:
-        return Outcome("failure", said(error))
+        return Outcome("indeterminate" if error.code in _UNKNOWN else "failure", said(error))
+    except Unavailable as error:
+        return Outcome("indeterminate", said(error))
 
 
 def said(error: CityIdError) -> dict[str, Any]:

@@ -24,7 +24,12 @@ PEM: Final = 16 << 10
 """Bytes of a PEM file."""
 _MULTIKEY: Final = 100
 """Characters of a secret Multikey: the longest, of P-384, has 70."""
-_SECRET_CODES: Final = {0x1300: Algorithm.EDDSA, 0x1306: Algorithm.ES256, 0x1307: Algorithm.ES384}
+_SECRET_CODES: Final = {
+    0x1300: Algorithm.EDDSA,
+    0x1306: Algorithm.ES256,
+    0x1307: Algorithm.ES384,
+    0x130A: Algorithm.BBS,
+}
 """Of the multicodec table. (CID 1.0 prints 80 30 for the secret keys of BLS12-381; that is another code.)"""
 
 

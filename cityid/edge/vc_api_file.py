@@ -16,7 +16,7 @@ from cityid.did import key as did_key
 from cityid.did import parse_url
 from cityid.edge.key_import import read_multikey, write_multikey
 from cityid.edge.messages import Audience, explain
-from cityid.edge.signers import Entropy, SoftwareSigner, load, new_secret
+from cityid.edge.signers import Entropy, SoftwareBbsSigner, SoftwareSigner, load, new_secret
 from cityid.encoding import texts
 from cityid.encoding.json import Fields
 from cityid.encoding.jsonld import Loader
@@ -46,6 +46,7 @@ CONFORMANCE: Final = (
     ("ecdsa-jcs-2019-p256", "ecdsa-jcs-2019", Algorithm.ES256),
     ("ecdsa-jcs-2019-p384", "ecdsa-jcs-2019", Algorithm.ES384),
     ("ecdsa-sd-2023", "ecdsa-sd-2023", Algorithm.ES256),
+    ("bbs-2023", "bbs-2023", Algorithm.BBS),
     (STATUS, "eddsa-rdfc-2022", Algorithm.EDDSA),
     ("jwt", "vc+jwt", Algorithm.ES256),
 )
@@ -125,7 +126,7 @@ def _issuer(fields: Fields) -> IssuerOf:
     if suite not in SUITES:
         raise Misuse("vc_api_file.suite", where=fields.at("suite"), found=suite, suites=", ".join(SUITES))
     algorithm, secret = read_multikey(fields.text("secret"), fields.at("secret"))
-    signer = cast("SoftwareSigner", load(algorithm, secret))
+    signer = cast("SoftwareSigner | SoftwareBbsSigner", load(algorithm, secret))
     if algorithm not in SUITES[suite]:
         raise Misuse("vc_api_file.key", where=fields.at("secret"), suite=suite, algorithm=algorithm.value)
     public = fields.optional_text("public")

@@ -47,6 +47,17 @@ def derive(base: Secured, key: PublicKey, pointers: Sequence[str], *, load: Load
     return {**revealed, "proof": proof}
 
 
+def check(shown: Secured, key: PublicKey, *, load: Loader) -> None:
+    """Check what a holder shows, apart from any occasion: a presentation header is taken as it is.
+
+    Raises:
+        Malformed, Refused: those of the suite.
+    """
+    suite = _module(shown.members.suite)
+    occasion = {} if shown.members.suite == ECDSA_SD else {"presentation_header": suite.AS_SHOWN}
+    suite.check(shown.document, shown.proof, key, load=load, where=shown.members.where, **occasion)
+
+
 def _module(suite: str) -> Any:
     """A suite when it is first asked for: one has an extra for its backend."""
     return import_module(_MODULES[suite])

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from cityid import proofs
 from cityid.encoding import times
@@ -13,6 +13,7 @@ from cityid.encoding.json import Fields
 from cityid.encoding.jsonld import Loader
 from cityid.errors import Malformed, Refused
 from cityid.formats.vc_jose import secured
+from cityid.keys import Signer
 from cityid.vc_api import documents, hiding
 from cityid.vc_api.lists import StatusList
 from cityid.vc_api.model import HIDING, JWT, Entropy, IssuerOf, Options
@@ -69,11 +70,12 @@ def secure(
     Raises:
         Malformed: `vc_api.not_v2`, `json.*`, `jsonld.*`. Unavailable: what the signer raises.
     """
+    signer = cast("Signer", issuer.signer)
     if issuer.suite == JWT:
         contexts = document["@context"]
         if (contexts[:1] if isinstance(contexts, list) else [contexts]) != [V2]:
             raise Malformed("vc_api.not_v2", where="$.credential['@context']", spec="VC-JOSE-COSE §3.1.1")
-        return secured.envelope(secured.sign(document, JWT, issuer.signer, kid=issuer.method), JWT)
+        return secured.envelope(secured.sign(document, JWT, signer, kid=issuer.method), JWT)
     made = {
         "type": "DataIntegrityProof",
         "cryptosuite": issuer.suite,
@@ -85,7 +87,7 @@ def secure(
         proof = hiding.create(document, made, issuer.signer, pointers, load=load, entropy=entropy)
         return {**document, "proof": proof}
     bare = {name: value for name, value in document.items() if name != "proof"}
-    proof = proofs.create(bare, made, issuer.signer, load=load)
+    proof = proofs.create(bare, made, signer, load=load)
     return {**bare, "proof": [*_proofs(document), proof] if "proof" in document else proof}
 
 

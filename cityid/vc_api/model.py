@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
-from cityid.formats import AnySigner
-from cityid.keys import Algorithm
+from cityid.keys import Algorithm, BbsSigner, Signer
 
 Entropy: TypeAlias = Callable[[int], bytes]
 
@@ -23,6 +22,7 @@ SUITES: Final[Mapping[str, frozenset[Algorithm]]] = MappingProxyType(
         "ecdsa-rdfc-2019": frozenset({Algorithm.ES256, Algorithm.ES384}),
         "ecdsa-jcs-2019": frozenset({Algorithm.ES256, Algorithm.ES384}),
         ECDSA_SD: frozenset({Algorithm.ES256}),
+        BBS: frozenset({Algorithm.BBS}),
         JWT: frozenset({Algorithm.ES256, Algorithm.ES384, Algorithm.EDDSA}),
     }
 )
@@ -40,7 +40,7 @@ class IssuerOf:
     suite: str
     id: str
     method: str
-    signer: AnySigner = field(repr=False)
+    signer: Signer | BbsSigner = field(repr=False)
     status: bool = False
 
 

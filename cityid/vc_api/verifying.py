@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from cityid import proofs, trust
-from cityid.checks import Outcome, Step, Verdict
-from cityid.credential import DidUrl, KeyRef, Presentation, Purpose, StatusRef, Unbound, Window
+from cityid.checks import PASSED, Check, Outcome, Step, Verdict, failed, passed
+from cityid.credential import Challenge, DidUrl, KeyRef, Keys, Presentation, Purpose, StatusRef, Unbound, Window
 from cityid.did import parse_url
 from cityid.encoding import json
 from cityid.encoding.json import Fields
@@ -26,8 +26,8 @@ from cityid.proofs import sets
 from cityid.query.anything import ANYTHING
 from cityid.status.lists import KINDS
 from cityid.trust.anyone import ANYONE, ANYONE_BY_ANY_KEY
-from cityid.vc_api import documents
-from cityid.vc_api.model import Options
+from cityid.vc_api import documents, hiding
+from cityid.vc_api.model import HIDING, Options
 from cityid.verifying import verify
 
 _ENVELOPED: Final = "EnvelopedVerifiableCredential"
@@ -56,7 +56,7 @@ def credential(document: Any, options: Options, load: Loader, at: datetime, wher
     anyone = ANYONE if options.controller == "issuer" else ANYONE_BY_ANY_KEY
     policy = Policy("", ANYTHING, {}, {}, anyone)
     form = LDP_VC_ANY_CONTEXT if name == "ldp_vc" and options.contexts == "inline" else FORMATS[name]
-    formats: dict[str, Any] = {name: _Lenient(form, options)}
+    formats: dict[str, Any] = {name: _Lenient(form, options, document, load)}
     verdict: Verdict = yield from verify(raw, name, Unbound(), policy, at, formats=formats)
     failed = [
         (check.step, check.problem)
@@ -97,8 +97,9 @@ class _Lenient:
     """A format that passes over what the options let it pass over: status entries of types that are not known here, as
     VC-JOSE-COSE §4 would have it, and when a credential holds."""
 
-    def __init__(self, form: Format, options: Options) -> None:
+    def __init__(self, form: Format, options: Options, document: Mapping[str, Any], load: Loader) -> None:
         self._form, self._options = form, options
+        self._document, self._load = document, load
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._form, name)
@@ -110,6 +111,26 @@ class _Lenient:
         if self._options.validity == "ignored":
             found = tuple(_with(one, window=Window()) for one in found)
         return found
+
+    def check(
+        self, presentation: Presentation, keys: Keys, challenge: Challenge | Unbound, at: datetime
+    ) -> Iterable[Check]:
+        """Proofs that a holder has derived are judged apart from any occasion: the API names none."""
+        if self._form.NAME != "ldp_vc":
+            return self._form.check(presentation, keys, challenge, at)
+        found = sets.split(self._document)
+        if not any(one.members.suite in HIDING for one in found):
+            return self._form.check(presentation, keys, challenge, at)
+        for one, ref in zip(found, presentation.credential.signed_by, strict=True):
+            try:
+                one.members.check_time(at)
+                if one.members.suite in HIDING:
+                    hiding.check(one, keys[ref], load=self._load)
+                else:
+                    proofs.check(one.document, one.proof, keys[ref], load=self._load, where=one.members.where)
+            except (Malformed, Refused) as error:
+                return (failed(Step.ISSUER_SIGNATURE, error.problem),)
+        return (PASSED[Step.ISSUER_SIGNATURE], passed(Step.HOLDER_BINDING, key_binding="absent"))
 
 
 def _with(presentation: Presentation, **changed: Any) -> Presentation:
@@ -209,8 +230,8 @@ def _check_occasion(proof: proofs.Proof, occasion: Occasion) -> None:
     if occasion.domain is not None and proof.domain != occasion.domain:
         raise Refused("di.domain", where=f"{proof.where}.domain", spec=spec)
     if occasion.challenge is not None:
-        found = (proof.challenge or "").encode("utf-8")
-        if proof.challenge is None or not hmac.compare_digest(found, occasion.challenge.encode("utf-8")):
+        found = "" if proof.challenge is None else f"={proof.challenge}"
+        if not hmac.compare_digest(found.encode("utf-8"), f"={occasion.challenge}".encode()):
             raise Refused("di.challenge", where=f"{proof.where}.challenge", spec=spec)
 
 

@@ -87,7 +87,8 @@ class TestDeriving:
     def test_what_the_issuer_did_not_sign(self, server: Server, name: str) -> None:
         made = issued(server, name)
         answer = server.derive({**made, "validFrom": "2025-01-01T00:00:00Z"}, "/validFrom")
-        assert (answer.status, answer.code) == (400, "signature.invalid")
+        assert answer.status == 400
+        assert answer.code in ("signature.invalid", "bbs2023.header")
 
     def test_what_is_derived_already(self, server: Server, name: str) -> None:
         made = server.derive(issued(server, name), "/id").body["verifiableCredential"]

@@ -27,9 +27,13 @@ SIGNED = {
     "ecdsa-rdfc-2019, P-384": "di-ecdsa/ecdsa-rdfc-2019-p384/signedECDSAP384.json",
     "ecdsa-jcs-2019": "di-ecdsa/ecdsa-jcs-2019-p256/signedJCSECDSAP256.json",
     "ecdsa-sd-2023": "di-ecdsa/ecdsa-sd-2023/prc/derivedRevealDocument.json",
+    "bbs-2023": "di-bbs/wind/derivedRevealDocument.json",
 }
 DATES = {"PAST DATE": "2020-01-01T00:00:00Z", "FUTURE DATE": "2030-01-01T00:00:00Z"}
-BASES = {"ecdsa-sd-2023": ("di-ecdsa/ecdsa-sd-2023/prc/addSignedSDBase.json", "di-ecdsa/prCredSelective.json")}
+BASES = {
+    "ecdsa-sd-2023": ("di-ecdsa/ecdsa-sd-2023/prc/addSignedSDBase.json", "di-ecdsa/prCredSelective.json"),
+    "bbs-2023": ("di-bbs/wind/addSignedSDBase.json", "di-bbs/windSelective.json"),
+}
 
 
 @pytest.fixture(scope="module")

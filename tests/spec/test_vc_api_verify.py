@@ -261,6 +261,7 @@ class TestPresentations:
         made = signed(presentation(), challenge=None, domain=None)
         assert server.verify_presentation(made).status == 200
         assert server.verify_presentation(made, challenge=CHALLENGE).code == "di.challenge"
+        assert server.verify_presentation(made, challenge="").code == "di.challenge"
         assert server.verify_presentation(made, domain=DOMAIN).code == "di.domain"
 
     @pytest.mark.parametrize("options", [{"challenge": 1}, {"domain": 1}, {"domain": [1]}])
