@@ -33,6 +33,7 @@ def publish(
     from cityid.clerks import Right
     from cityid.edge import clock, status_files
     from cityid.errors import Misuse
+    from cityid.query.model import W3C
 
     from . import registers
     from .office import issuer_of, signs_lists
@@ -47,7 +48,10 @@ def publish(
     issuer = issuer_of(here, passphrase_fd, opened)
     signer, place = signs_lists(here, passphrase_fd, issuer)
     _keep_history(here, opened, clerk, passphrase_fd, did_fd)
-    done = status_files.publish(opened, signer, place, folder, base=base, by=clerk.name, at=clock.now())
+    w3c = any(kind.status == "required" and not W3C.isdisjoint(kind.names) for kind in issuer.types.values())
+    done = status_files.publish(
+        opened, signer, place, folder, base=base, by=clerk.name, at=clock.now(), issuer=issuer.id if w3c else ""
+    )
     registers.remember(here, folder, done.number)
     count = len(done.uris)
     talk.say(

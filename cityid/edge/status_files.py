@@ -4,6 +4,8 @@ a backup learns from them what it has lost.
     FOLDER/latest.json         which publication this is: never lower than before
     FOLDER/<list>              the status list token as JWT (application/statuslist+jwt)
     FOLDER/<list>.cwt          the same as CWT (application/statuslist+cwt)
+    FOLDER/<list>.revocation   what is revoked in it, for W3C credentials (application/vc+jwt)
+    FOLDER/<list>.suspension   what is suspended in it, likewise
     FOLDER/aggregation.json    which lists there are (Token Status List §9.3)
 
 Each file is replaced whole. `latest.json` goes first: once a list is out that a register does not know, its number is
@@ -25,8 +27,9 @@ from cityid.edge import files, private_file
 from cityid.encoding import json, times
 from cityid.errors import Malformed, Misuse, Refused, Unavailable
 from cityid.keys import PublicKey, Signer
-from cityid.register import Batch, Register, in_batch
+from cityid.register import Batch, Bits, Register, Status, in_batch
 from cityid.sessions import new_key
+from cityid.status import bitstring_status_list, list_credential
 from cityid.status import token_status_list as lists
 
 __all__ = ["LIFETIME", "TTL", "Published", "Reconciled", "check_current", "publication", "publish", "reconcile"]
@@ -96,8 +99,10 @@ def publish(
     at: datetime,
     ttl: timedelta = TTL,
     lifetime: timedelta = LIFETIME,
+    issuer: str = "",
 ) -> Published:
     """Sign every list as it stands and put it into `folder`, which is served at `base`. One publisher works at a time.
+    With `issuer`, the city's name, each list is also published for W3C credentials.
 
     Raises:
         Unavailable: `register.behind`, `store.*`, `file.*`, `keys.unavailable`.
@@ -125,7 +130,8 @@ def publish(
         latest = {"publication": number, "at": times.stamp(at)}
         files.write(folder / _LATEST, json.write(latest) + b"\n", force=True)
         for uri in uris:
-            _publish_list(register, uri, signer, place, folder, f"{base}/aggregation.json", by, at, ttl, lifetime)
+            aggregation = f"{base}/aggregation.json"
+            _publish_list(register, uri, signer, place, folder, aggregation, by, at, ttl, lifetime, issuer)
         files.write(folder / "aggregation.json", lists.write_aggregation(uris) + b"\n", force=True)
     return Published(number, uris, at + ttl)
 
@@ -141,6 +147,7 @@ def _publish_list(
     at: datetime,
     ttl: timedelta,
     lifetime: timedelta,
+    issuer: str,
 ) -> None:
     bits = register.bits(uri)
     packed = lists.build(bits.values, bits=bits.bits, size=bits.size)
@@ -155,10 +162,30 @@ def _publish_list(
         )
         for form, end in forms
     ]  # fmt: skip
+    if issuer:
+        tokens += [
+            (
+                folder / f"{_name(uri)}.{purpose}",
+                _for_w3c(bits, purpose, value, signer, place, at, ttl, lifetime, issuer),
+            )
+            for purpose, value in (("revocation", Status.INVALID), ("suspension", Status.SUSPENDED))
+        ]
     # Recorded first: the folder never holds what the register does not know of.
     in_batch(register, by, new_key(), at, lambda batch: None if batch.repeats else batch.published(uri, bits.version))
     for path, token in tokens:
         files.write(path, token, force=True)
+
+
+def _for_w3c(
+    bits: Bits, purpose: str, value: int, signer: Signer, place: KeyPlace, at: datetime, ttl: timedelta,
+    lifetime: timedelta, issuer: str,
+) -> bytes:  # fmt: skip
+    """The entries of a list that have one value, as a Bitstring Status List of one bit each."""
+    packed = bitstring_status_list.build({at: 1 for at, found in bits.values.items() if found == value}, size=bits.size)
+    document = bitstring_status_list.credential(
+        packed, f"{bits.uri}.{purpose}", issuer=issuer, at=at, lifetime=lifetime, ttl=ttl, purposes=(purpose,)
+    )
+    return list_credential.issue(document, signer, place)
 
 
 def reconcile(register: Register, key: PublicKey, folder: Path, *, by: str, at: datetime) -> Reconciled:

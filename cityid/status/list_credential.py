@@ -10,22 +10,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from cityid import limits
 from cityid.checks import Outcome
-from cityid.credential import CertificateChain, Credential, DidUrl, WebIssuer
+from cityid.credential import CertificateChain, Credential, DidUrl, KeyPlace, WebIssuer
 from cityid.encoding import json
 from cityid.errors import Malformed, Refused
 from cityid.formats import FORMATS
+from cityid.formats._w3c import named
 from cityid.formats.vc_jose import VC_JWT as _JWT
 from cityid.formats.vc_jose import secured
-from cityid.keys import PublicKey
+from cityid.keys import PublicKey, Signer
 from cityid.status import bitstring_status_list as bitstring
 from cityid.status.bitstring_status_list import Bitstring
 from cityid.status.lists import EVER
 
-__all__ = ["READERS", "ListCredential", "read"]
+__all__ = ["READERS", "ListCredential", "issue", "read"]
 
 _ENVELOPED: Final = "EnvelopedVerifiableCredential"
 _SPEC: Final = "Bitstring Status List 1.0 §2.2"
@@ -92,6 +93,18 @@ class ListCredential:
         """
         data = bitstring.decode(self.encoded, "$.credentialSubject.encodedList")
         return Bitstring(data, self.bits, self.purposes, self.messages)
+
+
+def issue(document: Mapping[str, Any], signer: Signer, place: KeyPlace) -> bytes:
+    """The list's credential (`bitstring_status_list.credential`) as `vc+jwt`, signed with the key that is found at
+    `place`.
+
+    Raises:
+        Misuse: `w3c.wrong_issuer`, `w3c.wrong_certificate`. Unavailable: `keys.unavailable`.
+    """
+    issuer = str(document["issuer"])
+    kid, chain = named(place, issuer, signer.public_key)
+    return secured.sign(document, "vc+jwt", signer, kid=kid, chain=chain, claims={"iss": issuer})
 
 
 def read(body: bytes, format: str) -> ListCredential:  # format: the field's own word

@@ -18,6 +18,7 @@ from cityid.errors import CityIdError, Misuse, Refused, Unavailable
 from cityid.keys import Algorithm
 from cityid.register import Issued, Status
 from cityid.register.standing import set_standing
+from cityid.status import list_credential
 from cityid.status import token_status_list as lists
 from tests.jobs.test_register import AT, code, offered
 from tests.jobs.test_register_keeps import does
@@ -52,6 +53,35 @@ def refused(work: Any, kind: type[CityIdError] = Refused) -> str:
 
 def revoke(register: StoredRegister, row: Issued, value: Status = Status.INVALID) -> None:
     does(register, lambda batch: set_standing(batch, [row], value, "why", "jo"))
+
+
+class TestForW3cCredentials:
+    """Each list in the W3C's form, one for each purpose (Bitstring Status List 1.0)."""
+
+    def test_what_the_register_says(self, register: StoredRegister, tmp_path: Path) -> None:
+        one, two = issued(register, ["a"]), issued(register, ["b"])
+        revoke(register, one)
+        revoke(register, two, Status.SUSPENDED)
+        published(register, tmp_path, issuer=PLACE.did)
+        for name, row, other in (("revocation", one, two), ("suspension", two, one)):
+            found = list_credential.read((tmp_path / f"1.{name}").read_bytes(), "vc+jwt")
+            found.check(KEY)
+            assert (found.uri, found.purposes, found.iss, found.kid) == (
+                f"{BASE}/1.{name}", (name,), PLACE.did, str(PLACE),
+            )  # fmt: skip
+            assert (found.iat, found.exp, found.ttl) == (AT, AT + status_files.LIFETIME, status_files.TTL)
+            entries = found.entries()
+            assert [entries[ref.index] for ref in row.status] == [1] * len(row.status)
+            assert [entries[ref.index] for ref in other.status] == [0] * len(other.status)
+            assert sum(entries[index] for index in range(len(entries))) == len(row.status)
+
+    def test_a_register_that_was_restored_learns_from_the_others(
+        self, register: StoredRegister, tmp_path: Path
+    ) -> None:
+        """The W3C's lists lie beside the token lists and are not taken for them."""
+        issued(register, ["a"])
+        published(register, tmp_path, issuer=PLACE.did)
+        assert refused(lambda: reconciled(register, tmp_path)) == "register.not_behind"
 
 
 class TestPublish:
