@@ -344,6 +344,8 @@ class TestD28Proofs:
             ({"verificationMethod": f"{A.name}#{A.name}"}, "did.webvh_proof_method"),
             ({"@context": ["https://www.w3.org/ns/did/v1"]}, "di.context"),
             ({"created": "2026"}, "time.not_a_stamp"),
+            ({"created": 2026}, "json.wrong_type"),
+            ({"id": "urn:uuid:1", "created": "2026"}, "time.not_a_stamp"),
             ({"expires": "soon"}, "time.not_a_stamp"),
             ({"nonce": "1", "created": "2026-01-01T00:00:00Z"}, ""),
         ],

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from cityid import limits
 from cityid.did import webvh
 from cityid.did.webvh import log as logs
-from cityid.did.webvh import witness
+from cityid.did.webvh import witness, writing
 from cityid.did.webvh.parameters import Witnesses
 from cityid.encoding import json, multihash
 from cityid.keys import multikey
@@ -385,3 +385,48 @@ class TestWitnessing:
         assert [len(item["proof"]) for item in kept] == [2, 2]
         assert [item["versionId"][:1] for item in kept] == ["4", "5"]
         assert code(log, proofs) == ""
+
+
+class TestKeysOfADocument:
+    """`with_keys` leaves everything else as it is."""
+
+    STATE: ClassVar[dict[str, Any]] = {
+        **webvh.document("did:webvh:Qm:a.example", {"one": A.public_key, "two": B.public_key}),
+        "keyAgreement": [{"id": "did:webvh:Qm:a.example#own", "type": "Multikey"}, "#two"],
+        "service": [{"id": "#files"}],
+    }
+
+    def test_added(self) -> None:
+        made = webvh.with_keys(self.STATE, {"three": C.public_key})
+        assert [one["id"].partition("#")[2] for one in made["verificationMethod"]] == ["one", "two", "three"]
+        assert made["assertionMethod"][-1] == "did:webvh:Qm:a.example#three"
+        assert {name: made[name] for name in ("service", "keyAgreement", "@context", "id")} == {
+            name: self.STATE[name] for name in ("service", "keyAgreement", "@context", "id")
+        }
+
+    def test_taken_out(self) -> None:
+        made = webvh.with_keys(self.STATE, {}, ["two", "own"])
+        assert [one["id"].partition("#")[2] for one in made["verificationMethod"]] == ["one"]
+        assert made["authentication"] == ["did:webvh:Qm:a.example#one"]
+        assert "keyAgreement" not in made
+        assert "verificationMethod" not in webvh.with_keys(self.STATE, {}, ["one", "two"])
+
+    def test_put_anew(self) -> None:
+        made = webvh.with_keys(self.STATE, {"one": C.public_key})
+        assert [one["publicKeyMultibase"] for one in made["verificationMethod"]] == [B.name, C.name]
+
+    @pytest.mark.parametrize(
+        ("context", "expected"),
+        [
+            (None, list(writing.CONTEXTS)),
+            ("https://www.w3.org/ns/did/v1", list(writing.CONTEXTS)),
+            (["https://www.w3.org/ns/did/v1.1"], ["https://www.w3.org/ns/did/v1.1"]),
+            (["https://a.example"], ["https://a.example", *writing.CONTEXTS]),
+        ],
+    )
+    def test_its_context_knows_the_keys(self, context: Any, expected: list[str]) -> None:
+        state = {name: value for name, value in self.STATE.items() if name != "@context"}
+        if context is not None:
+            state["@context"] = context
+        assert webvh.with_keys(state, {"three": C.public_key})["@context"] == expected
+        assert webvh.with_keys(self.STATE, {})["@context"] == list(writing.CONTEXTS)
