@@ -1,0 +1,218 @@
+"""The credential of a voice: issued blindly over a secret of its holder, for one month, with nothing in it that two
+residents of one district and age do not share.
+
+The register keeps for each resident the commitment to that secret. It is the same at each issuing, so that nobody has
+two voices; it hides the secret perfectly, so that keeping it links nothing.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any, Final
+
+from cityid import contexts
+from cityid.bbs import pseudonym
+from cityid.encoding import times
+from cityid.encoding.json import Fields
+from cityid.errors import Malformed, Refused
+from cityid.keys import BbsSigner, PublicKey
+from cityid.proofs import bbs2023, members, selective
+from cityid.proofs.bbs2023 import Feature, Holder
+from cityid.proofs.bbs2023_values import read_base
+
+Entropy = Callable[[int], bytes]
+
+TYPE: Final = "VoiceCredential"
+CLAIMS: Final = ("municipality_code", "district_code", "age_over_16", "age_over_18", "voice_since")
+"""All of them are in each voice: an absent one would tell its holder from others."""
+CONTEXT: Final[list[Any]] = [
+    contexts.V2,
+    contexts.of_claims(TYPE, "urn:cityid:voice:1", [((name,), False) for name in CLAIMS]),
+]
+FEATURE: Final = Feature.PSEUDONYM
+MANDATORY: Final = ("/issuer", "/validFrom", "/validUntil")
+_QUARTER: Final = 3
+_CODE: Final = 30
+_COMMITMENT: Final = 48 + 3 * 32
+"""Octets of a commitment to one secret: a point, and three scalars that prove it."""
+_OPTIONS: Final = frozenset({"type", "cryptosuite", "verificationMethod", "proofPurpose", "proofValue"})
+
+
+def roll_day(at: datetime) -> date:
+    """The last roll day at or before `at`: the first day of a quarter of the year, in UTC."""
+    day = at.astimezone(UTC).date()
+    return date(day.year, (day.month - 1) // _QUARTER * _QUARTER + 1, 1)
+
+
+def next_roll_day(at: datetime) -> date:
+    """The first roll day after `at`."""
+    day = roll_day(at)
+    return date(day.year + (day.month + _QUARTER > 12), (day.month + _QUARTER - 1) % 12 + 1, 1)
+
+
+def month(at: datetime) -> tuple[datetime, datetime]:
+    """The month of `at` in UTC, from its first moment to that of the next: when a voice is valid."""
+    at = at.astimezone(UTC)
+    start = datetime(at.year, at.month, 1, tzinfo=UTC)
+    return start, datetime(at.year + at.month // 12, at.month % 12 + 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """What the register keeps of one resident's voice: the commitment, the city's part of the secret, and the roll day
+    from which polls hear it."""
+
+    commitment: bytes
+    nym_entropy: bytes = field(repr=False)
+    since: date
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """What a resident holds: the credential with its base proof, which nobody else may see, and the secret."""
+
+    document: Mapping[str, Any] = field(repr=False)
+    proof: Mapping[str, Any] = field(repr=False)
+    holder: Holder
+
+
+def begin(*, entropy: Entropy = secrets.token_bytes) -> tuple[bytes, Holder]:
+    """A fresh secret: the commitment for city hall, and what the holder keeps and backs up.
+
+    Raises:
+        Unavailable: `install.extra`, `bbs.entropy`.
+    """
+    return bbs2023.commit(FEATURE, nym=pseudonym.prover_nyms(entropy=entropy)[0], entropy=entropy)
+
+
+def enrol(
+    kept: Enrolment | None,
+    commitment: bytes,
+    *,
+    at: datetime,
+    lost: bool = False,
+    entropy: Entropy = secrets.token_bytes,
+) -> Enrolment:
+    """What the register keeps from now on. `kept` is what it has of this resident. A first voice is heard since the
+    last roll day; who has `lost` the secret gets another, which is heard from the next one on, when the last credential
+    over the old secret has ended.
+
+    Raises:
+        Refused: `polls.other_secret`, for another commitment than before. Malformed: `polls.commitment`.
+        Unavailable: `bbs.entropy`.
+    """
+    times.check_aware(at)
+    if len(commitment) != _COMMITMENT:
+        raise Malformed("polls.commitment", expected=_COMMITMENT, length=len(commitment))
+    if kept is None:
+        return Enrolment(commitment, pseudonym.signer_entropy(entropy=entropy), roll_day(at))
+    if hmac.compare_digest(kept.commitment, commitment):
+        return kept
+    if not lost:
+        raise Refused("polls.other_secret", next=next_roll_day(at).isoformat())
+    return Enrolment(commitment, pseudonym.signer_entropy(entropy=entropy), next_roll_day(at))
+
+
+def issue(
+    claims: Mapping[str, Any],
+    enrolment: Enrolment,
+    signer: BbsSigner,
+    *,
+    issuer: str,
+    method: str,
+    at: datetime,
+    entropy: Entropy = secrets.token_bytes,
+) -> dict[str, Any]:
+    """A voice for the month of `at`, never ahead. `claims` are `municipality_code`, `district_code`, `age_over_16` and
+    `age_over_18`; `method` is the DID URL of the signer's key.
+
+    Raises:
+        Malformed: `polls.code`, `json.*`, for the claims; `bbs.*` for the commitment.
+        Refused: `bbs.commitment`.
+        Unavailable: what the signer raises; `keys.entropy`.
+    """
+    start, end = month(at)
+    subject = {**_checked(claims), "voice_since": enrolment.since.isoformat()}
+    document = {**_form(issuer, start, end), "credentialSubject": subject}
+    options = {
+        "type": "DataIntegrityProof",
+        "cryptosuite": bbs2023.SUITE,
+        "verificationMethod": method,
+        "proofPurpose": "assertionMethod",
+    }
+    proof = bbs2023.create_base(
+        document, options, signer, mandatory=MANDATORY, load=contexts.load, entropy=entropy,
+        feature=FEATURE, commitment=enrolment.commitment, nym_entropy=enrolment.nym_entropy,
+    )  # fmt: skip
+    return {**document, "proof": proof}
+
+
+def _is_even(document: Mapping[str, Any], key: bytes) -> bool:
+    """Are the labels of its nodes those that all voices have? Each showing says them."""
+    found = selective.group(document, [MANDATORY], selective.shuffled(key), contexts.load)
+    return all(found.lines[place].startswith("_:b0 ") for place in found.groups[0])
+
+
+def _checked(claims: Mapping[str, Any]) -> dict[str, Any]:
+    fields = Fields(dict(claims))
+    fields.only(CLAIMS[:-1])
+    codes = {name: fields.text(name) for name in CLAIMS[:2]}
+    for name, code in codes.items():
+        if not 0 < len(code) <= _CODE or not code.isascii() or not code.isprintable():
+            raise Malformed("polls.code", where=fields.at(name), name=name, limit=_CODE)
+    return {**codes, **{name: fields.boolean(name) for name in CLAIMS[2:-1]}}
+
+
+def accept(card: Mapping[str, Any], holder: Holder, key: PublicKey) -> Voice:
+    """The resident's check of what came: it is signed by `key`, over the holder's own secret, and nothing in it tells
+    its holder from others.
+
+    Raises:
+        Refused: `polls.marked`; `bbs.signature` and others of `bbs2023.check_base`. Malformed: as it.
+    """
+    proof = Fields(dict(card)).object("proof")
+    document = {name: value for name, value in card.items() if name != "proof"}
+    check_form(document, CLAIMS)
+    check_options(proof)
+    bbs2023.check_base(document, proof, key, load=contexts.load, feature=FEATURE, holder=holder)
+    base = read_base(members.read(proof), FEATURE)
+    if base.mandatory != MANDATORY or not _is_even(document, base.hmac_key):
+        raise Refused("polls.marked", where="$.proof")
+    return Voice(document, proof, holder)
+
+
+def check_options(proof: Mapping[str, Any], where: str = "$.proof") -> None:
+    """Raises Refused `polls.marked`, for a proof that says more than other voices' do."""
+    if proof.keys() != _OPTIONS:
+        raise Refused("polls.marked", where=where)
+
+
+def check_form(document: Mapping[str, Any], claims: tuple[str, ...]) -> tuple[datetime, datetime]:
+    """When a voice that says just `claims` is valid.
+
+    Raises:
+        Refused: `polls.marked`, for anything that other voices do not have.
+        Malformed: `json.*`, `time.not_a_stamp`.
+    """
+    fields = Fields(dict(document))
+    subject = fields.object("credentialSubject")
+    start, end = month(times.read_stamp(fields.text("validFrom"), "$.validFrom"))
+    like = {**_form(fields.text("issuer"), start, end), "credentialSubject": dict.fromkeys(claims)}
+    if {**fields.value, "credentialSubject": dict.fromkeys(subject)} != like:
+        raise Refused("polls.marked")
+    return start, end
+
+
+def _form(issuer: str, start: datetime, end: datetime) -> dict[str, Any]:
+    """All voices of a month, less what they say."""
+    return {
+        "@context": CONTEXT,
+        "type": ["VerifiableCredential", TYPE],
+        "issuer": issuer,
+        "validFrom": times.stamp(start),
+        "validUntil": times.stamp(end),
+    }

@@ -1,0 +1,59 @@
+"""The box of ballots and the roll of voices, in SQLite."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from cityid import polls
+from cityid.edge.polls_store import Box, Roll
+from cityid.errors import Refused
+from tests.polls import NOW, ballot, poll, secret, usual
+
+
+def vote(data: bytes) -> polls.Vote:
+    return polls.check(poll(), data, at=NOW)
+
+
+class TestBox:
+    def test_a_second_vote_is_refused(self, tmp_path: Path) -> None:
+        with Box(tmp_path / "box.sqlite") as box:
+            box.put(poll(), vote(ballot(0)))
+            box.put(poll(), vote(ballot(1)))
+        with Box(tmp_path / "box.sqlite", must_exist=True) as box:
+            for choice in ("yes", "no"):
+                with pytest.raises(Refused) as refusal:
+                    box.put(poll(), vote(polls.cast(poll(), usual(0), choice, at=NOW)))
+                assert refusal.value.code == "polls.second_vote"
+            assert polls.recount(polls.publish(poll(), box.votes(poll()))) == {"yes": 2, "no": 0}
+
+    def test_the_same_ballot_again_changes_nothing(self) -> None:
+        with Box() as box:
+            box.put(poll(), vote(ballot(0)))
+            box.put(poll(), vote(ballot(0)))
+            assert len(box.votes(poll())) == 1
+
+    def test_polls_are_apart(self) -> None:
+        other = poll(question="Another tree?")
+        with Box() as box:
+            box.put(poll(), vote(ballot(0)))
+            box.put(other, polls.check(other, polls.cast(other, usual(0), "no", at=NOW), at=NOW))
+            assert [each.choice for each in box.votes(other)] == ["no"]
+            assert box.votes(poll())[0].pseudonym != box.votes(other)[0].pseudonym
+
+
+class TestRoll:
+    def test_a_new_phone_gives_no_second_voice(self, tmp_path: Path) -> None:
+        with Roll(tmp_path / "roll.sqlite") as roll:
+            first = roll.enrol("p-1", secret(0)[0], at=NOW)
+        with Roll(tmp_path / "roll.sqlite") as roll:
+            assert roll.enrol("p-1", secret(0)[0], at=NOW) == first
+            with pytest.raises(Refused) as refusal:
+                roll.enrol("p-1", secret(1)[0], at=NOW)
+            assert refusal.value.code == "polls.other_secret"
+            assert roll.enrol("p-2", secret(1)[0], at=NOW).since == date(2026, 10, 1)
+            assert roll.enrol("p-1", secret(1)[0], at=NOW, lost=True).since == date(2027, 1, 1)
+            with pytest.raises(Refused):
+                roll.enrol("p-1", secret(0)[0], at=NOW)
