@@ -12,6 +12,7 @@ from cityid.encoding.json import Fields
 from cityid.encoding.jsonld import Loader
 from cityid.errors import Malformed, Refused
 from cityid.formats import _vcdm
+from cityid.vc_api import resources
 from cityid.vc_api.model import Options
 
 _APART: Final = frozenset({"proof", "verifiableCredential"})
@@ -21,10 +22,10 @@ def check_credential(document: Mapping[str, Any], options: Options, load: Loader
     """Is `document` a credential of VCDM 2.0 or 1.1, in acceptable contexts, with no term undefined?
 
     Raises:
-        Malformed: `vcdm.*`, `jsonld.*`, `context.unknown`. Refused: `vc_api.context`.
+        Malformed: `vcdm.*`, `jsonld.*`, `context.unknown`. Refused: `vc_api.context`, `vc_api.resource_digest`.
     """
     check_contexts(document, options, where)
-    _vcdm.read_credential(document, where)
+    resources.check(_vcdm.read_credential(document, where).resources, where)
     # Proofs have their own readers, which know better what is wrong with one.
     jsonld.expand({name: value for name, value in document.items() if name != "proof"}, load)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from typing import Any
 
 import pytest
 
-from tests.vc_api import Server, configured, tampered
+from cityid.encoding import multibase
+from tests.vc_api import Server, configured, credential, tampered
 from tests.vectors import ROOT, load, vectors
 
 MODEL = vectors("vcdm2")
@@ -96,3 +99,34 @@ def test_base_proofs_are_derived_and_not_verified(server: Server, suite: str) ->
     derived = server.derive(base, *pointers)
     assert derived.status == 201, derived.body
     assert server.verify(derived.body["verifiableCredential"]).status == 200
+
+
+class TestRelatedResources:
+    """VCDM 2.0 §5.3, for contexts: over the published bytes."""
+
+    URLS = load(vectors("contexts") / "index.json")
+
+    def judged(self, server: Server, *resources: dict[str, Any]) -> tuple[int, str]:
+        answer = server.issue("eddsa-jcs-2022", credential("did:example:x", relatedResource=list(resources)))
+        return answer.status, answer.body.get("code", "")
+
+    @pytest.mark.parametrize("url", URLS)
+    def test_contexts(self, server: Server, url: str) -> None:
+        data = (vectors("contexts") / self.URLS[url]["file"]).read_bytes()
+        multi = b"\x12\x20" + hashlib.sha256(data).digest()
+        good = [{"digestSRI": f"{name}-{base64.b64encode(hashlib.new(name, data).digest()).decode()}"}
+                for name in ("sha256", "sha384")]  # fmt: skip
+        good += [{"digestMultibase": multibase.encode(multi)},
+                 {"digestMultibase": "u" + base64.urlsafe_b64encode(multi).decode().rstrip("=")}]  # fmt: skip
+        for one in good:
+            assert self.judged(server, {"id": url, **one}) == (201, "")
+            ((name, text),) = one.items()
+            bad = {name: text[:-6] + ("111111" if name == "digestMultibase" else "AAAAA=")}
+            assert self.judged(server, {"id": url, **bad}) == (400, "vc_api.resource_digest")
+
+    def test_by_another_hash(self, server: Server) -> None:
+        found = self.judged(server, {"id": next(iter(self.URLS)), "digestSRI": "sha512-AAAA"})
+        assert found == (400, "vc_api.resource_digest")
+
+    def test_others_are_for_whoever_uses_them(self, server: Server) -> None:
+        assert self.judged(server, {"id": "https://city.example/image.png", "digestSRI": "sha512-AAAA"})[0] == 201
