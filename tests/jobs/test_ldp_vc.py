@@ -58,7 +58,7 @@ def town(suite: str = "", algorithm: Algorithm = Algorithm.ES256) -> Town:
     made = Town(Office(algorithm=algorithm))
     kind = TYPES["residency"]
     named = {**kind.names["ldp_vc"], **({"suite": suite} if suite else {})}
-    types = {**TYPES, "residency": replace(kind, names={**kind.names, "ldp_vc": named})}
+    types = {**TYPES, "residency": replace(kind, copies=2, names={**kind.names, "ldp_vc": named})}
     made.office.issuer = replace(made.office.issuer, types=types)
     offer = made.office.offer(format="ldp_vc")
     made.office.accept(made.office.cards(offer, made.pocket), made.pocket)
