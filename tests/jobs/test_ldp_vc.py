@@ -58,7 +58,7 @@ def town(suite: str = "", algorithm: Algorithm = Algorithm.ES256) -> Town:
     made = Town(Office(algorithm=algorithm))
     kind = TYPES["residency"]
     named = {**kind.names["ldp_vc"], **({"suite": suite} if suite else {})}
-    types = {**TYPES, "residency": replace(kind, copies=2, names={**kind.names, "ldp_vc": named})}
+    types = {**TYPES, "residency": replace(kind, copies=4, names={**kind.names, "ldp_vc": named})}
     made.office.issuer = replace(made.office.issuer, types=types)
     offer = made.office.offer(format="ldp_vc")
     made.office.accept(made.office.cards(offer, made.pocket), made.pocket)
@@ -174,7 +174,8 @@ class TestBinding:
         asked = desk.ask()
         (token,) = made.shows(asked)["card"]
         (credential,) = token["verifiableCredential"]
-        key = next(key for key in made.pocket.keyring.keys() if did_of(key) == credential["credentialSubject"]["id"])
+        held = made.pocket.keyring.keys()
+        key = next(key for key in held if did_of(key) == credential["credentialSubject"]["id"])
         document = {name: value for name, value in token.items() if name != "proof"}
         options = {name: value for name, value in token["proof"].items() if name != "proofValue"}
         for holder, step in (({"id": did_of(key)}, "passed"), ({"id": made.office.issuer.id}, "binding.other_holder")):
