@@ -46,6 +46,7 @@ class TestPointers:
         [
             "/no",
             "/issuer/x",
+            "/issuer/0",
             "/credentialSubject/permits/3",
             "/credentialSubject/permits/01",
             "/credentialSubject/permits/-",
@@ -325,7 +326,7 @@ class TestProofValues:
 
     def test_count(self) -> None:
         assert components.parts(b"\x82\x01\x02", 2, "$") == [1, 2]
-        for data in (b"\x81\x01", b"\x83\x01\x02\x03", b"\xa1\x01\x02", b"\x41\x01"):
+        for data in (b"\x81\x01", b"\x83\x01\x02\x03", b"\xa2\x01\x02\x03\x04", b"\x42\x01\x02"):
             assert code(components.parts, data, 2, "$") == "sd.components"
 
     @pytest.mark.parametrize(
