@@ -7,7 +7,7 @@ Status List 1.0 §2.2, §3.2).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final
@@ -15,7 +15,7 @@ from typing import Any, Final
 from cityid import limits
 from cityid.checks import Outcome
 from cityid.credential import CertificateChain, Credential, DidUrl, KeyPlace, WebIssuer
-from cityid.encoding import json
+from cityid.encoding import json, times
 from cityid.errors import Malformed, Refused
 from cityid.formats import FORMATS
 from cityid.formats._w3c import named
@@ -45,14 +45,18 @@ class ListCredential:
     messages: Mapping[int, str] = field(repr=False)
     ttl: timedelta | None
     encoded: str = field(repr=False)
+    proved: datetime | None = None
+    lapses: datetime | None = None
+    """When its proof was made and when that ends, where the proof says so."""
 
     @property
     def iat(self) -> datetime:
-        return self.credential.window.start or EVER
+        return max(self.credential.window.start or EVER, self.proved or EVER)
 
     @property
     def exp(self) -> datetime | None:
-        return self.credential.window.end
+        ends = [end for end in (self.credential.window.end, self.lapses) if end is not None]
+        return min(ends, default=None)
 
     @property
     def iss(self) -> str:
@@ -81,6 +85,7 @@ class ListCredential:
             Refused: `signature.invalid`, `jws.alg`, `di.*`.
         """
         keys = dict.fromkeys(self.credential.signed_by, key)
+        # When the list holds is judged by whoever asks; here, whether it was well signed when it was.
         for check in FORMATS[self.credential.format].check_issued(self.credential, keys, self.iat):
             if check.outcome is not Outcome.PASSED and check.problem is not None:
                 raise Refused(check.problem)
@@ -162,7 +167,12 @@ def _with_proof(body: bytes) -> ListCredential:
     if document.get("type") in (_ENVELOPED, [_ENVELOPED]):
         media, data = secured.opened(document)
         return read(data, media)
-    return read(body, "ldp_vc")
+    found, proof = read(body, "ldp_vc"), json.Fields(document, "$").fields("proof")
+    return replace(found, proved=_stamp(proof, "created"), lapses=_stamp(proof, "expires"))
+
+
+def _stamp(proof: json.Fields, name: str) -> datetime | None:
+    return times.read_stamp(proof.text(name), proof.at(name)) if name in proof else None
 
 
 READERS: Final[Mapping[str, Callable[[bytes], ListCredential]]] = MappingProxyType(

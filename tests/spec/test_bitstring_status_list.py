@@ -18,7 +18,7 @@ from cityid.encoding import base64url
 from cityid.errors import Malformed
 from cityid.plan import Request, Response
 from cityid.status import bitstring_status_list as bitstring
-from cityid.status import list_credential, problem_type
+from cityid.status import list_credential
 from cityid.status.bitstring_status_list import KIND, LEAST, Bitstring, build, decode, encode, read_entry
 from cityid.status.lists import Freshness, readable
 from cityid.trust import TrustEntry, TrustList
@@ -460,33 +460,6 @@ class TestTimestamp:
         moment = AT + timedelta(hours=2)
         plan = status.check_then(ref(), w3c.REF, PINNED, moment)
         assert outcome(plan.run(served(document(**changed)))) == code
-
-
-class TestProblemTypes:
-    """§3.5, and of VCDM 2.0 those that it borrows."""
-
-    @pytest.mark.parametrize(("code", "name"), [
-        ("net.offline", "STATUS_RETRIEVAL_ERROR"), ("status.http", "STATUS_RETRIEVAL_ERROR"),
-        ("status.media_type", "STATUS_RETRIEVAL_ERROR"), ("status.stale", "STATUS_RETRIEVAL_ERROR"),
-        ("signature.invalid", "STATUS_VERIFICATION_ERROR"), ("bitstring.purpose", "STATUS_VERIFICATION_ERROR"),
-        ("status.expired", "STATUS_VERIFICATION_ERROR"), ("status.subject", "STATUS_VERIFICATION_ERROR"),
-        ("status.other_signer", "STATUS_VERIFICATION_ERROR"), ("bitstring.not_a_list", "STATUS_VERIFICATION_ERROR"),
-        ("bitstring.too_short", "STATUS_LIST_LENGTH_ERROR"),
-    ])  # fmt: skip
-    def test_of_lists(self, code: str, name: str) -> None:
-        assert problem_type(code) == f"https://www.w3.org/ns/credentials/status-list#{name}"
-
-    @pytest.mark.parametrize(("code", "name"), [
-        ("status.index", "RANGE_ERROR"), ("bitstring.entry_index", "MALFORMED_VALUE_ERROR"),
-        ("bitstring.messages", "MALFORMED_VALUE_ERROR"), ("bitstring.not_gzip", "MALFORMED_VALUE_ERROR"),
-        ("json.missing", "MALFORMED_VALUE_ERROR"), ("base64url.alphabet", "MALFORMED_VALUE_ERROR"),
-    ])  # fmt: skip
-    def test_of_values(self, code: str, name: str) -> None:
-        assert problem_type(code) == f"https://www.w3.org/TR/vc-data-model#{name}"
-
-    @pytest.mark.parametrize("code", ["status.invalid", "status.suspended", "status.message"])
-    def test_an_answer_is_no_error(self, code: str) -> None:
-        assert problem_type(code) == ""
 
 
 def test_what_fails_is_not_remembered() -> None:
