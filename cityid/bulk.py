@@ -236,7 +236,8 @@ def read_code(typed: str) -> str:
         Malformed: `offer.code`.
     """
     code = typed.upper().translate(_TYPED)
-    if len(code) != _CODE + _CHECK or not set(code) <= set(_LETTERS) or _check(code[:_CODE]) != code[_CODE:]:
+    # One of another length has something else behind its first letters than the four that check them.
+    if not set(code) <= set(_LETTERS) or _check(code[:_CODE]) != code[_CODE:]:
         raise Malformed("offer.code")
     return code
 

@@ -101,7 +101,7 @@ def _take(part: BinaryIO, into: BinaryIO, directory: _Directory, place: int) -> 
     """Copy the entries of a part, which come to stand at `place`; how long they are."""
     part.seek(-_END.size, 2)
     mark, _, _, count, _, size, start, _ = _END.unpack(part.read(_END.size))
-    if mark != b"PK\5\6" or _MANY in (count, size) or part.tell() != start + size + _END.size:
+    if mark != b"PK\5\6" or count == _MANY or part.tell() != start + size + _END.size:
         raise Unavailable("store.damaged", kind="archive")
     part.seek(start)
     entries, at = part.read(size), 0

@@ -78,6 +78,15 @@ def test_a_part_that_was_touched(where: int) -> None:
     assert no.value.code == "store.damaged"
 
 
+def test_a_part_with_as_many_entries_as_cannot_be_counted() -> None:
+    """65,535 says that the count stands elsewhere, which no part of ours does."""
+    bad = bytearray(packed(FILES[:3]).getvalue())
+    bad[-14:-10] = b"\xff" * 4
+    with pytest.raises(Unavailable) as no:
+        archives.join(io.BytesIO(), [io.BytesIO(bytes(bad))])
+    assert no.value.code == "store.damaged"
+
+
 def test_in_files(tmp_path: Path) -> None:
     for number in range(3):
         outputs.archive(tmp_path / f"part-{number}.zip", FILES[number * 10 : number * 10 + 10])

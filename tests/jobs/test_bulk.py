@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from cityid import accepting
+from cityid import accepting, bulk
 from cityid.bulk import Bulk, Person, code_of, differs, holder_of, read_code, show_code
 from cityid.cards import CardRequest
 from cityid.credential_type.reader import Reader, Taken
@@ -285,7 +285,7 @@ class TestCodes:
             with pytest.raises(Malformed) as no:
                 read_code(wrong)
             assert no.value.code == "offer.code"
-        for wrong in ("", self.CODE[:-1], self.CODE + "A", "U" * 30):
+        for wrong in ("", self.CODE[:-1], self.CODE + "A", self.CODE[1:], "U" * 30, "U" * 26 + bulk._check("U" * 26)):
             with pytest.raises(Malformed):
                 read_code(wrong)
 
