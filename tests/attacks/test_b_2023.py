@@ -64,7 +64,7 @@ def signed(feature: Feature = Feature.BASELINE, family: str = "Byron", nym: byte
 
 
 def show(one: Card, feature: Feature = Feature.BASELINE, *more: str, **named: Any) -> tuple[Any, Any]:
-    given_here = {
+    given_here: dict[str, Any] = {
         "load": contexts,
         "presentation_header": PH,
         "feature": feature,
@@ -84,7 +84,7 @@ def shown(feature: Feature = Feature.BASELINE) -> tuple[Any, Any]:
 
 
 def check(document: Any, proof: Any, feature: Feature = Feature.BASELINE, key: PublicKey = KEY, **named: Any) -> str:
-    given_here = {
+    given_here: dict[str, Any] = {
         "load": contexts,
         "presentation_header": PH,
         "feature": feature,
@@ -94,7 +94,7 @@ def check(document: Any, proof: Any, feature: Feature = Feature.BASELINE, key: P
 
 
 def check_base(one: Card, feature: Feature = Feature.BASELINE, key: PublicKey = KEY, **named: Any) -> str:
-    given_here = {"load": contexts, "feature": feature, "holder": one.holder}
+    given_here: dict[str, Any] = {"load": contexts, "feature": feature, "holder": one.holder}
     return code(bbs2023.check_base, one.document, one.base, key, **(given_here | named))
 
 
@@ -484,7 +484,7 @@ class TestUnlinkable:
         return found
 
     def presented(self, one: Card, number: int, feature: Feature) -> tuple[Derived, dict[str, Any], dict[str, Any]]:
-        named = {"nym_domain": f"https://poll.example/{number}"} if feature.named else {}
+        named: dict[str, Any] = {"nym_domain": f"https://poll.example/{number}"} if feature.named else {}
         document, proof = show(one, feature, presentation_header=b"%d-th occasion" % number, **named)
         rest = {name: said for name, said in proof.items() if name != "proofValue"}
         return derived(proof, feature), rest, document

@@ -263,7 +263,7 @@ class TestL27:
     def test_l27_the_label_map_in_another_order(self) -> None:
         """Order says nothing, and other writers have another."""
         document, proof = shown()
-        assert check(document, changed(proof, labels=dict(reversed(derived(proof).labels.items())))) == ""
+        assert check(document, changed(proof, labels=dict(reversed(list(derived(proof).labels.items()))))) == ""
 
     @pytest.mark.parametrize(
         "change",

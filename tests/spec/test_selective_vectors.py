@@ -36,7 +36,7 @@ class Case:
     folder: str
     unsigned: str
     mandatory: str
-    selective: str
+    choice: str
     relabel: Callable[[bytes], selective.Labels]
     feature: Feature | None = None
 
@@ -54,7 +54,7 @@ class Case:
         return {name: value for name, value in signed.items() if name != "proof"}
 
     def pointers(self) -> tuple[list[str], list[str]]:
-        return self.at_root(self.mandatory), self.at_root(self.selective)
+        return self.at_root(self.mandatory), self.at_root(self.choice)
 
     def group(self) -> selective.Grouped:
         mandatory, chosen = self.pointers()
