@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cityid.edge.database import StoredRegister
     from cityid.edge.pkcs11 import Pkcs11Keyring
     from cityid.edge.software_keys import FileKeyring, Record
-    from cityid.keys import Algorithm, PublicKey
+    from cityid.keys import Algorithm, BbsSigner, PublicKey
 
     CityKeyring: TypeAlias = FileKeyring | Pkcs11Keyring
 
@@ -32,7 +32,7 @@ def algorithm_named(text: str) -> Algorithm:
     """Raises Misuse `keys.algorithm`."""
     from cityid.keys import Algorithm
 
-    signing = {one.value.upper(): one for one in Algorithm if one.signs}
+    signing = {one.value.upper(): one for one in Algorithm if one.signs or one is Algorithm.BBS}
     found = signing.get({"ED25519": "EDDSA"}.get(text.upper(), text.upper()))
     if found is None:
         raise Misuse("keys.algorithm", algorithm=text, known=", ".join(one.value for one in signing.values()))
@@ -97,6 +97,17 @@ def opened(home: Home, passphrase_fd: int | None, member: str = "keys") -> CityK
         STATE.opened.callback(STATE.known.clear)
         STATE.known[str(file)] = FileKeyring.open(file, talk.secret(f"Passphrase for {uri}", passphrase_fd))
     return STATE.known[str(file)]  # type: ignore[no-any-return]
+
+
+def bbs_signer(home: Home, label: str, passphrase_fd: int | None) -> BbsSigner:
+    """The city's BBS key of this label. Raises as `opened`; Misuse `keys.unknown_label`, `keys.wrong_kind`."""
+    from cityid.edge.software_keys import FileKeyring
+
+    ring = opened(home, passphrase_fd)
+    key = ring.find(label).key
+    if not isinstance(ring, FileKeyring):  # no token signs with BBS
+        raise Misuse("keys.wrong_kind", algorithm=key.algorithm.value)
+    return ring.bbs_signer(key)
 
 
 def recorded(

@@ -29,6 +29,7 @@ Everyone       inspect    read any credential, request or key, believing nothing
                did        create, resolve, log, update, rotate, witness, move, deactivate
                type       new, check, show, template
                demo       a city, three residents and three services, in a folder
+               poll       join, enrol, open, vote, tally, check    one resident, one voice
                serve      vc-api                           what the public W3C suites talk to
                conformance  config, jose-cose, json-schema   what they call
 
@@ -37,7 +38,7 @@ Each command explains itself: cityid verify --help"""
 
 VERBS = (
     "issue", "approve", "revoke", "suspend", "restore", "register", "work", "clerk", "accept", "present", "wallet",
-    "request", "verify", "policy", "trust", "inspect", "init", "key", "did", "type", "demo",
+    "request", "verify", "policy", "trust", "inspect", "init", "key", "did", "type", "demo", "poll",
     "serve", "conformance",
 )  # fmt: skip
 """Each verb or noun has a file of its name, whose `register(app)` adds it."""
@@ -62,6 +63,14 @@ EXAMPLES = {
     "register audit": "register audit --tiles /srv/www/status/log",
     "register prove": "register prove R-2026-000001 -o proofs",
     "register erase-salts": "register erase-salts --before 2025-01-01",
+    "poll join": "poll join --issuer did:web:id.lindau.example -o ada.commitment",
+    "poll enrol": "poll enrol ada.commitment --person p-4711 --municipality 09776116 "
+    "--district 01 --born 1990-12-10 -o ada.voice",
+    "poll open": "poll open --question 'A tree in every street?' --choice yes --choice no "
+    "--municipality 09776116 --days 21 -o poll.json",
+    "poll vote": "poll vote poll.json --voice ada.voice --choice yes -o ada.ballot",
+    "poll tally": "poll tally poll.json ada.ballot --box box.sqlite -o list.json",
+    "poll check": "poll check list.json --ballot ada.ballot",
     "work": "work --until-done",
     "clerk add": "clerk add maria --may issue --may revoke --type residency --department registry",
     "clerk key": "--clerk-keys pkcs11:token=maria clerk key maria -o maria.jwk",

@@ -142,9 +142,12 @@ def _entry(fields: Fields) -> _Entry:
     # What is found by a name has another one under another key.
     if about is not None and sort is Sort.KEY:
         name = PublicKey(Algorithm(about.text("algorithm")), base64url.decode(about.text("public"))).thumbprint
-    elif about is not None and sort in (Sort.OFFER, Sort.PERSON):
-        name = about.text("id" if sort is Sort.OFFER else "name")
+    elif about is not None and sort in _NAMED:
+        name = about.text(_NAMED[sort])
     return _Entry(sort, name, bytes.fromhex(fields.text("parent")), max(state, sort is Sort.COPY), content)
+
+
+_NAMED: Final = {Sort.OFFER: "id", Sort.PERSON: "name", Sort.VOICE: "name"}
 
 
 def _age() -> ModuleType:

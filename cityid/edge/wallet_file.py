@@ -354,6 +354,24 @@ class WalletFile(Store):
         id_ = hashlib.blake2b(whom, key=key, digest_size=DEVICE_ID).digest()
         return Device(about["name"], base64url.encode(id_))
 
+    def voice(self, issuer: str, person: str = ME, *, make: Callable[[], bytes] | None = None) -> bytes:
+        """The secret of a person's voice at `issuer`, in the form of `polls`; what `make` gives where there is none.
+
+        Raises:
+            Refused: `polls.no_secret`, without `make`; `wallet.unknown_person`.
+        """
+        named = json.write([issuer, person]).decode("utf-8")
+        with self._records.change() as change:
+            self._check_person(change, person)
+            found = change.select("id = ?", (self._records.name(Sort.VOICE, named),))
+            if found:
+                return base64url.decode(json.read_object(self._records.content(found[0]))["value"])
+            if make is None:
+                raise Refused("polls.no_secret", issuer=issuer)
+            value = make()
+            change.add(Sort.VOICE, json.write({"name": named, "value": base64url.encode(value)}), id=named)
+        return value
+
     def remember_offer(self, id: str, value: bytes, at: datetime) -> None:
         about = {"id": id, "value": base64url.encode(value), "at": numeric(at)}
         name = self._records.name(Sort.OFFER, id)

@@ -64,6 +64,8 @@ class Sort(IntEnum):
     PERSON = 6
     DEVICE = 7
     """One a file, and none in a backup: a wallet on another device is another one."""
+    VOICE = 8
+    """The secret of a voice, by its issuer: in each backup, since a new one is not heard at once."""
 
 
 @dataclass(frozen=True, slots=True)

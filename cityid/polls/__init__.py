@@ -7,12 +7,27 @@ answer, `ballots` makes votes, judges them and counts them again. Needs the extr
 
 from __future__ import annotations
 
-from cityid.polls.ballots import Vote, cast, check, publish, recount
-from cityid.polls.poll import Poll
-from cityid.polls.voice import Enrolment, Voice, accept, begin, enrol, issue, month, next_roll_day, roll_day
+from cityid.polls.ballots import LIST, Vote, cast, check, key_of, publish, recount
+from cityid.polls.poll import Poll, read
+from cityid.polls.voice import (
+    Enrolment,
+    Voice,
+    accept,
+    begin,
+    enrol,
+    issue,
+    month,
+    next_roll_day,
+    read_commitment,
+    read_secret,
+    roll_day,
+    write_commitment,
+    write_secret,
+)  # fmt: skip
 from cityid.proofs.bbs2023 import Holder
 
 __all__ = [
-    "Enrolment", "Holder", "Poll", "Voice", "Vote", "accept", "begin", "cast", "check", "enrol", "issue", "month",
-    "next_roll_day", "publish", "recount", "roll_day",
+    "LIST", "Enrolment", "Holder", "Poll", "Voice", "Vote", "accept", "begin", "cast", "check", "enrol", "issue",
+    "key_of", "month", "next_roll_day", "publish", "read", "read_commitment", "read_secret", "recount", "roll_day",
+    "write_commitment", "write_secret",
 ]  # fmt: skip

@@ -14,12 +14,13 @@ from cityid import contexts
 from cityid.encoding import json, times
 from cityid.encoding.json import Fields
 from cityid.errors import Malformed, Refused
+from cityid.keys import PublicKey
 from cityid.polls.poll import Poll, of_members
 from cityid.polls.voice import FEATURE, Voice, check_form, check_options
 from cityid.proofs import bbs2023
 
 Entropy = Callable[[int], bytes]
-_LIST: Final = 1 << 30
+LIST: Final = 1 << 30
 """Octets of a published list: a vote takes about three thousand."""
 _HEADER: Final = b"cityid ballot 1\n"
 
@@ -87,16 +88,26 @@ def _judged(poll: Poll, value: Any, where: str = "$") -> tuple[Vote, datetime, d
     document = {name: each for name, each in shown.value.items() if name != "proof"}
     start, end = check_form(document, poll.claims)
     _check_eligible(poll, document)
-    method = shown.fields("proof").text("verificationMethod")
-    key = poll.keys.get(method)
-    if key is None:
-        raise Refused("polls.unknown_key", where=shown.at("proof"), key=method)
+    key = _key(poll, shown.fields("proof"))
     check_options(proof, shown.at("proof"))
     pseudonym = bbs2023.check(
         document, proof, key, load=contexts.load, presentation_header=_header(poll, choice), feature=FEATURE,
         nym_domain=poll.domain, where=shown.at("proof"),
     )  # fmt: skip
     return Vote(pseudonym.hex(), choice, json.write(fields.value)), start, end
+
+
+def key_of(poll: Poll, card: Mapping[str, Any]) -> PublicKey:
+    """The key of the poll with which a voice says that it was signed. Raises Malformed `json.*`; Refused
+    `polls.unknown_key`."""
+    return _key(poll, Fields(dict(card)).fields("proof"))
+
+
+def _key(poll: Poll, proof: Fields) -> PublicKey:
+    method = proof.text("verificationMethod")
+    if method not in poll.keys:
+        raise Refused("polls.unknown_key", where=proof.where, key=method)
+    return poll.keys[method]
 
 
 def _check_choice(poll: Poll, choice: str) -> None:
@@ -144,7 +155,7 @@ def recount(published: bytes, *, mine: bytes | None = None) -> Mapping[str, int]
         Malformed: `json.*`, and those of `check`.
         Refused: `polls.second_vote`, `polls.counts_differ`, `polls.missing`, `polls.ended`, and those of `check`.
     """
-    fields = Fields(json.read_object(published, limit=_LIST, nodes=False))
+    fields = Fields(json.read_object(published, limit=LIST, nodes=False))
     fields.only(("counts", "poll", "ballots"))
     poll = of_members(fields.object("poll"), "$.poll")
     counts = dict.fromkeys(poll.options, 0)

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from cityid import contexts
 from cityid.bbs import pseudonym
-from cityid.encoding import times
+from cityid.encoding import base64url, json, times
 from cityid.encoding.json import Fields
 from cityid.errors import Malformed, Refused
 from cityid.keys import BbsSigner, PublicKey
@@ -216,3 +216,28 @@ def _form(issuer: str, start: datetime, end: datetime) -> dict[str, Any]:
         "validFrom": times.stamp(start),
         "validUntil": times.stamp(end),
     }
+
+
+_SECRET: Final = 32
+
+
+def write_secret(commitment: bytes, holder: Holder) -> bytes:
+    """What a wallet keeps, and backs up: 208 octets."""
+    return commitment + holder.blind + holder.nym
+
+
+def read_secret(kept: bytes) -> tuple[bytes, Holder]:
+    """What `write_secret` wrote."""
+    return kept[:_COMMITMENT], Holder(kept[_COMMITMENT:-_SECRET], nym=kept[-_SECRET:])
+
+
+def write_commitment(commitment: bytes) -> bytes:
+    """The file that the wallet gives to city hall."""
+    return json.write({"commitment": base64url.encode(commitment)})
+
+
+def read_commitment(data: bytes) -> bytes:
+    """Raises Malformed: `json.*`, `base64url.*`."""
+    fields = Fields(json.read_object(data))
+    fields.only(("commitment",))
+    return base64url.decode(fields.text("commitment"), fields.at("commitment"))

@@ -62,6 +62,25 @@ def code(error: pytest.ExceptionInfo[CityIdError]) -> str:
     return error.value.code
 
 
+class TestVoices:
+    def test_one_secret_for_each_city_and_person_in_each_backup(
+        self, wallet: WalletFile, path: Path, quick_age: Any
+    ) -> None:
+        with pytest.raises(CityIdError) as error:
+            wallet.voice("did:web:a.example")
+        assert code(error) == "polls.no_secret"
+        assert wallet.voice("did:web:a.example", make=lambda: b"first") == b"first"
+        assert wallet.voice("did:web:a.example", make=lambda: b"second") == b"first"
+        assert wallet.voice("did:web:b.example", make=lambda: b"other") == b"other"
+        with pytest.raises(CityIdError) as error:
+            wallet.voice("did:web:a.example", "Leo", make=lambda: b"his")
+        assert code(error) == "wallet.unknown_person"
+        paper = recovery_code.new()
+        data = wallet_backup.write(wallet, paper, AT)
+        with wallet_backup.restore(path.parent / "new.db", NEW, data, paper).wallet as restored:
+            assert restored.voice("did:web:a.example") == b"first"
+
+
 class TestDevice:
     def test_one_for_each_issuer_and_person(self, wallet: WalletFile, path: Path) -> None:
         mine = wallet.device("did:web:lindau.example")
