@@ -131,7 +131,9 @@ class TestDigests:
             assert judged(data + b" ", document) == ("failure", "schema.digest")
             assert judged(data, {**document, "credentialSchema": [document["credentialSchema"]]})[0] == "success"
 
-    @pytest.mark.parametrize("entry", [{"digestSRI": "md5-AAAA"}, {"digestSRI": "sha256"}, {"digestMultibase": "z"}])
+    @pytest.mark.parametrize(
+        "entry", [{"digestSRI": "md5-AAAA"}, {"digestSRI": "md5-"}, {"digestSRI": "sha256"}, {"digestMultibase": "z"}]
+    )
     def test_of_other_kinds(self, entry: Any) -> None:
         document = {**CREDENTIAL, "credentialSchema": entry}
         assert judged(schema(), document) == ("failure", "schema.digest")
