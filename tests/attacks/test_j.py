@@ -41,6 +41,7 @@ from cityid.plan import Response
 from cityid.presenting import read_request
 from cityid.register import leaves
 from cityid.status import token_status_list
+from tests import w3c
 from tests.city import AUDIENCE, NOW, TYPES, Town
 from tests.memory import MemoryWallet
 from tests.paths import TREE
@@ -78,6 +79,10 @@ def _disclosed(data: bytes) -> Any:
 def _bound(header: bytes, payload: bytes) -> Any:
     card = _card(_payload()).decode()
     return VC.read_presentation((card + raw_jws(header, payload, HOLDER)).encode())
+
+
+def _w3c(name: str, typ: str, data: bytes) -> Any:
+    return FORMATS[name].read(raw_jws({"alg": "ES256", "typ": typ, "kid": "issuer-1"}, data).encode())
 
 
 _KB_HEADER = b'{"alg":"ES256","typ":"kb+jwt"}'
@@ -191,6 +196,11 @@ ENTRIES = {
     "cards": Entry(lambda: _messages()[2], Cards.read),
     "proof header": Entry(_proof_header, lambda data: _proof(data, _proof_payload())),
     "proof payload": Entry(_proof_payload, lambda data: _proof(_proof_header(), data)),
+    "w3c jwt payload": Entry(lambda: json.dumps(w3c.bound()).encode(), lambda data: _w3c("vc+jwt", "vc+jwt", data)),
+    "w3c old jwt payload": Entry(lambda: json.dumps(w3c.old()).encode(), lambda data: _w3c("jwt_vc_json", "JWT", data)),
+    "w3c cose payload": Entry(
+        lambda: json.dumps(w3c.document()).encode(), lambda data: FORMATS["vc+cose"].read(w3c.cose(data))
+    ),
     "status list": Entry(
         _status_list, lambda data: token_status_list.read(raw_jws(_STATUS_HEADER, data).encode(), "jwt")
     ),
@@ -208,7 +218,7 @@ ENTRIES = {
 everywhere = pytest.mark.parametrize("entry", ENTRIES.values(), ids=ENTRIES.keys())
 
 # An entry that bounds its input before it looks may say so instead; then the bound is what refuses.
-BOUNDS = {"json.too_large", "jws.too_large", "jws.header_too_large", "offer.too_large", "did.too_long",
+BOUNDS = {"json.too_large", "jws.too_large", "cbor.too_large", "jws.header_too_large", "offer.too_large", "did.too_long",
           "sd_jwt.too_large", "proof.too_large"}  # fmt: skip
 
 
@@ -472,7 +482,7 @@ def test_j20_numeric_dates(member: str, evil: str) -> None:
     VC.read(_card((json.dumps(payload)[:-1] + f', "{member}": 1795339812}}').encode()))
 
 
-UNKNOWN = {"json.unknown_member", "jws.header_member", "disclosure.form", "query.unknown_member",
+UNKNOWN = {"vc_jose.undefined", "json.unknown_member", "jws.header_member", "disclosure.form", "query.unknown_member",
            "type.unknown_member", "did.too_long", "log.opening"}  # fmt: skip
 
 
@@ -584,7 +594,10 @@ READERS = {
     "edge/wallet_file.py": "inside a sealed wallet",
     "edge/wallet_records.py": "inside a sealed wallet",
     "encoding/table.py": "rows of a clerk's table",
+    "formats/_w3c.py": "contexts that were read already",
+    "formats/jwt_vc_json.py": "w3c old jwt payload",
     "formats/type_metadata.py": "type metadata",
+    "formats/vc_jose/secured.py": "w3c jwt payload, w3c cose payload",
     "issuing.py": "the city's own sealed prepared card",
     "jose/jws.py": "any jws header",
     "jose/sd_jwt.py": "jwt payload, disclosure, kb-jwt payload, sd-jwt in json",
@@ -592,11 +605,13 @@ READERS = {
     "presenting.py": "request",
     "query/parse.py": "dcql",
     "register/leaves.py": "opening of the log",
+    "status/list_credential.py": "what `formats/vc_jose` or `formats/data_integrity` reads again",
     "status/token_status_list.py": "status list, status list header, status list aggregation",
     "trust/file.py": "jwk set that is pinned",
     "trust/keys.py": "issuer metadata, jwk set",
     "vc_api/service.py": "bodies of requests; tests/spec/test_vc_api_http.py",
     "polls/ballots.py": "ballots and published lists; tests/spec/test_polls.py",
+    "polls/voice.py": "a commitment; tests/spec/test_polls.py",
     "polls/poll.py": "a poll; tests/spec/test_polls.py",
 }
 

@@ -46,7 +46,7 @@ class TestDataIntegrity:
         ({"expires": "2026-11-23T09:00:01Z"}, "status.invalid"),
         ({"expires": "2026-11-23T09:00:00Z"}, "status.expired"),
     ])  # fmt: skip
-    def test_times_of_the_proof(self, options: dict[str, str], code: str) -> None:
+    def test_times_of_the_proof(self, options: dict[str, Any], code: str) -> None:
         assert self.verdict(self.proved(**options)) == code
 
     def test_one_proof(self) -> None:
