@@ -115,6 +115,8 @@ class _Worker:
     async def run(self) -> Counts:
         import asyncio
 
+        from psycopg_pool import PoolTimeout
+
         self.loop, self.stop = asyncio.get_running_loop(), asyncio.Event()
         # What a lost connection leaves behind is seen where it matters: at the next question to the database.
         self.loop.set_exception_handler(lambda loop, context: None)
@@ -125,10 +127,11 @@ class _Worker:
                     async with self._app().open_async() as app:
                         patience = PATIENCE
                         await self._turn(app)
-                except installed().exceptions.ConnectorException:
+                except (installed().exceptions.ConnectorException, PoolTimeout) as error:
                     if self.stop.is_set():
                         break
-                    if not patience:
+                    # The pool has waited for as long as we would, before it says so.
+                    if not patience or isinstance(error, PoolTimeout):
                         raise Unavailable("store.lost", path=self.store.name) from None
                     patience -= 1
                     await asyncio.sleep(1)

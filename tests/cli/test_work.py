@@ -442,6 +442,25 @@ def _clerks(city: City, *clerks: Clerk) -> Iterator[None]:
     assert type(register).clerks is kept
 
 
+class TestGone:
+    @pytest.mark.parametrize("how", ["refused", "waited"])
+    def test_a_database_that_does_not_come_back(self, city: City, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+        """The worker ends, and says why; its twin, whose database is there, has nothing to say."""
+        from procrastinate.exceptions import ConnectorException
+        from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+        assert city.work(lambda part: b"").done == 0
+
+        async def gone(self: Any, **given: Any) -> None:
+            raise ConnectorException if how == "refused" else PoolTimeout
+
+        monkeypatch.setattr(cluster_worker, "PATIENCE", 0)
+        monkeypatch.setattr(AsyncConnectionPool, "open", gone)
+        with pytest.raises(Unavailable) as no:
+            city.work(lambda part: b"")
+        assert no.value.code == "store.lost"
+
+
 class TestStopped:
     def test_nothing_that_waits_is_done(self, city: City, capsys: pytest.CaptureFixture[str]) -> None:
         queued = Queued(city, "called-off", 30)
