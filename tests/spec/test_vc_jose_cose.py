@@ -293,6 +293,12 @@ class TestDocuments:
         assert code_of(lambda: documents.unsecure(w3c.token(w3c.document(**changed)), "vc+jwt")) == code
         documents.unsecure(w3c.token(w3c.document()), "vc+jwt")
 
+    @pytest.mark.parametrize("inside", [b'"@context"', b'"\\u0040context"'])
+    def test_contexts_inside_of_what_is_signed(self, inside: bytes) -> None:
+        text = json.dumps(w3c.document()).encode().replace(b'"given_name": "Ada"', inside + b": []")
+        assert code_of(lambda: FORMATS["vc+jwt"].read(w3c.token(text))) == "context.nested"
+        FORMATS["vc+jwt"].read(w3c.token(json.dumps(w3c.document()).encode()))
+
     def test_version(self) -> None:
         first = w3c.document(__context=[w3c.V1], validFrom=None, validUntil=None, issuanceDate="2026-05-04T00:00:00Z")
         assert code_of(lambda: documents.secure(first, "vc+jwt", ISSUER)) == "vc_jose.version"

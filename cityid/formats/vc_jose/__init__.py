@@ -30,6 +30,7 @@ from cityid.formats._vcdm import Facts
 from cityid.formats.vc_jose import documents, secured
 from cityid.formats.vc_jose.secured import Secured
 from cityid.jose import key_binding, sd_jwt, sd_jwt_issue
+from cityid.jose.jws import Jws
 from cityid.jose.sd_jwt import SdJwt
 from cityid.jose.sd_jwt_issue import Frame
 from cityid.keys import PublicKey, Signer, jwk
@@ -98,13 +99,16 @@ class _VcJose:
 
     def _credential(self, found: Secured, raw: bytes) -> Credential:
         document, claims = found.document, found.claims
-        facts = cast("Facts", documents.facts_of(found))
+        if type(found.signed) is Jws:
+            facts, meaning = documents.meant(document, found.signed.payload)
+        else:
+            facts, meaning = cast("Facts", documents.facts_of(found)), _w3c.meaning_of(document)
         shown = {**document, "aud": claims["aud"]} if "aud" in claims else document
         token = found.signed if isinstance(found.signed, SdJwt) else None
         return Credential(
             self.media,
             facts.issuer,
-            _w3c.meaning_of(document).types,
+            meaning.types,
             shown,
             frozenset() if token is None else frozenset(token.processed.hidden),
             _w3c.holder_of(claims, document.get(_SUBJECT)),

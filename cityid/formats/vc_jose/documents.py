@@ -75,11 +75,15 @@ def credential(document: Mapping[str, Any]) -> Facts:
     Raises:
         Malformed: `vcdm.*`, `json.*`, `time.*`, `context.*`, `jsonld.*`, `vc_jose.version`, `vc_jose.undefined`.
     """
+    return meant(document)[0]
+
+
+def meant(document: Mapping[str, Any], text: bytes = b"") -> tuple[Facts, _w3c.Meaning]:
+    """`credential`, and what its names mean; `text` is what it was read from, where that is known."""
     facts = _vcdm.read_credential(document)
     if facts.version != 2:
         raise Malformed("vc_jose.version", where="$['@context'][0]", spec="VC-JOSE-COSE §1")
-    _check_members(document)
-    return facts
+    return facts, _check_members(document, text)
 
 
 def presentation(document: Mapping[str, Any]) -> _vcdm.Presented:
@@ -101,9 +105,13 @@ def presentation(document: Mapping[str, Any]) -> _vcdm.Presented:
     return found
 
 
-def _check_members(document: Mapping[str, Any]) -> None:
-    defined = _w3c.meaning_of(document).defined
+def _check_members(document: Mapping[str, Any], text: bytes = b"") -> _w3c.Meaning:
+    meaning = _w3c.meaning_of(document)
+    defined = meaning.defined
     if not document.keys() <= defined:
         name = min(document.keys() - defined)
         raise Malformed("vc_jose.undefined", where=f"$.{name}"[:200], spec="VCDM 2.0 §4.3", name=name)
-    contexts.check_nested({name: value for name, value in document.items() if name != "verifiableCredential"})
+    # A text that names it once, in letters and not by number, has none further inside.
+    if text.count(b"@context") != 1 or b"\\u" in text:
+        contexts.check_nested({name: value for name, value in document.items() if name != "verifiableCredential"})
+    return meaning
