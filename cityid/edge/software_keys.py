@@ -24,6 +24,7 @@ __all__ = [
     "MemoryKeyring",
     "Record",
     "SoftwareAgreement",
+    "SoftwareBbsSigner",
     "SoftwareSigner",
     "Use",
     "load",

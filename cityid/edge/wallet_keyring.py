@@ -87,7 +87,10 @@ class WalletKeyring:
             raise Misuse("keys.unknown", thumbprint=key.thumbprint)
         about = json.read_object(self._records.content(record))
         if "secret" in about:
-            return software_keys.load(Algorithm(about["algorithm"]), base64url.decode(about["secret"]))
+            held = software_keys.load(Algorithm(about["algorithm"]), base64url.decode(about["secret"]))
+            if isinstance(held, software_keys.SoftwareBbsSigner):
+                raise Misuse("keys.wrong_kind", algorithm=key.algorithm.value)
+            return held
         if self._token is None:
             raise Unavailable("keys.in_token", thumbprint=key.thumbprint)
         try:

@@ -220,7 +220,7 @@ def _bbs(raw: bytes) -> Verify:
     except ValueError:
         raise Malformed("key.not_on_curve", spec="BBS draft 9 §3.4.2", algorithm=Algorithm.BBS.value) from None
     if bytes(point.compress())[0] & 0x40:
-        raise Malformed("key.low_order", spec="BBS draft 9 §3.4.2", algorithm=Algorithm.BBS.value)
+        raise Malformed("key.low_order", spec="BBS draft 9 §3.4.2")
 
     def verify(signature: bytes, message: bytes) -> None:
         raise Refused("signature.invalid")

@@ -159,6 +159,26 @@ def _status_list() -> bytes:
     return json.dumps({"sub": "https://id.lindau.example/1", "iat": 1_795_339_812, "status_list": inside}).encode()
 
 
+_PROOF = {
+    "type": "DataIntegrityProof", "cryptosuite": "ecdsa-jcs-2019", "proofPurpose": "assertionMethod",
+    "verificationMethod": "did:web:id.lindau.example#key-1", "proofValue": "z1",
+}  # fmt: skip
+
+
+def _with_proof() -> bytes:
+    return json.dumps({
+        "@context": [w3c.V2], "type": ["VerifiableCredential"], "issuer": "did:web:id.lindau.example",
+        "credentialSubject": {"id": "urn:x:1"}, "proof": _PROOF,
+    }).encode()  # fmt: skip
+
+
+def _presented() -> bytes:
+    return json.dumps({
+        "@context": [w3c.V2], "type": "VerifiablePresentation", "verifiableCredential": [json.loads(_with_proof())],
+        "proof": {**_PROOF, "proofPurpose": "authentication"},
+    }).encode()  # fmt: skip
+
+
 def _as_json() -> bytes:
     protected, payload, signature = raw_jws({"alg": "ES256", "typ": "dc+sd-jwt", "kid": "key-1"}, _payload()).split(".")
     return json.dumps({"payload": payload, "protected": protected, "signature": signature,
@@ -201,6 +221,8 @@ ENTRIES = {
     "w3c cose payload": Entry(
         lambda: json.dumps(w3c.document()).encode(), lambda data: FORMATS["vc+cose"].read(w3c.cose(data))
     ),
+    "w3c credential": Entry(_with_proof, FORMATS["ldp_vc"].read),
+    "w3c presentation": Entry(_presented, FORMATS["ldp_vc"].read_presentation),
     "status list": Entry(
         _status_list, lambda data: token_status_list.read(raw_jws(_STATUS_HEADER, data).encode(), "jwt")
     ),
@@ -218,8 +240,10 @@ ENTRIES = {
 everywhere = pytest.mark.parametrize("entry", ENTRIES.values(), ids=ENTRIES.keys())
 
 # An entry that bounds its input before it looks may say so instead; then the bound is what refuses.
-BOUNDS = {"json.too_large", "jws.too_large", "cbor.too_large", "jws.header_too_large", "offer.too_large", "did.too_long",
-          "sd_jwt.too_large", "proof.too_large"}  # fmt: skip
+BOUNDS = {
+    "json.too_large", "jws.too_large", "cbor.too_large", "jws.header_too_large", "offer.too_large", "did.too_long",
+    "sd_jwt.too_large", "proof.too_large",
+}  # fmt: skip
 
 
 def put(good: bytes, evil: bytes) -> bytes:
@@ -482,7 +506,7 @@ def test_j20_numeric_dates(member: str, evil: str) -> None:
     VC.read(_card((json.dumps(payload)[:-1] + f', "{member}": 1795339812}}').encode()))
 
 
-UNKNOWN = {"vc_jose.undefined", "json.unknown_member", "jws.header_member", "disclosure.form", "query.unknown_member",
+UNKNOWN = {"vcdm.url", "vc_jose.undefined", "json.unknown_member", "jws.header_member", "disclosure.form", "query.unknown_member",
            "type.unknown_member", "did.too_long", "log.opening"}  # fmt: skip
 
 
@@ -594,6 +618,9 @@ READERS = {
     "edge/wallet_file.py": "inside a sealed wallet",
     "edge/wallet_records.py": "inside a sealed wallet",
     "encoding/table.py": "rows of a clerk's table",
+    "formats/_vcdm.py": "contexts and types that were read already",
+    "formats/data_integrity/ldp_vc.py": "w3c credential, w3c presentation",
+    "formats/wire.py": "what is only looked at, and what we have made ourselves",
     "formats/_w3c.py": "contexts that were read already",
     "formats/jwt_vc_json.py": "w3c old jwt payload",
     "formats/type_metadata.py": "type metadata",
