@@ -238,7 +238,7 @@ class TestOffersAndHistory:
 
 
 class TestKeyring:
-    @pytest.mark.parametrize("algorithm", list(Algorithm))
+    @pytest.mark.parametrize("algorithm", [name for name in Algorithm if name is not Algorithm.BBS])
     def test_keys_are_kept(self, wallet: WalletFile, path: Path, algorithm: Algorithm) -> None:
         key = wallet.keyring.create(algorithm)
         with WalletFile.open(path, PASSPHRASE) as again:
@@ -251,6 +251,14 @@ class TestKeyring:
                 wrong = again.keyring.signer  # type: ignore[assignment]
             with pytest.raises(Misuse) as error:
                 wrong(key)
+            assert code(error) == "keys.wrong_kind"
+
+    def test_keys_that_sign_lists_are_not_lent(self, wallet: WalletFile) -> None:
+        """They are a city's; a resident signs and agrees."""
+        key = wallet.keyring.create(Algorithm.BBS)
+        for lend in (wallet.keyring.signer, wallet.keyring.agreement):
+            with pytest.raises(Misuse) as error:
+                lend(key)
             assert code(error) == "keys.wrong_kind"
 
     def test_unknown(self, wallet: WalletFile) -> None:
