@@ -48,7 +48,7 @@ def create(
 
     from . import keys, registers
 
-    kind = keys.algorithm_named(algorithm)
+    kind = keys.algorithm_named(algorithm, lists=True)
     # a clerk's own key is not the city's: cityid clerk key
     uses = [one.value for one in Use if one is not Use.CLERK]
     if use not in uses:

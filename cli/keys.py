@@ -28,11 +28,15 @@ ROTATED = "rotated"
 """Why the period of a key ended whose cards go on being good."""
 
 
-def algorithm_named(text: str) -> Algorithm:
-    """Raises Misuse `keys.algorithm`."""
+def algorithm_named(text: str, *, lists: bool = False) -> Algorithm:
+    """An algorithm that signs messages; with `lists` also the one that signs lists of them.
+
+    Raises:
+        Misuse: `keys.algorithm`.
+    """
     from cityid.keys import Algorithm
 
-    signing = {one.value.upper(): one for one in Algorithm if one.signs or one is Algorithm.BBS}
+    signing = {one.value.upper(): one for one in Algorithm if one.signs or (lists and one is Algorithm.BBS)}
     found = signing.get({"ED25519": "EDDSA"}.get(text.upper(), text.upper()))
     if found is None:
         raise Misuse("keys.algorithm", algorithm=text, known=", ".join(one.value for one in signing.values()))

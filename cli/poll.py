@@ -35,6 +35,7 @@ def join(
     person: For = "me",
     passphrase_fd: PassphraseFd = None,
     force: Force = False,
+    json_: Json = False,
 ) -> None:
     """Make the secret of a voice in this wallet, once, and write the commitment to it for city hall."""
     from cityid import polls
@@ -49,6 +50,8 @@ def join(
     talk.say(
         f"Commitment written to {talk.clean(output)}. It tells nobody the secret; back up the wallet, which keeps it."
     )
+    if json_:
+        talk.give({"commitment": str(output)})
 
 
 def enrol(
@@ -68,6 +71,7 @@ def enrol(
     by: By = None,
     clerk_fd: ClerkFd = None,
     force: Force = False,
+    json_: Json = False,
 ) -> None:
     """Give a resident this month's voice."""
     from cityid import polls
@@ -99,6 +103,8 @@ def enrol(
         f"Voice for {talk.clean(person)} written to {talk.clean(output)}: good until {polls.month(at)[1]:%d %b %Y}, "
         f"heard in polls with a roll day from {enrolment.since:%d %b %Y}. Give it to this resident alone."
     )
+    if json_:
+        talk.give({"voice": str(output), "until": polls.month(at)[1], "heard_from": enrolment.since.isoformat()})
 
 
 def _is(born: date, years: int, today: date) -> bool:
@@ -120,6 +126,7 @@ def open_(
     key: Key = "voice",
     passphrase_fd: PassphraseFd = None,
     force: Force = False,
+    json_: Json = False,
 ) -> None:
     """Open a poll: a file for residents, for the platform, and for whoever counts again."""
     from datetime import timedelta
@@ -140,6 +147,8 @@ def open_(
     )  # fmt: skip
     files.write(output, made.write() + b"\n", force=force)
     talk.say(f"Poll written to {talk.clean(output)}: open until {made.closes:%d %b %Y %H:%M} UTC.")
+    if json_:
+        talk.give({"poll": str(output), "closes": made.closes})
 
 
 def vote(
@@ -150,6 +159,7 @@ def vote(
     person: For = "me",
     passphrase_fd: PassphraseFd = None,
     force: Force = False,
+    json_: Json = False,
 ) -> None:
     """Vote: a ballot that says your choice, what the poll asks for, and nothing by which you are known elsewhere."""
     from cityid import polls
@@ -169,6 +179,8 @@ def vote(
         f"Ballot written to {talk.clean(output)}. It shows: {', '.join(asked.claims)}. "
         "Keep it to find your vote in the list."
     )
+    if json_:
+        talk.give({"ballot": str(output), "shows": list(asked.claims)})
 
 
 def tally(

@@ -179,7 +179,7 @@ class TestU10Secrets:
             for option in command.params:
                 words = " ".join(option.opts)
                 assert not any(word in words for word in ("passphrase", "pin", "secret", "password")) or (
-                    option.opts[0] in ("--passphrase-fd", "--pin-fd") and str(option.type.name).startswith("int")
+                    option.opts[0].endswith("-fd") and str(option.type.name).startswith("int")
                 ), path
 
     def test_u10_debug_tells_no_secret(self, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,6 +89,7 @@ def test_a_language_that_is_not_shipped() -> None:
 def test_the_scene_of_a_history(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """A card from before two rotations verifies, under a witness; a history that was cut short, and a fork, do not."""
     demo.demo(tmp_path / "scene", "history")
-    said = capfd.readouterr().out
+    heard = capfd.readouterr()
+    said = heard.out + heard.err
     assert said.count("did.webvh_truncated") >= 2
     assert said.count("accepted   residency") == 1

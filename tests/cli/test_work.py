@@ -463,7 +463,7 @@ class TestGone:
 
 class TestStopped:
     def test_nothing_that_waits_is_done(self, city: City, capsys: pytest.CaptureFixture[str]) -> None:
-        queued = Queued(city, "called-off", 30)
+        queued = Queued(city, "stopped", 30)
         run = queued.ready()
         do, made = city.doer(), []
 
@@ -487,7 +487,7 @@ class TestStopped:
             (event,) = [event for event in register.events() if event.kind == "cancel"]
             assert (event.by, event.facts["run"], event.facts["type"]) == ("clerk-2", run, "age")
         # Typed again it goes on, and what was in hand when it was stopped is not issued twice.
-        again = Queued(city, "called-off", 30)
+        again = Queued(city, "stopped", 30)
         assert again.ready() == run
         assert city.work().done == 3
         assert again.over() == 0

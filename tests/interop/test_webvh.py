@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,7 +57,12 @@ PEERS = ("didwebvh-ts", "did-webvh")
 PAIRS = [("cityid", "cityid"), *((one, "cityid") for one in PEERS), *(("cityid", one) for one in PEERS)]
 
 
-@pytest.fixture(params=PAIRS, ids="-".join)
+def marked(pair: tuple[str, str]) -> Any:
+    marks = pytest.mark.interop("npm") if "didwebvh-ts" in pair else pytest.mark.interop
+    return pytest.param(pair, marks=marks, id="-".join(pair))
+
+
+@pytest.fixture(params=map(marked, PAIRS))
 def pair(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Peer, Peer]:
     """Who writes, and who reads."""
     writer, reader = (peer(name, request, tmp_path) for name in request.param)

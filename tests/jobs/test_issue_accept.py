@@ -87,7 +87,7 @@ class TestOffering:
         assert refusal(office.offer, claims={**ADA, "birthdate": "31.02.1985"}) == "claim.not_a_date"
         assert refusal(office.offer, "fishing-permit") == "issue.unknown_type"
         assert refusal(office.offer, format="mso_mdoc") == "issue.unknown_format"
-        assert refusal(office.offer, format="jwt_vc_json") == "issue.unknown_format"
+        assert refusal(office.offer, format="mso_mdoc") == "issue.unknown_format"
         assert not office.register.issued
         assert not office.register.batches
         assert not office.sessions.kept
@@ -262,7 +262,7 @@ class TestBeginning:
         office, wallet = Office(), MemoryWallet()
         offer = office.offer()
         assert refusal(accepting.begin, offer, wallet, offer.expires) == "offer.expired"
-        assert refusal(accepting.begin, replace(offer, format="ldp_vc"), wallet, NOW) == "accept.format"
+        assert refusal(accepting.begin, replace(offer, format="mso_mdoc"), wallet, NOW) == "accept.format"
         assert refusal(accepting.begin, replace(offer, algorithms=()), wallet, NOW) == "accept.algorithm"
         assert not wallet.keyring.keys()
         assert not wallet.offers
