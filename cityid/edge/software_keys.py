@@ -12,7 +12,13 @@ from typing import Any, Final, NoReturn
 from cityid.edge import private_file, sealed
 from cityid.edge.keyrings import KeptKeys, Record, Use, kept_for, read_about, write_about
 from cityid.edge.signers import (
-    Entropy, SoftwareAgreement, SoftwareBbsSigner, SoftwareSigner, load, new_secret, secret_length,
+    Entropy,
+    SoftwareAgreement,
+    SoftwareBbsSigner,
+    SoftwareSigner,
+    load,
+    new_secret,
+    secret_length,
 )  # fmt: skip
 from cityid.encoding import base64url, json
 from cityid.encoding.json import Fields
