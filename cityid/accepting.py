@@ -144,7 +144,8 @@ def _check_asked(copy: Credential, pending: _Pending, at: datetime, where: str) 
         raise Refused("accept.other_issuer", where=where, issuer=copy.issuer, expected=pending.issuer)
     if copy.types[:1] != (pending.wire_type,):
         raise Refused("accept.other_type", where=where, type=", ".join(copy.types), expected=pending.wire_type)
-    if copy.holder not in pending.keys:
+    # What is proved afresh at each showing is bound to no key: the keys of the offer stay unused.
+    if copy.holder not in pending.keys and not copy.proves:
         raise Refused("accept.not_my_key", where=where, spec="OpenID4VCI §8.3")
     start, end = copy.window.start, copy.window.end
     if end is not None and (at >= end or (start is not None and start >= end)):

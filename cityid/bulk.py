@@ -17,7 +17,7 @@ from itertools import product
 from typing import Final, Protocol
 
 from cityid.cards import Offer
-from cityid.credential import Draft, Window
+from cityid.credential import Window
 from cityid.credential_type import Prepared
 from cityid.encoding import base64url, json
 from cityid.errors import Malformed, Problem, Refused
@@ -106,13 +106,14 @@ class Bulk:
         kind = self.issuer.check(self.type, self.format, at)
         made = []
         kept = []
-        for person, row in self._record(people, chunk, at, State.OFFERED, kind.copies):
+        copies = self.issuer.copies(kind, self.format)
+        for person, row in self._record(people, chunk, at, State.OFFERED, copies):
             if row.state is not State.OFFERED:
                 continue
             code = code_of(self.seed, person.key)
             nonce = base64url.encode(hmac.digest(self.seed, b"nonce\0" + person.key.encode(), "sha256")[:18])
             card = HeldCard(
-                row.number, self.by, self.type, self.format, kind.copies, nonce, person.prepared, row.status,
+                row.number, self.by, self.type, self.format, copies, nonce, person.prepared, row.status,
                 person.typed.decode("utf-8"),
             )  # fmt: skip
             kept.append((code, card.write()))
@@ -133,10 +134,10 @@ class Bulk:
         form, issuer = self.issuer.formats[self.format], self.issuer
         recorded = self._record(people, chunk, at, State.ISSUED, 1)
         drafts = [
-            Draft(kind, issuer.id, issuer.signed_by, person.prepared.claims, person.holder, row.window, row.status[:1])
+            issuer.draft(kind, self.format, person.prepared.claims, person.holder, row.window, row.status[:1])
             for person, row in recorded
         ]
-        signed = form.issue_many(drafts, issuer.signer, at=at, entropy=entropy)
+        signed = form.issue_many(drafts, issuer.pen(kind, self.format), at=at, entropy=entropy)
         return [Signed(person, row.number, raw) for (person, row), raw in zip(recorded, signed, strict=True)]
 
     def _record(

@@ -143,6 +143,8 @@ class Credential:
     positions: Mapping[Path, tuple[int, ...]] = field(default_factory=lambda: _EMPTY)
     state: Any = field(default=None, repr=False, compare=False)
     """The format's own reading (parsed parts), so that check() and present() need not read again."""
+    proves: bool = False
+    """Each showing is a fresh proof for one question (BBS), so that no holder's key has to be in it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from cityid import limits
 from cityid.cards import CardRequest, Cards, Offer, check_proofs, configuration, offer_id
@@ -22,7 +22,7 @@ from cityid.did.document import DidDocument
 from cityid.encoding import base64url, json, times
 from cityid.errors import CityIdError, Malformed, Misuse, Refused, Unavailable
 from cityid.formats import FORMATS, Format
-from cityid.keys import Algorithm, PublicKey, Signer, x509
+from cityid.keys import Algorithm, BbsSigner, PublicKey, Signer, x509
 from cityid.register import Entry, Issued, Register, State, copies_of
 from cityid.sessions import TRIES, Kind, Sessions, new_key
 
@@ -33,6 +33,7 @@ HOLDER_ALGORITHMS: Final = (Algorithm.ES256, Algorithm.EDDSA, Algorithm.ES384)
 APPROVAL_AGE: Final = timedelta(days=7)
 """How long a card waits for a second clerk."""
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+_UNLINKABLE: Final = "ldp_vc"
 _TAKEN: Final = {
     "session.unknown": "offer.unknown", "session.spent": "offer.spent", "session.expired": "offer.expired",
 }  # fmt: skip
@@ -86,6 +87,7 @@ class Issuer:
     `publishes_status` says that the city publishes its status lists: without that, a type that requires a status is not
     issued. `four_eyes` are the types for which a second clerk must approve before an offer goes out; `waiting` names,
     for a row's number, the session in which its card waits until then. `keeps_claims` wants claims in the register.
+    `bbs` signs what can be shown without being linked (`unlinkable` types in ldp_vc).
     """
 
     id: str
@@ -104,6 +106,7 @@ class Issuer:
     four_eyes: frozenset[str] = frozenset()
     waiting: Callable[[str], str] | None = None
     keeps_claims: bool = False
+    bbs: tuple[KeyRef, BbsSigner] | None = None
 
     def prepare(self, type: str, claims: Mapping[str, Any], *, at: datetime) -> Prepared:
         """What the card would say, to be shown to the clerk before it is offered.
@@ -230,11 +233,12 @@ class Issuer:
         with self.register.batch(by, key or f"offer:{base64url.encode(entropy(18))}", at) as batch:
             if batch.repeats:
                 raise Refused("issue.repeated", number=batch.rows[0].number)
-            refs = batch.allot(kind, kind.copies)
+            copies = self.copies(kind, entry.format)
+            refs = batch.allot(kind, copies)
             window = Window(prepared.start, prepared.end)
-            (row,) = batch.record([replace(entry, window=window, copies=copies_of(refs, kind.copies), claims=kept)])
+            (row,) = batch.record([replace(entry, window=window, copies=copies_of(refs, copies), claims=kept)])
         nonce = new_key(entropy)
-        return HeldCard(row.number, by, entry.type, entry.format, kind.copies, nonce, prepared, tuple(refs)), row
+        return HeldCard(row.number, by, entry.type, entry.format, copies, nonce, prepared, tuple(refs)), row
 
     def _out(self, card: HeldCard, expires: datetime, at: datetime, entropy: Entropy) -> Offer:
         """Keep the card under a new code and make the offer that names it."""
@@ -330,6 +334,37 @@ class Issuer:
     def _check_format(self, kind: CredentialType, format: str) -> None:
         if format not in self.formats or format not in kind.names:
             raise Misuse("issue.unknown_format", type=kind.id, format=format)
+        if self._proves(kind, format) and self.bbs is None:
+            raise Misuse("issue.no_bbs_key", type=kind.id)
+
+    def copies(self, kind: CredentialType, format: str) -> int:
+        """How many copies make a card."""
+        return 1 if self._proves(kind, format) else kind.copies
+
+    def draft(
+        self,
+        kind: CredentialType,
+        format: str,
+        claims: Mapping[str, Any],
+        key: PublicKey | None,
+        window: Window,
+        status: tuple[StatusRef, ...],
+    ) -> Draft:
+        """What one copy says, for `key`. What is proved afresh at each showing is bound to no key."""
+        if self.bbs is not None and self._proves(kind, format):
+            return Draft(kind, self.id, self.bbs[0], claims, None, window, status)
+        suite = str(kind.names[format].get("suite", ""))
+        return Draft(kind, self.id, self.signed_by, claims, key, window, status, suite)
+
+    def pen(self, kind: CredentialType, format: str) -> Signer:
+        """What signs `draft`."""
+        if self.bbs is not None and self._proves(kind, format):
+            return cast("Signer", self.bbs[1])  # ldp_vc signs with both kinds of keys
+        return self.signer
+
+    def _proves(self, kind: CredentialType, format: str) -> bool:
+        """Is each showing of such a card a proof of its own, so that one copy is enough and no key is in it?"""
+        return kind.unlinkable and format == _UNLINKABLE
 
     def _check_able(self, kind: CredentialType, at: datetime) -> None:
         self._check_key(at)
@@ -367,12 +402,11 @@ class Issuer:
         form = self.formats[card.format]
         cards: list[bytes] = []
         kind = self._type(card.type)
-        suite = str(kind.names[card.format].get("suite", ""))
+        pen = self.pen(kind, card.format)
         for index, key in enumerate(keys):
-            draft = Draft(
-                kind, self.id, self.signed_by, card.prepared.claims, key, window, card.status[index : index + 1], suite
-            )
-            cards.append(form.issue(draft, self.signer, at=at, entropy=entropy).raw)
+            status = card.status[index : index + 1]
+            draft = self.draft(kind, card.format, card.prepared.claims, key, window, status)
+            cards.append(form.issue(draft, pen, at=at, entropy=entropy).raw)
         return tuple(cards)
 
     def _check_key(self, at: datetime) -> None:

@@ -248,7 +248,7 @@ def present(
         query = option.match.query
         form = formats[option.card.format]
         bound = query.holder_binding
-        signer = wallet.keyring.signer(copy.key) if bound else None
+        signer = wallet.keyring.signer(copy.key) if bound and not copy.credential.proves else None
         raw = form.present(
             copy.credential, option.match.disclose, challenge if bound else Unbound(), signer, at=at, entropy=entropy
         )

@@ -184,7 +184,8 @@ class Wallet(Protocol):
 
     def reserve(self, card: str, at: datetime, *, allow_reuse: bool = False) -> Copy:
         """A copy to be shown now: counted as used, durably, before this returns. With `allow_reuse`, when none is left,
-        the copy that was used least and longest ago comes again (`Copy.again`).
+        the copy that was used least and longest ago comes again (`Copy.again`). A copy of which each showing is a
+        proof of its own (`Credential.proves`) is never used up.
 
         Raises:
             Refused: `wallet.no_copy_left`, `wallet.unknown_card`.

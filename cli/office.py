@@ -46,6 +46,7 @@ def issuer_of(
     """
     from zoneinfo import ZoneInfo
 
+    from cityid.credential import DidUrl, KeyRef
     from cityid.did.document import read_document
     from cityid.edge import clock, files
     from cityid.edge.software_keys import Use
@@ -75,6 +76,10 @@ def issuer_of(
     ring = keys.opened(here, passphrase_fd)
     signer = ring.signer_for(ring.find(here.text("issuer_key")).key, Use.ISSUER, clock.now())
     facts = here.config.get("facts", {})
+    bbs = None
+    if "bbs_key" in here.config:
+        label = here.text("bbs_key")
+        bbs = (KeyRef(DidUrl(issuer, label)), keys.bbs_signer(here, label, passphrase_fd))
     return Issuer(
         issuer,
         here.text("name"),
@@ -90,4 +95,5 @@ def issuer_of(
         four_eyes=registers.names(here, "four_eyes"),
         waiting=registers.secret_of(here).waiting,
         keeps_claims=registers.flag(here, "keep_claims"),
+        bbs=bbs,
     )

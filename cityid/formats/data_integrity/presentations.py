@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from collections.abc import Mapping
 from datetime import datetime
@@ -28,6 +29,7 @@ SUITES: Final[Mapping[Algorithm, str]] = MappingProxyType(
 )
 """What a holder signs with: a presentation shows all that it says, so that nothing in it needs hiding."""
 PURPOSE: Final = "authentication"
+_LABEL: Final = b"cityid presentation header 1"
 _SPEC: Final = "OpenID4VP B.1.3.2"
 _SECURITY: Final = "https://w3id.org/security/data-integrity/v2"
 _BOTH: Final = (PASSED[Step.ISSUER_SIGNATURE], PASSED[Step.HOLDER_BINDING])
@@ -38,6 +40,15 @@ _UNASKED: Final = (PASSED[Step.ISSUER_SIGNATURE], passed(Step.HOLDER_BINDING, ke
 def did_of(key: PublicKey) -> str:
     """How a holder's key is named in `credentialSubject` and as the signer of a presentation: did:key."""
     return did_key.create(key)
+
+
+def header_of(challenge: Challenge | Unbound) -> bytes:
+    """The presentation header of a proof for one question: SHA-256 over a label, the audience and the nonce, each in
+    UTF-8 after its length in 4 octets (big-endian). b"" where no binding is asked for."""
+    if isinstance(challenge, Unbound):
+        return b""
+    parts = (_LABEL, challenge.audience.encode(), challenge.nonce.encode())
+    return hashlib.sha256(b"".join(len(part).to_bytes(4, "big") + part for part in parts)).digest()
 
 
 def sign(credential: Mapping[str, Any], challenge: Challenge, signer: Signer, at: datetime) -> bytes:
@@ -105,10 +116,16 @@ def method_of(proof: proofs.Proof, purpose: Purpose = Purpose.ASSERTION) -> KeyR
 
 
 def check(
-    shown: Shown | None, holder: PublicKey | None, key: PublicKey | None, challenge: Challenge | Unbound, at: datetime
+    shown: Shown | None,
+    holder: PublicKey | None,
+    key: PublicKey | None,
+    challenge: Challenge | Unbound,
+    at: datetime,
+    header: bytes | None = None,
 ) -> tuple[Check, ...]:
     """ISSUER_SIGNATURE passed, and HOLDER_BINDING as it is: signed by the `key` that its proof names, which is the
-    `holder` of the credential, for this asker and this question, now. `shown` is None for a credential by itself."""
+    `holder` of the credential, for this asker and this question, now. `shown` is None for a credential by itself.
+    `header` is that of a credential which is itself a proof for one question: whoever made it signs, with any key."""
     secured = None if shown is None else shown.secured
     try:
         if shown is None or secured is None:
@@ -117,6 +134,8 @@ def check(
             return _UNBOUND
         if key is None:
             raise Misuse("keys.not_given", key=secured.members.method)
+        if holder is None and header is not None:
+            holder = key
         if holder is None:
             raise Refused("binding.no_key", spec=_SPEC)
         if key != holder:
@@ -124,6 +143,8 @@ def check(
         _check_named(shown.document.get("holder"), holder)
         if isinstance(challenge, Challenge):
             _check_occasion(secured.members, challenge, at)
+            if header is not None and not hmac.compare_digest(header, header_of(challenge)):
+                raise Refused("binding.presentation_header", spec="DI BBS §3.4.3")
         secured.members.check_time(at)
         proofs.check(secured.document, secured.proof, key, purpose=PURPOSE, load=contexts.load)
     except (Refused, Malformed) as error:

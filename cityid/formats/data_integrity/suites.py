@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from cityid import contexts, proofs
 from cityid.credential import Path
 from cityid.encoding import paths
 from cityid.errors import Misuse
-from cityid.keys import Algorithm, PublicKey, Signer
-from cityid.proofs import ecdsa_sd
+from cityid.keys import Algorithm, BbsSigner, PublicKey, Signer
+from cityid.proofs import bbs2023, ecdsa_sd
+from cityid.proofs.bbs2023_values import read_derived
 from cityid.proofs.sets import Secured
 
 ECDSA_SD: Final = "ecdsa-sd-2023"
-NAMES: Final = (*proofs.SUITES, ECDSA_SD)
+BBS: Final = bbs2023.SUITE
+NAMES: Final = (*proofs.SUITES, ECDSA_SD, BBS)
 """The suites by which credentials are signed and checked here."""
 _USUAL: Final = {
     Algorithm.ES256: ECDSA_SD,
     Algorithm.ES384: "ecdsa-rdfc-2019",
     Algorithm.EDDSA: "eddsa-rdfc-2022",
+    Algorithm.BBS: BBS,
 }
 _SUBJECT: Final = "credentialSubject"
 
@@ -38,7 +41,7 @@ def usual(key: PublicKey) -> str:
 def sign(
     document: Mapping[str, Any],
     options: Mapping[str, Any],
-    signer: Signer,
+    signer: Signer | BbsSigner,
     mandatory: Collection[Path],
     entropy: Callable[[int], bytes],
 ) -> dict[str, Any]:
@@ -50,8 +53,13 @@ def sign(
     suite = str(options["cryptosuite"])
     if suite not in NAMES:
         raise Misuse("ldp.suite", suite=suite, known=", ".join(NAMES))
+    pointers = [pointer(path) for path in mandatory]
+    if suite == BBS:
+        if not isinstance(signer, BbsSigner):
+            raise Misuse("di.key", suite=suite, algorithm=signer.public_key.algorithm.value)
+        return bbs2023.create_base(document, options, signer, mandatory=pointers, load=contexts.load, entropy=entropy)
+    signer = cast("Signer", signer)  # a key of lists is refused by every other suite, by its algorithm
     if suite == ECDSA_SD:
-        pointers = [pointer(path) for path in mandatory]
         return ecdsa_sd.create_base(document, options, signer, mandatory=pointers, load=contexts.load, entropy=entropy)
     return proofs.create(document, options, signer, load=contexts.load)
 
@@ -60,6 +68,8 @@ def check_issued(secured: Secured, key: PublicKey) -> None:
     """Check a proof as city hall made it. Raises Malformed, Refused: those of the suite."""
     if secured.members.suite == ECDSA_SD:
         ecdsa_sd.check_base(secured.document, secured.proof, key, load=contexts.load)
+    elif secured.members.suite == BBS:
+        bbs2023.check_base(secured.document, secured.proof, key, load=contexts.load)
     else:
         _check_whole(secured, key)
 
@@ -68,6 +78,10 @@ def check_shown(secured: Secured, key: PublicKey) -> None:
     """Check a proof as a holder shows it. Raises Malformed, Refused: those of the suite."""
     if secured.members.suite == ECDSA_SD:
         ecdsa_sd.check(secured.document, secured.proof, key, load=contexts.load)
+    elif secured.members.suite == BBS:
+        # For which question it is, is the holder's binding and judged with it (`header_of`).
+        header = bbs2023.AS_SHOWN
+        bbs2023.check(secured.document, secured.proof, key, load=contexts.load, presentation_header=header)
     else:
         _check_whole(secured, key)
 
@@ -99,7 +113,7 @@ def hidden(document: Mapping[str, Any], secured: Collection[Secured]) -> frozens
     if not _can_hide(secured):
         return frozenset()
     (one,) = secured
-    mandatory = ecdsa_sd.mandatory_of(one.proof)
+    mandatory = bbs2023.mandatory_of(one.proof) if proves(secured) else ecdsa_sd.mandatory_of(one.proof)
     return frozenset(
         path
         for path in _leaves(document[_SUBJECT], (_SUBJECT,))
@@ -108,7 +122,18 @@ def hidden(document: Mapping[str, Any], secured: Collection[Secured]) -> frozens
 
 
 def _can_hide(secured: Collection[Secured]) -> bool:
-    return [each.members.suite for each in secured] == [ECDSA_SD]
+    return [each.members.suite for each in secured] in ([ECDSA_SD], [BBS])
+
+
+def proves(secured: Collection[Secured]) -> bool:
+    """Is each showing a proof of its own, made for one question?"""
+    return [each.members.suite for each in secured] == [BBS]
+
+
+def header_of(secured: Collection[Secured]) -> bytes:
+    """For which question a derived proof was made. Raises Malformed, Refused: those of the suite."""
+    (one,) = secured
+    return read_derived(one.members, bbs2023.Feature.BASELINE).presentation_header
 
 
 def _leaves(value: Any, path: Path) -> Iterator[Path]:
@@ -128,9 +153,11 @@ def shown(
     secured: Collection[Secured],
     hideable: Collection[Path],
     disclose: Collection[Path],
+    header: bytes,
     entropy: Callable[[int], bytes],
 ) -> dict[str, Any]:
-    """The credential as it is shown: whole, or with what is in `disclose` and what cannot be hidden.
+    """The credential as it is shown: whole, or with what is in `disclose` and what cannot be hidden. `header` says for
+    which question, where the suite can say it.
 
     Raises:
         Misuse: `ldp.no_such_claim`. Malformed: those of the suite.
@@ -142,7 +169,11 @@ def shown(
     if not _can_hide(secured):
         return dict(document)
     (one,) = secured
-    revealed, proof = ecdsa_sd.derive(
-        one.document, one.proof, selective=[pointer(path) for path in wanted], load=contexts.load
-    )
+    pointers = [pointer(path) for path in wanted]
+    if proves(secured):
+        revealed, proof = bbs2023.derive(
+            one.document, one.proof, selective=pointers, load=contexts.load, presentation_header=header, entropy=entropy
+        )
+    else:
+        revealed, proof = ecdsa_sd.derive(one.document, one.proof, selective=pointers, load=contexts.load)
     return {**revealed, "proof": proof}
