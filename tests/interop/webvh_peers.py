@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import warnings
 from collections.abc import Sequence
@@ -243,9 +244,12 @@ class PyPi:
         (self.folder / "did.jsonl").write_bytes(made.bytes())
         (self.folder / "did-witness.json").write_bytes(jsons.write(made.proofs))
         asked = None if number is None else str(number)  # it leaves out a number that is one
-        result = asyncio.run(
-            self._resolve(did, local_history=self.folder, version_number=asked, add_implicit=False)
-        ).serialize()
+        with warnings.catch_warnings():  # it leaves its files to the collector
+            warnings.simplefilter("ignore", ResourceWarning)
+            result = asyncio.run(
+                self._resolve(did, local_history=self.folder, version_number=asked, add_implicit=False)
+            ).serialize()
+            gc.collect()
         if (result.get("didResolutionMetadata") or {}).get("error"):
             raise No(json.dumps(result["didResolutionMetadata"]))
         told = result["didDocumentMetadata"]
