@@ -223,7 +223,13 @@ def _named(fields: Fields, name: str, *, texts: bool) -> str:
 
 
 def _moment(fields: Fields, name: str) -> datetime | None:
-    return times.read_stamp(fields.text(name), fields.at(name)) if name in fields else None
+    return _stamp(fields.text(name), fields.at(name)) if name in fields else None
+
+
+@lru_cache(_MEMO)
+def _stamp(text: str, where: str) -> datetime:
+    """Remembered, because the dates of cards are coarse: those of one day's issuing have the same."""
+    return times.read_stamp(text, where)
 
 
 def _objects(fields: Fields, name: str) -> tuple[Fields, ...]:

@@ -23,6 +23,7 @@ from cityid.encoding.jsonld.context import Contexts
 from cityid.encoding.jsonld.model import UNSET, Context
 from cityid.errors import Malformed, Misuse, Problem, Refused
 from cityid.formats import _contexts
+from cityid.formats._vcdm import Facts
 from cityid.jose import jws, sd_jwt
 from cityid.keys import PublicKey, Signer, x509
 
@@ -288,20 +289,14 @@ def judged(error: Refused) -> tuple[Check, ...]:
 # -- from when until when --
 
 
-@lru_cache(maxsize=256)
-def _moment(text: str, where: str) -> datetime:
-    """Remembered, because the dates of cards are coarse: those of one day's issuing have the same."""
-    return times.read_stamp(text, where)
-
-
-def window_of(document: Mapping[str, Any], names: tuple[str, str], claims: Mapping[str, Any]) -> Window:
-    """From when until when: the credential's own dates (`names`), and its signature's (`nbf`, `exp`) where there are
-    any. Both must hold.
+def window_of(facts: Facts, claims: Mapping[str, Any]) -> Window:
+    """From when until when: the credential's own dates, and its signature's (`nbf`, `exp`) where there are any. Both
+    must hold.
 
     Raises:
-        Malformed: `json.wrong_type`, `time.*`.
+        Malformed: `time.not_numeric`.
     """
-    start, end = (_stamp(document, name) for name in names)
+    start, end = facts.valid_from, facts.valid_until
     if "nbf" in claims:
         signed = times.read_numeric(claims["nbf"], "$.nbf")
         start = signed if start is None else max(start, signed)
@@ -309,15 +304,6 @@ def window_of(document: Mapping[str, Any], names: tuple[str, str], claims: Mappi
         signed = times.read_numeric(claims["exp"], "$.exp")
         end = signed if end is None else min(end, signed)
     return Window(start, end)
-
-
-def _stamp(document: Mapping[str, Any], name: str) -> datetime | None:
-    if name not in document:
-        return None
-    text = document[name]
-    if type(text) is not str:
-        raise Malformed("json.wrong_type", where=f"$.{name}", expected="string", found=json.kind(text))
-    return _moment(text, f"$.{name}")
 
 
 # -- status --

@@ -110,7 +110,7 @@ class _JwtVcJson:
             {**document, "aud": token.claims["aud"]} if "aud" in token.claims else document,
             frozenset(),
             _w3c.holder_of(token.claims, document.get(_SUBJECT)),
-            _w3c.window_of(document, ("issuanceDate", "expirationDate"), {}),
+            _w3c.window_of(facts, {}),
             _w3c.statuses_of(document, token.claims),
             (KeyRef(_w3c.place_of(facts.issuer, header.get("kid", ""), chain)),),
             raw,

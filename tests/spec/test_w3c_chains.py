@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from cityid.credential import CertificateChain, KeyRef
+from cityid.errors import Malformed
 from cityid.formats import FORMATS
 from tests import credentials, w3c
 from tests.sd_jwts import ISSUER, NOW
@@ -28,3 +31,13 @@ def test_many_are_each_as_one(name: str) -> None:
     draft = credentials.draft(type=w3c.TYPE)
     made = FORMATS[name].issue_many([draft, draft], ISSUER, at=NOW, entropy=w3c.entropy)
     assert [FORMATS[name].read(raw).issuer for raw in made] == [draft.issuer] * 2
+
+
+@pytest.mark.parametrize(("kid", "code"), [(7, "json.wrong_type"), ("issuer-1", "")])
+def test_a_key_is_named_by_a_text(kid: Any, code: str) -> None:
+    try:
+        FORMATS["vc+jwt"].read(w3c.token(w3c.document(), kid=kid))
+        found = ""
+    except Malformed as error:
+        found = error.code
+    assert found == code

@@ -112,7 +112,7 @@ class _VcJose:
             shown,
             frozenset() if token is None else frozenset(token.processed.hidden),
             _w3c.holder_of(claims, document.get(_SUBJECT)),
-            _w3c.window_of(document, _DATES, claims),
+            _w3c.window_of(facts, claims),
             _w3c.statuses_of(document, claims),
             (KeyRef(_w3c.place_of(facts.issuer, found.kid, found.chain)),),
             raw,
