@@ -37,7 +37,6 @@ from cityid.keys import PublicKey, Signer, jwk
 
 __all__ = ["VC_COSE", "VC_JWT", "VC_SD_JWT"]
 
-_DATES: Final = ("validFrom", "validUntil")
 _SUBJECT: Final = "credentialSubject"
 _MEMO: Final = 64
 
