@@ -44,9 +44,9 @@ def create(
     from cityid.edge import clock
     from cityid.edge.software_keys import Use
     from cityid.errors import Misuse
-    from cityid.keys import jwk
+    from cityid.keys import Algorithm, jwk
 
-    from . import keys, registers
+    from . import key_rotate, keys, registers
 
     kind = keys.algorithm_named(algorithm, lists=True)
     # a clerk's own key is not the city's: cityid clerk key
@@ -60,6 +60,9 @@ def create(
     at = clock.now()
     key = ring.create(kind, label=label, uses=(Use(use),), created=at)
     keys.recorded(register, clerk, ring.find(label), at)
+    if kind is Algorithm.BBS and use == Use.ISSUER:
+        # It signs beside the key of the day, and not after it: nobody will rotate to it.
+        key_rotate.beside(here, register, ring, at)
     if json_:
         talk.give({"label": label, "algorithm": kind.value, "thumbprint": key.thumbprint, "jwk": jwk.write(key)})
     else:

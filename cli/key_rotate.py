@@ -243,6 +243,15 @@ def published(
     return _file(here).name
 
 
+def beside(here: Home, register: StoredRegister, ring: CityKeyring, at: datetime) -> None:
+    """Write a key that was made into the document of a did:web, beside those that are there; a history has its own
+    command (`cityid did update`)."""
+    from . import did_history
+
+    if _by_did(here) and not did_history.is_webvh(here) and _file(here).exists():
+        talk.say(f"Publish {talk.clean(here.path(published(here, register, ring, at)))} again before issuing with it.")
+
+
 def _by_did(here: Home) -> bool:
     return bool(here.config.get("mechanism", "did") == "did")
 

@@ -13,7 +13,7 @@ from cityid.did import location
 from cityid.did.document import DidDocument, read_document
 from cityid.did.syntax import Did, parse, parse_url
 from cityid.errors import Malformed, Refused, Unavailable
-from cityid.keys import PublicKey, jwk
+from cityid.keys import Algorithm, PublicKey, jwk, multikey
 from cityid.plan import Request, Steps
 
 CONTEXT: Final = "https://www.w3.org/ns/did/v1.1"
@@ -69,7 +69,14 @@ def document(did: str, keys: Mapping[str, PublicKey]) -> dict[str, Any]:
     for fragment, key in keys.items():
         name = f"{did}#{fragment}"
         parse_url(name)
-        methods.append({"id": name, "type": "JsonWebKey", "controller": did, "publicKeyJwk": jwk.write(key)})
+        methods.append({"id": name, "controller": did, **_written(key)})
         for purpose in ("keyAgreement",) if key.algorithm.agrees else ("authentication", "assertionMethod"):
             purposes.setdefault(purpose, []).append(name)
     return {"@context": [CONTEXT], "id": did, "verificationMethod": methods, **purposes}
+
+
+def _written(key: PublicKey) -> dict[str, Any]:
+    """A key as a JWK, which every reader knows; one that has none as a Multikey."""
+    if key.algorithm is Algorithm.BBS:
+        return {"type": "Multikey", "publicKeyMultibase": multikey.write(key)}
+    return {"type": "JsonWebKey", "publicKeyJwk": jwk.write(key)}

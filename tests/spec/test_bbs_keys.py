@@ -34,6 +34,13 @@ class TestForms:
         document = did.key.read(did.parse(did.key.create(KEY)))
         assert document.key("", "assertionMethod") == KEY
 
+    def test_a_did_web(self) -> None:
+        """It has no JWK, and stands in a city's document as a Multikey."""
+        made = did.web.document("did:web:id.lindau.example", {"unlinkable-1": KEY})
+        assert made["verificationMethod"][0]["type"] == "Multikey"
+        read = did.read_document(json.write(made), "did:web:id.lindau.example")
+        assert read.key("unlinkable-1", "assertionMethod") == KEY
+
     @pytest.mark.parametrize(
         ("head", "code"),
         [
