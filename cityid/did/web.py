@@ -69,14 +69,14 @@ def document(did: str, keys: Mapping[str, PublicKey]) -> dict[str, Any]:
     for fragment, key in keys.items():
         name = f"{did}#{fragment}"
         parse_url(name)
-        methods.append({"id": name, "controller": did, **_written(key)})
+        methods.append(_method(name, did, key))
         for purpose in ("keyAgreement",) if key.algorithm.agrees else ("authentication", "assertionMethod"):
             purposes.setdefault(purpose, []).append(name)
     return {"@context": [CONTEXT], "id": did, "verificationMethod": methods, **purposes}
 
 
-def _written(key: PublicKey) -> dict[str, Any]:
+def _method(name: str, did: str, key: PublicKey) -> dict[str, Any]:
     """A key as a JWK, which every reader knows; one that has none as a Multikey."""
     if key.algorithm is Algorithm.BBS:
-        return {"type": "Multikey", "publicKeyMultibase": multikey.write(key)}
-    return {"type": "JsonWebKey", "publicKeyJwk": jwk.write(key)}
+        return {"id": name, "type": "Multikey", "controller": did, "publicKeyMultibase": multikey.write(key)}
+    return {"id": name, "type": "JsonWebKey", "controller": did, "publicKeyJwk": jwk.write(key)}
