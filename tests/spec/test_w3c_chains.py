@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from cityid.credential import CertificateChain, KeyRef
+from cityid.credential import CertificateChain, KeyRef, StatusRef, Window
+from cityid.encoding import base64url, json
 from cityid.errors import Malformed
-from cityid.formats import FORMATS
+from cityid.formats import FORMATS, _w3c
+from cityid.formats.data_integrity import ldp_vc, suites
 from tests import credentials, w3c
 from tests.sd_jwts import ISSUER, NOW
 from tests.spec.test_sd_jwt_vc import LEAF, ROOT
@@ -41,3 +44,34 @@ def test_a_key_is_named_by_a_text(kid: Any, code: str) -> None:
     except Malformed as error:
         found = error.code
     assert found == code
+
+
+class TestParts:
+    """What the formats share, asked by itself."""
+
+    def test_where_a_key_is(self) -> None:
+        with pytest.raises(Malformed) as caught:
+            _w3c.place_of("did:web:id.lindau.example", 7, None)
+        assert caught.value.code == "json.wrong_type"
+        assert _w3c.place_of("did:web:id.lindau.example", "key", CHAIN) == CHAIN
+        assert _w3c.chain_of(None) is None
+
+    def test_what_is_a_single_value(self) -> None:
+        document = {"a": {"b": 1, "c": [1, 2]}}
+        paths = (("a", "b"), ("a", "c"), ("a",), ("a", "x"), ("a", "b", "x"))
+        assert [suites.is_leaf(document, path) for path in paths] == [True, True, False, False, False]
+        assert list(suites._leaves(document, ())) == [("a", "b"), ("a", "c", 0), ("a", "c", 1)]
+
+    def test_without_dates(self) -> None:
+        draft = credentials.draft(type=w3c.TYPE, window=Window())
+        (raw,) = FORMATS["jwt_vc_json"].issue_many([draft], ISSUER, at=NOW, entropy=w3c.entropy)
+        payload = json.read_object(base64url.decode(raw.split(b".")[1].decode()))
+        assert {"nbf", "exp"}.isdisjoint(payload)
+
+    def test_a_status_is_written_as_entries(self) -> None:
+        names = {**w3c.TYPE.names, "ldp_vc": w3c.TYPE.names["vc+jwt"]}
+        status = (StatusRef("status_list", "https://id.lindau.example/1", 7),)
+        draft = credentials.draft(type=replace(w3c.TYPE, names=names), status=status)
+        entries = ldp_vc.document_of(draft)["credentialStatus"]
+        assert {entry["type"] for entry in entries} == {"BitstringStatusListEntry"}
+        assert "credentialStatus" not in ldp_vc.document_of(replace(draft, status=()))
