@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any, Final
 
+from cityid import proofs
 from cityid.encoding.jsonld import Loader
 from cityid.keys import PublicKey
 from cityid.proofs.sets import Secured
@@ -48,11 +49,15 @@ def derive(base: Secured, key: PublicKey, pointers: Sequence[str], *, load: Load
 
 
 def check(shown: Secured, key: PublicKey, *, load: Loader) -> None:
-    """Check what a holder shows, apart from any occasion: a presentation header is taken as it is.
+    """Check what a holder shows, apart from any occasion: a presentation header is taken as it is. Beside it in a set
+    may stand a proof that hides nothing.
 
     Raises:
         Malformed, Refused: those of the suite.
     """
+    if shown.members.suite not in _MODULES:
+        proofs.check(shown.document, shown.proof, key, load=load, where=shown.members.where)
+        return
     suite = _module(shown.members.suite)
     occasion = {} if shown.members.suite == ECDSA_SD else {"presentation_header": suite.AS_SHOWN}
     suite.check(shown.document, shown.proof, key, load=load, where=shown.members.where, **occasion)
