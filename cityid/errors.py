@@ -64,6 +64,10 @@ class Problem:
             tamed_private = {name: one_line(value) for name, value in self.private.items()}
             object.__setattr__(self, "private", MappingProxyType(tamed_private))
 
+    def __reduce__(self) -> tuple[type[Problem], tuple[object, ...]]:
+        # The views over `facts` cannot be pickled, and an exception must get out of a worker process as itself.
+        return Problem, (self.code, dict(self.facts), self.where, self.spec, dict(self.private))
+
 
 class CityIdError(Exception):
     """Base of the four. `str()` gives the code and the place; sentences come from `cityid.edge.messages`."""

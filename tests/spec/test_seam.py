@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import pickle
 from dataclasses import FrozenInstanceError
 from datetime import UTC, datetime
 
@@ -169,6 +171,15 @@ class TestProblems:
         error = Malformed("claim.not_a_date", where="$.birthdate", private={"value": "canary"}, name="birthdate")
         assert "canary" not in f"{error} {error!r} {error.problem!r} {error.args}"
         assert str(error) == "claim.not_a_date at $.birthdate (name=birthdate)"
+
+    def test_they_travel_between_processes(self) -> None:
+        problem = Problem("a.b", {"n": 1}, "$.x", "RFC 1 §2", {"value": "v"})
+        for kind in (Malformed, Refused, Unavailable, Misuse):
+            there = pickle.loads(pickle.dumps(kind(problem)))
+            assert type(there) is kind
+            assert there.problem == problem == copy.deepcopy(problem)
+            with pytest.raises(TypeError):
+                there.problem.facts["n"] = 2  # type: ignore[index]
 
     def test_the_four(self) -> None:
         for kind in (Malformed, Refused, Unavailable, Misuse):
