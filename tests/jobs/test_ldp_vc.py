@@ -404,6 +404,7 @@ class TestForm:
         [
             (lambda token: token.update(proof=[token["proof"], token["proof"]]), "ldp.proofs"),
             (lambda token: token.update(verifiableCredential=[]), "ldp.empty"),
+            (lambda token: token.pop("verifiableCredential"), "ldp.empty"),
             (lambda token: token["verifiableCredential"][0].pop("proof"), "vcdm.self_asserted"),
             (lambda token: token.update(verifiableCredential=[ENVELOPED]), "ldp.not_embedded"),
             (lambda token: token["verifiableCredential"].append(token["verifiableCredential"][0]),

@@ -136,7 +136,7 @@ class _LdpVc:
         contexts.check(document.get("@context"))
         _vcdm.read_presentation(document)
         shown = presentations.Shown(document)
-        inside = document["verifiableCredential"]
+        inside = document.get("verifiableCredential", [])  # VCDM 2.0 §4.13 lets a presentation have none
         found = []
         for index, one in enumerate(inside if type(inside) is list else [inside]):
             where = f"$.verifiableCredential[{index}]"
