@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
 def create(
     label: Label,
     algorithm: Annotated[
-        str, typer.Option("--algorithm", help="ES256, ES384, EdDSA, ES256K, ML-DSA-44, ML-DSA-65, BBS.")
+        str, typer.Option("--algorithm", help="ES256, ES384, ES512, EdDSA, ES256K, ML-DSA-44, ML-DSA-65, BBS.")
     ] = "ES256",
     use: Annotated[str, typer.Option("--use", help="issuer, status, root, service, log: one key, one use.")] = "issuer",
     passphrase_fd: PassphraseFd = None,

@@ -11,7 +11,7 @@ from cityid.encoding import base64url, json
 from cityid.keys import Algorithm, PublicKey, jwk
 
 CONTEXTS: Final = ("https://www.w3.org/ns/did/v1", "https://w3id.org/security/suites/jws-2020/v1")
-_ECDH: Final = frozenset({Algorithm.ES256, Algorithm.ES384})
+_ECDH: Final = frozenset({Algorithm.ES256, Algorithm.ES384, Algorithm.ES512})
 
 
 def create(key: PublicKey) -> str:

@@ -18,8 +18,7 @@ from cityid.edge.signers import SoftwareSigner, load
 from cityid.encoding import base64url, json, jsonld, paths
 from cityid.encoding.json import Fields
 from cityid.errors import CityIdError, Malformed, Misuse, Refused, Unavailable
-from cityid.formats import _vcdm
-from cityid.formats.vc_jose import secured
+from cityid.formats.vc_jose import documents, secured
 from cityid.keys import jwk
 
 FEATURES: Final[Mapping[str, str]] = MappingProxyType(
@@ -81,7 +80,11 @@ def issue(document: bytes, method: bytes, feature: str, hide: str = "") -> str:
     """
     media = FEATURES[feature]
     found = json.read_object(document, where="$")
-    _check(found, media)
+    if media.startswith("vc"):
+        documents.credential(found)
+    else:
+        documents.presentation(found)
+    _expand(found)
     fields = _method(method)
     algorithm, secret = read_jwk(fields.object("secretKeyJwk"), fields.at("secretKeyJwk"))
     signer = cast("SoftwareSigner", load(algorithm, secret))
@@ -101,7 +104,8 @@ def verify(data: bytes, method: bytes, feature: str) -> dict[str, Any]:
     text = data.strip()
     found = secured.read(_base64(text) if media.endswith("cose") else text, media)
     found.check(key)
-    _check(found.document, media)
+    documents.facts_of(found)
+    _expand(found.document)
     for index, one in enumerate(_inside(found.document) if media.startswith("vp") else ()):
         # What is in the envelope has a key of its own, which is not given here.
         secured.opened(one, f"$.verifiableCredential[{index}]")
@@ -118,12 +122,8 @@ def _base64(text: bytes) -> bytes:
     return base64url.decode_standard(padded.decode("utf-8", "backslashreplace"), "$")
 
 
-def _check(document: dict[str, Any], media: str) -> None:
-    """The rules of the data model, and that no word in the document is undefined."""
-    if media.startswith("vc"):
-        _vcdm.read_credential(document, "$")
-    else:
-        _vcdm.read_presentation(document, "$")
+def _expand(document: Mapping[str, Any]) -> None:
+    """No word in the document is undefined; what is inside of envelopes has contexts of its own."""
     bare = {name: value for name, value in document.items() if name != "verifiableCredential"}
     jsonld.expand(bare, contexts.load)
 

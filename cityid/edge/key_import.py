@@ -23,11 +23,12 @@ _ONE_PEM: Final = re.compile(
 PEM: Final = 16 << 10
 """Bytes of a PEM file."""
 _MULTIKEY: Final = 100
-"""Characters of a secret Multikey: the longest, of P-384, has 70."""
+"""Characters of a secret Multikey: the longest, of P-521, has 94."""
 _SECRET_CODES: Final = {
     0x1300: Algorithm.EDDSA,
     0x1306: Algorithm.ES256,
     0x1307: Algorithm.ES384,
+    0x1308: Algorithm.ES512,
     0x130A: Algorithm.BBS,
 }
 """Of the multicodec table. (CID 1.0 prints 80 30 for the secret keys of BLS12-381; that is another code.)"""
@@ -106,7 +107,12 @@ def _secret(loaded: Any, *, agreement: bool) -> tuple[Algorithm, bytes]:
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, x25519
 
     if isinstance(loaded, ec.EllipticCurvePrivateKey):
-        curves = {"secp256r1": Algorithm.ES256, "secp384r1": Algorithm.ES384, "secp256k1": Algorithm.ES256K}
+        curves = {
+            "secp256r1": Algorithm.ES256,
+            "secp384r1": Algorithm.ES384,
+            "secp521r1": Algorithm.ES512,
+            "secp256k1": Algorithm.ES256K,
+        }
         algorithm = curves.get(loaded.curve.name)
         if agreement:
             algorithm = Algorithm.ECDH_P256 if algorithm is Algorithm.ES256 else None

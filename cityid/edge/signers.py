@@ -7,16 +7,13 @@ repr, copy, pickle or attribute.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NoReturn
+from typing import Any, NoReturn
 
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from cityid.errors import Malformed, Misuse, Refused
-from cityid.keys.algorithms import CURVES, ORDERS, RAW_LENGTH, Algorithm, PublicKey
-
-_SIGN_SHA256: Final = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
-_SIGN_SHA384: Final = ec.ECDSA(hashes.SHA384(), deterministic_signing=True)
+from cityid.keys.algorithms import CURVES, ECDSA_HASHES, ORDERS, RAW_LENGTH, Algorithm, PublicKey
 
 Entropy = Callable[[int], bytes]
 _Act = Callable[[Any], bytes]
@@ -115,8 +112,12 @@ def new_secret(algorithm: Algorithm, entropy: Entropy) -> bytes:
             from cityid.bbs.keys import key_gen
 
             return key_gen(secret).octets()
-        if algorithm not in ORDERS or 0 < int.from_bytes(secret, "big") < ORDERS[algorithm]:
+        if algorithm not in ORDERS:
             return secret
+        # Bits that no scalar has are dropped first, so that P-521 does not need a hundred tries.
+        scalar = int.from_bytes(secret, "big") & ((1 << ORDERS[algorithm].bit_length()) - 1)
+        if 0 < scalar < ORDERS[algorithm]:
+            return scalar.to_bytes(size, "big")
 
 
 def load(algorithm: Algorithm, secret: bytes) -> SoftwareSigner | SoftwareBbsSigner | SoftwareAgreement:
@@ -155,7 +156,7 @@ def _load_curve(algorithm: Algorithm, secret: bytes) -> SoftwareSigner | Softwar
 
         return SoftwareAgreement(public, agree)
     size = secret_length(algorithm)
-    scheme = _SIGN_SHA384 if algorithm is Algorithm.ES384 else _SIGN_SHA256
+    scheme = ec.ECDSA(ECDSA_HASHES[algorithm], deterministic_signing=True)
     sign_der = private.sign
 
     def sign(message: bytes) -> bytes:
@@ -179,7 +180,8 @@ def _load_bbs(secret: bytes) -> SoftwareBbsSigner:
 
 
 def _raw_signature(der: bytes, size: int) -> bytes:
-    """r||s from the DER of OpenSSL, which is well-formed: SEQUENCE { INTEGER r, INTEGER s } of less than 128 bytes."""
+    """r||s from the DER of OpenSSL, which is well-formed: SEQUENCE { INTEGER r, INTEGER s }, of at most 255 bytes."""
+    der = der[der[1] == 0x81 :]
     end = 4 + der[3]
     r, s = der[4:end], der[end + 2 :]
     return r[-size:].rjust(size, b"\0") + s[-size:].rjust(size, b"\0")

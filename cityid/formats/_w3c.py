@@ -36,7 +36,7 @@ ENTRY: Final = "BitstringStatusListEntry"
 TOKEN_STATUS: Final = "status_list"
 PURPOSES: Final = ("revocation", "suspension")
 """What the W3C's lists of a register are for, each a list of its own."""
-ALGORITHMS: Final = ("ES256", "ES384", "EdDSA", "ES256K", "ML-DSA-44", "ML-DSA-65")
+ALGORITHMS: Final = ("ES256", "ES384", "ES512", "EdDSA", "ES256K", "ML-DSA-44", "ML-DSA-65")
 SIGNED: Final = (PASSED[Step.ISSUER_SIGNATURE],)
 BOTH: Final = (PASSED[Step.ISSUER_SIGNATURE], PASSED[Step.HOLDER_BINDING])
 UNBOUND: Final = (PASSED[Step.ISSUER_SIGNATURE], passed(Step.HOLDER_BINDING, key_binding="absent"))

@@ -53,7 +53,7 @@ _OURS: Final = frozenset({*NEVER_HIDDEN, "iat"})
 _NOT_OURS: Final = frozenset({"binding.cnf_method", "key.unsupported"})
 _TYPE_NAMES: Final = ("vct", "vct#integrity", "aka_vcts")
 _MEMO: Final = 64
-_ALGORITHMS: Final = ("ES256", "ES384", "EdDSA", "ES256K", "ML-DSA-44", "ML-DSA-65")
+_ALGORITHMS: Final = ("ES256", "ES384", "ES512", "EdDSA", "ES256K", "ML-DSA-44", "ML-DSA-65")
 _SIGNED: Final = (PASSED[Step.ISSUER_SIGNATURE],)
 _BOTH: Final = (PASSED[Step.ISSUER_SIGNATURE], PASSED[Step.HOLDER_BINDING])
 _UNBOUND: Final = (PASSED[Step.ISSUER_SIGNATURE], passed(Step.HOLDER_BINDING, key_binding="absent"))

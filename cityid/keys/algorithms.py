@@ -29,6 +29,7 @@ class Algorithm(StrEnum):
 
     ES256 = "ES256"
     ES384 = "ES384"
+    ES512 = "ES512"
     EDDSA = "EdDSA"
     ES256K = "ES256K"
     ML_DSA_44 = "ML-DSA-44"
@@ -53,6 +54,7 @@ _AGREEMENT: Final = frozenset({Algorithm.X25519, Algorithm.ECDH_P256})
 RAW_LENGTH: Final = {
     Algorithm.ES256: 65,
     Algorithm.ES384: 97,
+    Algorithm.ES512: 133,
     Algorithm.EDDSA: 32,
     Algorithm.ES256K: 65,
     Algorithm.ML_DSA_44: 1312,
@@ -66,12 +68,14 @@ RAW_LENGTH: Final = {
 CURVES: Final[dict[Algorithm, ec.EllipticCurve]] = {
     Algorithm.ES256: ec.SECP256R1(),
     Algorithm.ES384: ec.SECP384R1(),
+    Algorithm.ES512: ec.SECP521R1(),
     Algorithm.ES256K: ec.SECP256K1(),
     Algorithm.ECDH_P256: ec.SECP256R1(),
 }
 CURVE_NAMES: Final = {
     Algorithm.ES256: "P-256",
     Algorithm.ES384: "P-384",
+    Algorithm.ES512: "P-521",
     Algorithm.ES256K: "secp256k1",
     Algorithm.ECDH_P256: "P-256",
     Algorithm.EDDSA: "Ed25519",
@@ -84,13 +88,23 @@ ORDERS: Final = {
     Algorithm.ES384: int(
         "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973", 16
     ),
+    Algorithm.ES512: int(
+        "01fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa"
+        "51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409",
+        16,
+    ),
     Algorithm.ES256K: 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141,
     Algorithm.ECDH_P256: 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551,
 }
 """The order of each curve's group: ECDSA integers and private scalars are 1 to order - 1."""
 
-ECDSA_SHA256: Final = ec.ECDSA(hashes.SHA256())
-ECDSA_SHA384: Final = ec.ECDSA(hashes.SHA384())
+ECDSA_HASHES: Final[dict[Algorithm, hashes.HashAlgorithm]] = {
+    Algorithm.ES256: hashes.SHA256(),
+    Algorithm.ES384: hashes.SHA384(),
+    Algorithm.ES512: hashes.SHA512(),
+    Algorithm.ES256K: hashes.SHA256(),
+}
+"""What each hashes a message with (RFC 7518 §3.4, 8812 §3.2)."""
 
 Verify = Callable[[bytes, bytes], None]
 
@@ -233,7 +247,7 @@ def ecdsa(algorithm: Algorithm, key: ec.EllipticCurvePublicKey) -> Verify:
     twice = 2 * size
     # Equal length makes the order of bytes the order of the integers they stand for.
     zero, order = bytes(size), ORDERS[algorithm].to_bytes(size, "big")
-    scheme = ECDSA_SHA384 if algorithm is Algorithm.ES384 else ECDSA_SHA256
+    scheme = ec.ECDSA(ECDSA_HASHES[algorithm])
     check, shapes = key.verify, _shapes(size)
 
     def verify(signature: bytes, message: bytes) -> None:
@@ -260,10 +274,15 @@ def ecdsa(algorithm: Algorithm, key: ec.EllipticCurvePublicKey) -> Verify:
 def _shapes(size: int) -> tuple[tuple[bytes, bytes], ...]:
     """DER of two integers of full size: four shapes, by which of the two needs a zero in front."""
     return tuple(
-        (bytes([0x30, 4 + 2 * size + r + s, 2, size + r]) + bytes(r), bytes([2, size + s]) + bytes(s))
+        (_sequence(4 + 2 * size + r + s) + bytes([2, size + r]) + bytes(r), bytes([2, size + s]) + bytes(s))
         for r in (0, 1)
         for s in (0, 1)
     )
+
+
+def _sequence(length: int) -> bytes:
+    """The head of a DER sequence; that of P-521 needs a byte that says how long its length is."""
+    return bytes([0x30, length]) if length < 128 else bytes([0x30, 0x81, length])
 
 
 def _der_integer(number: bytes) -> bytes:
@@ -275,7 +294,7 @@ def _der_integer(number: bytes) -> bytes:
 
 def _der(r: bytes, s: bytes) -> bytes:
     body = _der_integer(r) + _der_integer(s)
-    return bytes([0x30, len(body)]) + body
+    return _sequence(len(body)) + body
 
 
 def der_signature(raw: bytes) -> bytes:

@@ -19,6 +19,7 @@ _OKP, _EC2, _AKP = 1, 2, 7
 _SIGNATURE_CURVES: Final = {
     (_EC2, 1): Algorithm.ES256,
     (_EC2, 2): Algorithm.ES384,
+    (_EC2, 3): Algorithm.ES512,
     (_EC2, 8): Algorithm.ES256K,
     (_OKP, 6): Algorithm.EDDSA,
 }
@@ -29,6 +30,7 @@ _ECDH: Final = (-25, -27, -28, -29, -30, -31, -32, -33, -34)
 _ALGORITHMS: Final[Mapping[Algorithm, tuple[int, ...]]] = {
     Algorithm.ES256: (-7, -9),
     Algorithm.ES384: (-35, -51),
+    Algorithm.ES512: (-36, -52),
     Algorithm.EDDSA: (-8, -19),
     Algorithm.ES256K: (-47,),
     Algorithm.X25519: _ECDH,

@@ -27,6 +27,7 @@ _WORDS: Final = frozenset({"use", "alg", "key_ops", "kid"})
 _SIGNATURE_CURVES: Final = {
     ("EC", "P-256"): Algorithm.ES256,
     ("EC", "P-384"): Algorithm.ES384,
+    ("EC", "P-521"): Algorithm.ES512,
     ("EC", "secp256k1"): Algorithm.ES256K,
     ("OKP", "Ed25519"): Algorithm.EDDSA,
 }

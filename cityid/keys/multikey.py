@@ -24,6 +24,7 @@ CODES: Final = {
     0xED: Algorithm.EDDSA,
     0x1200: Algorithm.ES256,
     0x1201: Algorithm.ES384,
+    0x1202: Algorithm.ES512,
     0x1210: Algorithm.ML_DSA_44,
     0x1211: Algorithm.ML_DSA_65,
 }

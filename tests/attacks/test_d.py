@@ -74,10 +74,11 @@ class TestD01Codecs:
         assert refused(coded(b"\x80\x24", ed)) == "key.length"
         assert refused(coded(b"\xe7\x01", uncompressed)) == "key.length"
         assert refused(coded(b"\xe7\x01", b"\x04" + k1[1:])) == "key.point_form"
+        assert refused(coded(b"\x82\x24", p256)) == "key.length"
         for codec, raw in ((b"\x80\x24", p256), (b"\xe7\x01", k1), (b"\xed\x01", ed)):
             assert local(coded(codec, raw)).methods
 
-    @pytest.mark.parametrize("codec", [b"\x85\x24", b"\xea\x01", b"\x12", b"\x82\x24", b"\x92\x24"])
+    @pytest.mark.parametrize("codec", [b"\x85\x24", b"\xea\x01", b"\x12", b"\x83\x24", b"\x92\x24"])
     def test_d01_other_codecs(self, codec: bytes) -> None:
         assert refused(coded(codec, bytes(32))) == "key.unsupported"
 

@@ -31,7 +31,7 @@ def pem(key: Any, form: s.PrivateFormat = s.PrivateFormat.PKCS8, passphrase: byt
 
 
 def private(algorithm: Algorithm, **changes: Any) -> dict[str, Any]:
-    size = 48 if algorithm is Algorithm.ES384 else 32
+    size = {Algorithm.ES384: 48, Algorithm.ES512: 66}.get(algorithm, 32)
     member = "priv" if algorithm.value.startswith("ML") else "d"
     return {**jwk.write(load(algorithm, b"\1" * size).public_key), member: base64url.encode(b"\1" * size)} | changes
 
@@ -92,13 +92,14 @@ class TestPem:
         x = x25519.X25519PrivateKey.from_private_bytes(b"\7" * 32)
         assert read_pem(pem(x), agreement=True) == (Algorithm.X25519, b"\7" * 32)
         assert code(read_pem, pem(x)) == "key.unsupported"
+        assert read_pem(pem(ec.derive_private_key(7, ec.SECP521R1()))) == (Algorithm.ES512, bytes(65) + b"\7")
         p384 = pem(ec.derive_private_key(7, ec.SECP384R1()))
         assert code(read_pem, p384, agreement=True) == "key.unsupported"
 
     def test_not_offered(self) -> None:
         for key in (
             rsa.generate_private_key(public_exponent=65537, key_size=2048),
-            ec.derive_private_key(7, ec.SECP521R1()),
+            ec.derive_private_key(7, ec.BrainpoolP256R1()),
             ed448.Ed448PrivateKey.from_private_bytes(b"\7" * 57),
             mldsa.MLDSA87PrivateKey.from_seed_bytes(b"\7" * 32),
         ):

@@ -371,7 +371,6 @@ class TestDidKey:
     # what the body begins with -> why such a key has no document here
     LISTED: ClassVar = {
         "z4MX": "RSA keys are not offered",
-        "z2J9": "P-521 is not offered",
     }
 
     def test_legacy_vectors(self) -> None:

@@ -206,7 +206,6 @@ class TestSigning:
 
 COOKBOOK_REFUSED = {
     "jws/4_1.rsa_v15_signature.json": ("RSA is not offered", "key.unsupported", None),
-    "jws/4_3.ecdsa_signature.json": ("P-521 is not offered", "key.unsupported", None),
     "jws/4_4.hmac-sha2_integrity_protection.json": ("MACs are not signatures", "key.private", None),
     "jws/4_5.signature_with_detached_content.json": ("a MAC, and without its payload", "key.private", "json.missing"),
     "jws/4_7.protecting_content_only.json": ("a MAC, and an unprotected algorithm", "key.private", "json.missing"),
@@ -222,7 +221,7 @@ class TestCookbook:
         root = vectors("jose") / "cookbook"
         files = {str(file.relative_to(root)) for file in root.rglob("*.json")}
         ours = {name for name in files if name.startswith(("jws/", "rfc7797/")) or name == "curve25519/jws.json"}
-        assert ours == set(COOKBOOK_REFUSED) | {"curve25519/jws.json"}
+        assert ours == set(COOKBOOK_REFUSED) | {"curve25519/jws.json", "jws/4_3.ecdsa_signature.json"}
         # jwk/ is run with the keys; JWE is not built, and a JWE is refused by name (below)
         encrypted = {name for name in files if name.startswith("jwe/")} | {
             "curve25519/ecdh-es.json",
@@ -246,6 +245,22 @@ class TestCookbook:
         assert made.compact.decode() == case["output"]["compact"]
         assert jws.flattened(made) == case["output"]["json_flat"]
         assert jws.general(made) == case["output"]["json"]
+
+    def test_p521(self) -> None:
+        """RFC 7520 §4.3: ES512. A signature by chance, so it is read and not made."""
+        case = load(vectors("jose") / "cookbook" / "jws" / "4_3.ecdsa_signature.json")
+        key = jwk.read({name: value for name, value in case["input"]["key"].items() if name != "d"})
+        forms = [jws.read_compact(case["output"]["compact"], typ=None)]
+        forms += [jws.read_json(case["output"][form], typ=None) for form in ("json", "json_flat")]
+        for found in forms:
+            jws.check(found, key)
+            assert found.payload.decode() == case["input"]["payload"]
+            assert code(jws.check, found, ISSUER.public_key) == "jws.alg"
+        keyring = MemoryKeyring()
+        own = keyring.add(Algorithm.ES512, base64url.decode(case["input"]["key"]["d"]))
+        assert own == key
+        made = jws.make({"kid": "k"}, b"x", keyring.signer(own))
+        jws.check(jws.read_compact(made.compact, typ=None), key)
 
     @pytest.mark.parametrize("name", sorted(COOKBOOK_REFUSED))
     def test_refused(self, name: str) -> None:
@@ -312,7 +327,7 @@ NOT_OFFERED = {"oct": "key.private", "RSA": "key.unsupported"}
 
 
 class TestWycheproof:
-    """Groups whose key is not offered (MAC, RSA, P-521, keys for encryption) are listed by the refusal of that key."""
+    """Groups whose key is not offered (MAC, RSA, keys for encryption) are listed by the refusal of that key."""
 
     @pytest.mark.parametrize(
         ("file", "total", "run"), [("json_web_signature_test", 269, 27), ("json_web_crypto_test", 58, 12)]
