@@ -15,7 +15,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Protocol
 
-from cityid.edge.sqlite import Database, Store
+from cityid.edge.sqlite import Database, Store, snapshot
 
 __all__ = ["Cursor", "Link", "Sql", "SqliteSql", "migrations"]
 
@@ -121,13 +121,8 @@ class SqliteSql(Store):
 
     @contextmanager
     def snapshot(self) -> Iterator[Link]:
-        with self._database.read() as connection:
-            connection.execute("BEGIN")
-            try:
-                yield _SqliteLink(connection)
-            finally:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
+        with self._database.read() as connection, snapshot(connection):
+            yield _SqliteLink(connection)
 
     @contextmanager
     def write(self) -> Iterator[Link]:

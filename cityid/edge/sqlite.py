@@ -10,6 +10,7 @@ import os
 import sqlite3
 import stat
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,6 +26,9 @@ Migrations: TypeAlias = Sequence[Sequence[str]]
 
 BUSY: Final = 10.0
 """Seconds that a writer waits for another."""
+ATTEMPTS: Final = 100
+PAUSE: Final = 0.05
+"""Seconds between attempts at what SQLite does not wait for."""
 BESIDE: Final = ("-wal", "-shm", "-journal")
 """What SQLite keeps beside a file, under its name."""
 _CODES: Final = {
@@ -156,9 +160,12 @@ class Database(Store):
             check(self._path)
         try:
             with told(self.name, self.kind), self._connection() as connection:
-                if must_exist and not versions(connection, self.name, application_id, len(migrations)):
+                with snapshot(connection):
+                    version = versions(connection, self.name, application_id, len(migrations))
+                if must_exist and not version:
                     raise Unavailable("store.damaged", kind=kind)
-                _migrate(connection, self.name, application_id, migrations)
+                if version != len(migrations):
+                    _migrate(connection, self.name, application_id, migrations)
         except BaseException:
             self.close()
             raise
@@ -222,6 +229,17 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
+    """What is read inside is of one moment, whoever writes meanwhile."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
 def connect(uri: str) -> sqlite3.Connection:
     """A connection with our settings. Autocommit: transactions are begun by name."""
     connection = sqlite3.connect(uri, timeout=BUSY, isolation_level=None, check_same_thread=False, uri=True)
@@ -231,19 +249,30 @@ def connect(uri: str) -> sqlite3.Connection:
             "foreign_keys = ON",
             "secure_delete = ON",
             "cell_size_check = ON",
-            "journal_mode = WAL",
-            "synchronous = FULL",
         ):
             connection.execute(f"PRAGMA {setting}").fetchall()
+        _use_wal(connection)
+        connection.execute("PRAGMA synchronous = FULL")
     except BaseException:
         connection.close()
         raise
     return connection
 
 
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """SQLite waits for nobody while it changes how a new file is kept, and somebody may be at the same."""
+    for left in reversed(range(ATTEMPTS)):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").fetchall()
+        except sqlite3.OperationalError as error:
+            if not left or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            time.sleep(PAUSE)
+        else:
+            return
+
+
 def _migrate(connection: sqlite3.Connection, store: str, application_id: int, migrations: Migrations) -> None:
-    if versions(connection, store, application_id, len(migrations)) == len(migrations):
-        return
     with transaction(connection):
         version = versions(connection, store, application_id, len(migrations))
         for group in migrations[version:]:

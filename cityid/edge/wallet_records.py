@@ -23,7 +23,7 @@ from typing import Final
 
 from cityid.edge import atomic, sealed
 from cityid.edge.private_file import make_directory
-from cityid.edge.sqlite import BESIDE, Database, check, told, versions
+from cityid.edge.sqlite import BESIDE, Database, check, snapshot, told, versions
 from cityid.edge.wallet_mark import Marks
 from cityid.errors import CityIdError, Misuse, Refused, Unavailable
 
@@ -389,10 +389,12 @@ class Change:
 @contextmanager
 def _looking(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection that cannot change the file, which has the tables of a wallet and nothing else: a trigger that
-    somebody added would act inside our transactions."""
+    somebody added would act inside our transactions. What it sees is of one moment: records and their sum change
+    together."""
     with (
         told(str(path), KIND),
         closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)) as rows,
+        snapshot(rows),
     ):
         rows.execute("PRAGMA trusted_schema = OFF")
         version = versions(rows, str(path), _APPLICATION, len(_MIGRATIONS))

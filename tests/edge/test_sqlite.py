@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -145,6 +146,47 @@ class TestLost:
             store(tmp_path / "d.db", must_exist=True)
         assert code(error) == "store.damaged"
         store(tmp_path / "d.db").close()  # as one that was begun, and killed before its tables were made
+
+
+class TestTogether:
+    """Several processes come to one file at the same moment."""
+
+    def test_what_it_is_is_read_in_one_moment(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        path, reading = tmp_path / "d.db", sqlite.versions
+        others = [lambda: Database(path, "register", KIND, ONE)]
+
+        class Slow:
+            """A connection on which somebody else is quicker, after the first thing that was read."""
+
+            def __init__(self, connection: sqlite3.Connection) -> None:
+                self.connection = connection
+
+            def execute(self, statement: str) -> sqlite3.Cursor:
+                found = self.connection.execute(statement)
+                if "application_id" in statement and others:
+                    others.pop()().close()
+                return found
+
+        monkeypatch.setattr(sqlite, "versions", lambda rows, *more: reading(Slow(rows), *more))  # type: ignore[arg-type]
+        with Database(path, "register", KIND, ONE) as database, database.read() as rows:
+            assert rows.execute("SELECT count(*) FROM one").fetchone() == (0,)
+        assert not others
+
+    @pytest.mark.parametrize("attempts", [1, 100])
+    def test_a_file_that_others_make_too(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, attempts: int) -> None:
+        monkeypatch.setattr(sqlite, "ATTEMPTS", attempts)
+        path = tmp_path / "d.db"
+        sqlite.create(path)
+        other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        other.execute("BEGIN IMMEDIATE")
+        monkeypatch.setattr(time, "sleep", lambda _: other.rollback())
+        if attempts == 1:
+            with pytest.raises(Unavailable) as error:
+                Database(path, "register", KIND, ONE)
+            assert code(error) == "store.busy"
+        else:
+            Database(path, "register", KIND, ONE).close()
+        other.close()
 
 
 class TestTrouble:

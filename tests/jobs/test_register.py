@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import sqlite3
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -349,8 +349,8 @@ class TestTogether:
 
     @pytest.mark.slow
     def test_r01_r02_r07_processes(self, tmp_path: Path) -> None:
-        with multiprocessing.get_context("spawn").Pool(3) as pool:
-            parts = pool.map(partial(_work, tmp_path / "r.db", None), range(3), 1)
+        with ProcessPoolExecutor(3, multiprocessing.get_context("spawn")) as pool:
+            parts = list(pool.map(partial(_work, tmp_path / "r.db", None), range(3)))
         register = SqliteRegister(tmp_path / "r.db")
         self.judge(register, [ref for part in parts for ref in part], 120)
         register.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import sqlite3
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -286,6 +286,6 @@ class TestAtomic:
         for key in keys:
             sessions.put(key, b"value", UNTIL)
         sessions.close()
-        with multiprocessing.get_context("spawn").Pool(3) as pool:
-            taken = pool.map(partial(_take, tmp_path / "s.db", None), [key for key in keys for _ in range(6)], 1)
+        with ProcessPoolExecutor(3, multiprocessing.get_context("spawn")) as pool:
+            taken = list(pool.map(partial(_take, tmp_path / "s.db", None), [key for key in keys for _ in range(6)]))
         assert [sum(taken[start : start + 6]) for start in range(0, 60, 6)] == [1] * 10

@@ -6,7 +6,7 @@ import multiprocessing
 import secrets
 import shutil
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from cityid.credential import Credential, Window
-from cityid.edge import sealed
+from cityid.edge import sealed, wallet_records
 from cityid.edge.wallet_file import WalletFile
 from cityid.errors import CityIdError, Misuse, Refused
 from cityid.formats import FORMATS
@@ -192,11 +192,29 @@ class TestReserve:
         assert len(set(found) - {"wallet.no_copy_left"}) == 8
         assert found.count("wallet.no_copy_left") == 4
 
+    def test_x04_it_is_opened_while_another_writes(
+        self, wallet: WalletFile, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Records and their sum are of one moment, although the sum is read last."""
+        reading, others = wallet_records._header, [lambda: wallet.remember_offer("code-1", b"value", AT)]
+
+        def late(rows: Any) -> tuple[bytes, bytes]:
+            if others:
+                others.pop()()
+            return reading(rows)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(wallet_records, "_header", late)
+            records = wallet_records.Records.open(path, wallet._records._data_key, secrets.token_bytes)
+        assert not others
+        with WalletFile(records, FORMATS) as again:
+            assert [offer.id for offer in again.pending()] == ["code-1"]
+
     @pytest.mark.slow
     def test_x04_w09_processes_share_no_copy(self, wallet: WalletFile, path: Path) -> None:
         card = add(wallet, 8)
-        with multiprocessing.get_context("spawn").Pool(2) as pool:
-            found = pool.map(partial(_reserve, path, card.id), range(2), 1)
+        with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+            found = list(pool.map(partial(_reserve, path, card.id), range(2)))
         assert len({copy for part in found for copy in part}) == 6
         assert wallet.card(card.id).copies_left == 2
 
