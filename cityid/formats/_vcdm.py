@@ -129,7 +129,9 @@ def data_of(document: Mapping[str, Any], kind: str, where: str = "$") -> tuple[s
         Malformed: `vcdm.envelope`, `vcdm.context`, `json.*`.
     """
     fields = Fields(document, where)
-    if document.get("@context") not in (V2, [V2]):
+    contexts = document.get("@context")
+    listed = contexts if type(contexts) is list else [contexts]
+    if listed[:1] != [V2] or not all(type(one) is str for one in listed):
         raise _wrong("vcdm.context", fields.at("@context"), "§4.13.1", expected=V2)
     scheme, _, rest = fields.text("id").partition(":")
     media, comma, data = rest.partition(",")

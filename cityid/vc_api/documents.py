@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from cityid import limits
+from cityid import contexts, limits
 from cityid.encoding import jsonld
 from cityid.encoding.json import Fields
 from cityid.encoding.jsonld import Loader
@@ -52,7 +52,7 @@ def check_contexts(value: Any, options: Options, where: str) -> None:
     """Are the contexts of a document acceptable, those inside of it included (Data Integrity 1.0 §4.6)?
 
     Raises:
-        Refused: `vc_api.context`, for a context that is not named by a URL.
+        Refused: `vc_api.context`, for a context that is not named by a URL and is not the own one of a type.
     """
     if options.contexts == "inline":
         return
@@ -61,7 +61,8 @@ def check_contexts(value: Any, options: Options, where: str) -> None:
         one, place = todo.pop()
         if isinstance(one, Mapping):
             found = one.get("@context", "")
-            if not all(isinstance(item, str) for item in (found if isinstance(found, list) else [found])):
+            listed = found if isinstance(found, list) else [found]
+            if not all(isinstance(item, str) or (one is value and contexts.is_own(item)) for item in listed):
                 raise Refused("vc_api.context", where=f"{place}['@context']", spec="Data Integrity 1.0 §4.6")
             todo.extend((inner, f"{place}.{name}") for name, inner in one.items() if name != "@context")
         elif isinstance(one, list):

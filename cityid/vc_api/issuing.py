@@ -11,10 +11,10 @@ from cityid import proofs
 from cityid.encoding import times
 from cityid.encoding.json import Fields
 from cityid.encoding.jsonld import Loader
-from cityid.errors import Malformed, Refused
+from cityid.errors import Refused
 from cityid.formats.vc_jose import secured
 from cityid.keys import Signer
-from cityid.vc_api import documents, hiding
+from cityid.vc_api import documents, enveloped, hiding
 from cityid.vc_api.lists import StatusList
 from cityid.vc_api.model import HIDING, JWT, Entropy, IssuerOf, Options
 
@@ -39,7 +39,7 @@ def issue(
     hide, where the suite can hide; one that has no status is given one of `status`.
 
     Raises:
-        Malformed: what `documents.check_credential` finds wrong; `vc_api.not_v2`; `selective.*`.
+        Malformed: what `documents.check_credential` finds wrong; `vc_jose.*`; `selective.*`.
         Refused: `vc_api.secured`, `vc_api.issuer`, `vc_api.context`.
         Unavailable: what the signer raises; `vc_api.list_full`.
     """
@@ -47,6 +47,8 @@ def issue(
         raise Refused("vc_api.secured", where="$.credential.proof", suite=issuer.suite)
     document = dict(credential) if issuer.suite == JWT else with_security_context(credential)
     documents.check_credential(document, options, load, "$.credential")
+    if issuer.suite == JWT:
+        enveloped.check_members(document, options)
     found = documents.issuer_of(document)
     if options.controller == "issuer" and found != issuer.id:
         raise Refused("vc_api.issuer", where="$.credential.issuer", found=found, expected=issuer.id)
@@ -68,13 +70,10 @@ def secure(
     """A document with a proof, or in an envelope, by the issuer's suite.
 
     Raises:
-        Malformed: `vc_api.not_v2`, `json.*`, `jsonld.*`. Unavailable: what the signer raises.
+        Malformed: `json.*`, `jsonld.*`. Unavailable: what the signer raises.
     """
     signer = cast("Signer", issuer.signer)
     if issuer.suite == JWT:
-        contexts = document["@context"]
-        if (contexts[:1] if isinstance(contexts, list) else [contexts]) != [V2]:
-            raise Malformed("vc_api.not_v2", where="$.credential['@context']", spec="VC-JOSE-COSE §3.1.1")
         return secured.envelope(secured.sign(document, JWT, signer, kid=issuer.method), JWT)
     made = {
         "type": "DataIntegrityProof",

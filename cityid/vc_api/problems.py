@@ -29,6 +29,8 @@ _BY_CODE: Final[Mapping[str, str]] = MappingProxyType(
     {
         "di.domain": _SECURITY + "INVALID_DOMAIN_ERROR",
         "di.challenge": _SECURITY + "INVALID_CHALLENGE_ERROR",
+        "binding.audience": _SECURITY + "INVALID_DOMAIN_ERROR",
+        "binding.nonce": _SECURITY + "INVALID_CHALLENGE_ERROR",
         "status.index": _STATUS + "RANGE_ERROR",
         "bitstring.too_short": _STATUS + "STATUS_LIST_LENGTH_ERROR",
         **dict.fromkeys(

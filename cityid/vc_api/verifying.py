@@ -7,7 +7,7 @@ import hmac
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from cityid import proofs, trust
 from cityid.checks import PASSED, Check, Outcome, Step, Verdict, failed, passed
@@ -17,20 +17,18 @@ from cityid.encoding import json
 from cityid.encoding.json import Fields
 from cityid.encoding.jsonld import Loader
 from cityid.errors import Malformed, Problem, Refused, Unavailable
-from cityid.formats import FORMATS, Format
+from cityid.formats import FORMATS, Format, vc_jose
 from cityid.formats.data_integrity.ldp_vc import LDP_VC_ANY_CONTEXT
-from cityid.formats.vc_jose import secured
 from cityid.plan import Steps
 from cityid.policy import Policy
 from cityid.proofs import sets
 from cityid.query.anything import ANYTHING
 from cityid.status.lists import KINDS
 from cityid.trust.anyone import ANYONE, ANYONE_BY_ANY_KEY
-from cityid.vc_api import documents, hiding
+from cityid.vc_api import documents, enveloped, hiding
 from cityid.vc_api.model import HIDING, Options
 from cityid.verifying import verify
 
-_ENVELOPED: Final = "EnvelopedVerifiableCredential"
 V2: Final = "https://www.w3.org/ns/credentials/v2"
 
 
@@ -46,16 +44,19 @@ class Judged:
 
 def credential(document: Any, options: Options, load: Loader, at: datetime, where: str) -> Steps[Judged]:
     """Judge a credential, secured inside or enveloped."""
+    inside = None
     try:
-        name, raw = _unwrapped(document, where)
-    except Malformed as error:
+        if enveloped.is_one(Fields(document, where).value, enveloped.CREDENTIAL):
+            name, raw = enveloped.opened(document, enveloped.CREDENTIAL, where)
+            inside = enveloped.check_credential(raw, name, options, load, where)
+        else:
+            name, raw = "ldp_vc", json.write(document)
+            documents.check_credential(document, options, load, where)
+    except (Malformed, Refused) as error:
         return Judged((error.problem,))
-    wrong = _model(document, options, load, where) if name == "ldp_vc" else ()
-    if wrong:
-        return Judged(wrong)
     anyone = ANYONE if options.controller == "issuer" else ANYONE_BY_ANY_KEY
     policy = Policy("", ANYTHING, {}, {}, anyone)
-    form = LDP_VC_ANY_CONTEXT if name == "ldp_vc" and options.contexts == "inline" else FORMATS[name]
+    form = FORMATS[name] if options.contexts == "known" else _in_any_context(name)
     formats: dict[str, Any] = {name: _Lenient(form, options, document, load)}
     verdict: Verdict = yield from verify(raw, name, Unbound(), policy, at, formats=formats)
     failed = [
@@ -65,29 +66,17 @@ def credential(document: Any, options: Options, load: Loader, at: datetime, wher
     ]
     found = tuple(problem for _, problem in failed)
     status = tuple(problem for step, problem in failed if step is Step.STATUS)
-    return Judged(found, "" if found else _controller(document, name), status)
+    if found:
+        return Judged(found, "", status)
+    return Judged((), _controller(document) if inside is None else enveloped.controller_of(inside, "issuer"))
 
 
-def _unwrapped(document: Any, where: str) -> tuple[str, bytes]:
-    """The format of a credential, and what that format reads.
-
-    Raises:
-        Malformed: `json.not_an_object`, `json.*`, `vc_jose.envelope`, `base64.*`.
-    """
-    if not _is_enveloped(Fields(document, where).value):
-        return "ldp_vc", json.write(document)
-    return secured.opened(document, where)
+def _in_any_context(name: str) -> Format:
+    return LDP_VC_ANY_CONTEXT if name == "ldp_vc" else cast("Format", vc_jose.in_any_context(name))
 
 
-def _is_enveloped(document: Mapping[str, Any]) -> bool:
-    kinds = document.get("type")
-    return _ENVELOPED in (kinds if isinstance(kinds, list) else [kinds])
-
-
-def _controller(document: Mapping[str, Any], name: str) -> str:
+def _controller(document: Mapping[str, Any]) -> str:
     """Who signed a credential that was found good."""
-    if name != "ldp_vc":
-        return ""
     found = document["proof"]
     method = (found[0] if isinstance(found, list) else found)["verificationMethod"]
     return str(method).partition("#")[0]
@@ -153,7 +142,11 @@ def presentation(
     document: Any, occasion: Occasion, options: Options, load: Loader, at: datetime, where: str
 ) -> Steps[Judged]:
     """Judge a presentation: its proofs, and each credential in it. All that is wrong is told."""
+    around = None
     try:
+        if enveloped.is_one(document, enveloped.PRESENTATION):
+            around = enveloped.presentation(document, options, where)
+            document = around.document
         inside = documents.check_presentation(document, options, load, where)
     except (Malformed, Refused) as error:
         return Judged((error.problem,))
@@ -161,7 +154,10 @@ def presentation(
     status: list[Problem] = []
     controller = ""
     try:
-        controller = yield from _signed(document, occasion, options, load, at, where)
+        if around is None:
+            controller = yield from _signed(document, occasion, options, load, at, where)
+        else:
+            controller = yield from enveloped.signed(around, occasion, options, at, where)
     except (Malformed, Refused, Unavailable) as error:
         found.append(error.problem)
     for index, one in enumerate(inside):
@@ -177,7 +173,7 @@ def presentation(
 
 def _is_self_asserted(document: Any) -> bool:
     """Is it one that the presentation's own proof secures? (That its issuer is the holder, the data model says.)"""
-    if not isinstance(document, Mapping) or "proof" in document or _is_enveloped(document):
+    if not isinstance(document, Mapping) or "proof" in document or enveloped.is_one(document, enveloped.CREDENTIAL):
         return False
     contexts = document.get("@context")
     return (contexts[:1] if isinstance(contexts, list) else [contexts]) == [V2]

@@ -133,7 +133,10 @@ def users(tree: Path) -> Iterator[str]:
                 names = [getattr(node, "id", ""), getattr(node, "attr", ""), getattr(node, "module", "") or ""]
                 names += [alias.name for alias in getattr(node, "names", ()) if isinstance(alias, ast.alias)]
                 if any(
-                    re.search(r"\b(ANYONE|ANYONE_BY_ANY_KEY|ANYTHING|LDP_VC_ANY_CONTEXT)\b|\b(anyone|anything)$", name)
+                    re.search(
+                        r"\b(ANYONE|ANYONE_BY_ANY_KEY|ANYTHING|LDP_VC_ANY_CONTEXT|in_any_context)\b|\b(anyone|anything)$",
+                        name,
+                    )
                     for name in names
                 ):
                     yield str(file.relative_to(tree))

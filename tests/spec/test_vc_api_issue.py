@@ -102,7 +102,7 @@ class TestVcdm11:
 
 def test_vcdm_11_in_no_envelope(server: Server) -> None:
     answer = server.issue("jwt", v1(server.issuer("jwt")))
-    assert (answer.status, answer.code) == (400, "vc_api.not_v2")
+    assert (answer.status, answer.code) == (400, "vc_jose.version")
 
 
 # What is wrong, with the member that is; each has a good twin in `GOOD`.

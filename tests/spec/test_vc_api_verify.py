@@ -209,7 +209,7 @@ class TestEnvelopes:
     )  # fmt: skip
     def test_what_holds_no_credential(self, server: Server, url: str) -> None:
         answer = server.verify({"@context": V2, "type": "EnvelopedVerifiableCredential", "id": url})
-        assert (answer.status, answer.code, answer.body["title"]) == (400, "vc_jose.envelope", "MALFORMED_VALUE_ERROR")
+        assert (answer.status, answer.code, answer.body["title"]) == (400, "vcdm.envelope", "MALFORMED_VALUE_ERROR")
 
     def test_what_holds_no_jwt(self, server: Server) -> None:
         url = "data:application/vc+jwt,a.b.c"

@@ -35,7 +35,7 @@ from cityid.jose.sd_jwt import SdJwt
 from cityid.jose.sd_jwt_issue import Frame
 from cityid.keys import PublicKey, Signer, jwk
 
-__all__ = ["VC_COSE", "VC_JWT", "VC_SD_JWT"]
+__all__ = ["VC_COSE", "VC_JWT", "VC_SD_JWT", "in_any_context"]
 
 _SUBJECT: Final = "credentialSubject"
 _MEMO: Final = 64
@@ -46,6 +46,7 @@ class _VcJose:
 
     media: str = ""
     presented: str = ""
+    any_context: bool = False
 
     @property
     def NAME(self) -> str:  # noqa: N802  # the protocol's constant
@@ -99,9 +100,10 @@ class _VcJose:
     def _credential(self, found: Secured, raw: bytes) -> Credential:
         document, claims = found.document, found.claims
         if type(found.signed) is Jws:
-            facts, meaning = documents.meant(document, found.signed.payload)
+            facts, meaning = documents.meant(document, found.signed.payload, any_context=self.any_context)
         else:
-            facts, meaning = cast("Facts", documents.facts_of(found)), _w3c.meaning_of(document)
+            facts = cast("Facts", documents.facts_of(found, any_context=self.any_context))
+            meaning = _w3c.meaning_of(document, any_context=self.any_context)
         shown = {**document, "aud": claims["aud"]} if "aud" in claims else document
         token = found.signed if isinstance(found.signed, SdJwt) else None
         return Credential(
@@ -326,3 +328,11 @@ def _token(found: Secured) -> SdJwt:
 VC_JWT: Final[_VcJwt] = _VcJwt()
 VC_SD_JWT: Final[_VcSdJwt] = _VcSdJwt()
 VC_COSE: Final[_VcCose] = _VcCose()
+
+
+def in_any_context(media: str) -> _VcJose:
+    """The format `media` for documents with contexts inside of themselves: for the conformance server, where its
+    configuration says so, and for nothing else."""
+    found = {"vc+jwt": _VcJwt, "vc+sd-jwt": _VcSdJwt, "vc+cose": _VcCose}[media]()
+    found.any_context = True
+    return found

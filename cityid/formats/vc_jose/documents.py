@@ -57,15 +57,15 @@ def unsecure(data: bytes | str, *media: str, limit: int = limits.DOCUMENT) -> Se
     return found
 
 
-def facts_of(found: Secured) -> Facts | _vcdm.Presented:
+def facts_of(found: Secured, *, any_context: bool = False) -> Facts | _vcdm.Presented:
     """What a secured document says of itself. Raises as `credential` or `presentation`."""
     if found.media.startswith("vp"):
-        return presentation(found.document)
+        return presentation(found.document, any_context=any_context)
     signed = found.signed
     if isinstance(signed, SdJwt) and found.document.get(_SUBJECT) == {} and (_SUBJECT,) in signed.processed.carriers:
         # Everything about the subject can be hidden; it said something when it was signed.
-        return credential({**found.document, _SUBJECT: {"id": "urn:hidden"}})
-    return credential(found.document)
+        return meant({**found.document, _SUBJECT: {"id": "urn:hidden"}}, any_context=any_context)[0]
+    return meant(found.document, any_context=any_context)[0]
 
 
 def credential(document: Mapping[str, Any]) -> Facts:
@@ -78,15 +78,18 @@ def credential(document: Mapping[str, Any]) -> Facts:
     return meant(document)[0]
 
 
-def meant(document: Mapping[str, Any], text: bytes = b"") -> tuple[Facts, _w3c.Meaning]:
-    """`credential`, and what its names mean; `text` is what it was read from, where that is known."""
+def meant(
+    document: Mapping[str, Any], text: bytes = b"", *, any_context: bool = False
+) -> tuple[Facts, _w3c.Meaning]:  # fmt: skip
+    """`credential`, and what its names mean; `text` is what it was read from, where that is known. With `any_context`
+    contexts may also stand inside of the document."""
     facts = _vcdm.read_credential(document)
     if facts.version != 2:
         raise Malformed("vc_jose.version", where="$['@context'][0]", spec="VC-JOSE-COSE §1")
-    return facts, _check_members(document, text)
+    return facts, _check_members(document, text, any_context=any_context)
 
 
-def presentation(document: Mapping[str, Any]) -> _vcdm.Presented:
+def presentation(document: Mapping[str, Any], *, any_context: bool = False) -> _vcdm.Presented:
     """What a presentation of VCDM 2.0 says of itself; the credentials in it are all secured (VC-JOSE-COSE §3.1.2).
 
     Raises:
@@ -95,7 +98,7 @@ def presentation(document: Mapping[str, Any]) -> _vcdm.Presented:
     found = _vcdm.read_presentation(document)
     if found.version != 2:
         raise Malformed("vc_jose.version", where="$['@context'][0]", spec="VC-JOSE-COSE §1")
-    _check_members(document)
+    _check_members(document, any_context=any_context)
     for index, one in enumerate(found.credentials):
         where = f"$.verifiableCredential[{index}]"
         if "proof" not in one:
@@ -105,13 +108,13 @@ def presentation(document: Mapping[str, Any]) -> _vcdm.Presented:
     return found
 
 
-def _check_members(document: Mapping[str, Any], text: bytes = b"") -> _w3c.Meaning:
-    meaning = _w3c.meaning_of(document)
+def _check_members(document: Mapping[str, Any], text: bytes = b"", *, any_context: bool) -> _w3c.Meaning:
+    meaning = _w3c.meaning_of(document, any_context=any_context)
     defined = meaning.defined
-    if not document.keys() <= defined:
+    if not any_context and not document.keys() <= defined:
         name = min(document.keys() - defined)
         raise Malformed("vc_jose.undefined", where=f"$.{name}"[:200], spec="VCDM 2.0 §4.3", name=name)
     # A text that names it once, in letters and not by number, has none further inside.
-    if text.count(b"@context") != 1 or b"\\u" in text:
+    if not any_context and (text.count(b"@context") != 1 or b"\\u" in text):
         contexts.check_nested({name: value for name, value in document.items() if name != "verifiableCredential"})
     return meaning
