@@ -184,7 +184,7 @@ def credential_types() -> str:
         "# Credential types", "", NOTE, "",
         "The types that are shipped. A city adds its own by writing a file: see",
         "[add a credential type](../how-to/city-hall/add-a-type.md). Names on the wire are those of SD-JWT VC; a definition also",
-        "says the names in formats that are not built yet.", "",
+        "says its names in the other formats.", "",
     ]  # fmt: skip
     paths, model = import_module("cityid.encoding.paths"), import_module("cityid.credential_type")
     for file in sorted((TREE / "schemas" / "types").glob("*.json")):
