@@ -20,6 +20,7 @@ from cityid.credential import CredentialType, Path
 from cityid.credential_type import possible
 from cityid.encoding import json, paths, texts, times
 from cityid.errors import Malformed, Misuse, Problem
+from cityid.json_schemas import Schemas
 from cityid.query import CredentialQuery, Query
 from cityid.query.select import NO_POSITIONS, Budget, Positions, TooMuchWork, select
 from cityid.status import Freshness
@@ -128,7 +129,7 @@ def _values(claims: Mapping[str, Any], path: Path, positions: Positions) -> list
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What a service asks (`query`) and accepts. `conditions` are by the id of the credential query they judge; `given`
-    are the values handed in at verification."""
+    are the values handed in at verification; `schemas` are those that W3C credentials are judged by."""
 
     purpose: str
     query: Query
@@ -138,6 +139,7 @@ class Policy:
     freshness: Freshness = field(default_factory=Freshness)
     waive: frozenset[Step] = frozenset()
     given: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    schemas: Schemas = field(default_factory=Schemas)
 
     def with_given(self, given: Mapping[str, str]) -> Policy:
         """The policy with the values of this moment filled in, such as the plate at the kerb.
@@ -152,7 +154,7 @@ class Policy:
         return replace(self, given=MappingProxyType(dict(given)))
 
 
-_MEMBERS: Final = frozenset({"purpose", "ask", "any_of", "dcql", "accept", "waive", "freshness", "trust"})
+_MEMBERS: Final = frozenset({"purpose", "ask", "any_of", "dcql", "accept", "waive", "freshness", "schemas", "trust"})
 _ASK: Final = frozenset({"id", "type", "formats", "claims", "multiple"})
 
 
@@ -215,6 +217,7 @@ def _read(
         ),
         freshness=_freshness(top.optional_object("freshness") or {}),
         waive=_waived(top.optional_texts("waive") or []),
+        schemas=_schemas(top.optional_object("schemas") or {}, load),
     )
 
 
@@ -457,6 +460,14 @@ def _freshness(data: dict[str, Any]) -> Freshness:
     fields = json.Fields(data, "$.freshness")
     fields.only(("max_age", "grace", "offline"))
     return Freshness(**{name: _duration(fields.text(name), fields.at(name)) for name in data})
+
+
+def _schemas(data: dict[str, Any], load: Callable[[str], bytes]) -> Schemas:
+    fields = json.Fields(data, "$.schemas")
+    fields.only(("demand", "files"))
+    files = json.Fields(fields.value.get("files", {}), fields.at("files"))
+    at_hand = {url: load(files.text(url)) for url in files.value}
+    return Schemas(MappingProxyType(at_hand), demanded=bool(fields.optional_boolean("demand")))
 
 
 def _duration(text: str, where: str) -> timedelta:

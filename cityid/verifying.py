@@ -228,6 +228,9 @@ def _meets(credential: Credential, asked: CredentialQuery, policy: Policy, at: d
         problem = condition.judge(credential.claims, at, policy.given, credential.positions)
         if problem is not None:
             return failed(Step.CONDITIONS, problem)
+    if "credentialSchema" in credential.claims and credential.format != "dc+sd-jwt":
+        document = {name: value for name, value in credential.claims.items() if name != "aud"}  # the signature's word
+        return policy.schemas.check(document)
     return _CONDITIONS
 
 

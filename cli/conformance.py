@@ -103,8 +103,8 @@ def json_schema(
 
     FILE is overwritten. Exit status 0 says that there is an outcome, not that it is a success.
     """
-    from cityid import limits
-    from cityid.edge import conformance, files, json_schemas
+    from cityid import json_schemas, limits
+    from cityid.edge import conformance, files
 
     given, judged = files.read(schema, limits.DOCUMENT), files.read(credential, limits.DOCUMENT)
     _told(conformance.outcome(lambda: json_schemas.check(kind, given, judged)), output, json_=json_)

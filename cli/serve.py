@@ -44,7 +44,8 @@ def vc_api(
 
     if (certificate is None) != (key is None):
         raise Misuse("serve.tls_half")
-    found = vc_api_file.read(files.read(configuration, limits.DOCUMENT), contexts.load)
+    text = files.read(configuration, limits.DOCUMENT)
+    found = vc_api_file.read(text, contexts.load, beside=files.beside(configuration.parent))
     exchange = Http() if found.network == "public" else offline
     service = found.service
 

@@ -234,6 +234,9 @@ def _passed(
         return f"all {count} claims asked for are shown" if count else "nothing was asked for but the card"
     if step is Step.CONDITIONS:
         told_of = [_condition(condition.claim, claims) for condition in asked.policy.conditions.get(name, ())]
+        if "schema" in check.facts:
+            why = f" ({check.facts['reason']})" if "reason" in check.facts else ""
+            told_of.append(f"the schema that the card names is {check.facts['schema']}{why}")
         return "; ".join(text for text in told_of if text)
     if step is Step.STATUS:
         return _status(check, at)

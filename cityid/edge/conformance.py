@@ -19,6 +19,7 @@ from cityid.encoding import base64url, json, jsonld, paths
 from cityid.encoding.json import Fields
 from cityid.errors import CityIdError, Malformed, Misuse, Refused, Unavailable
 from cityid.formats.vc_jose import documents, secured
+from cityid.json_schemas import NO_ANSWER
 from cityid.keys import jwk
 
 FEATURES: Final[Mapping[str, str]] = MappingProxyType(
@@ -32,7 +33,6 @@ FEATURES: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """What a suite calls a media type."""
-_UNKNOWN: Final = frozenset({"schema.version", "schema.reference", "schema.pattern"})
 _QUOTED: Final = re.compile(r"\[\s*'[^'\"\\]*'(?:\s*,\s*'[^'\"\\]*')*\s*\]")
 
 
@@ -57,7 +57,7 @@ def outcome(work: Callable[[], Any]) -> Outcome:
     try:
         return Outcome("success", work())
     except (Malformed, Refused) as error:
-        return Outcome("indeterminate" if error.code in _UNKNOWN else "failure", said(error))
+        return Outcome("indeterminate" if error.code in NO_ANSWER else "failure", said(error))
     except Unavailable as error:
         return Outcome("indeterminate", said(error))
 

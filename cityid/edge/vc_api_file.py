@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 import secrets
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Literal, cast
 
@@ -21,11 +21,14 @@ from cityid.encoding import texts
 from cityid.encoding.json import Fields
 from cityid.encoding.jsonld import Loader
 from cityid.errors import Malformed, Misuse, Problem
+from cityid.json_schemas import Schemas
 from cityid.keys import Algorithm, multikey
 from cityid.vc_api import HIDING, SUITES, IssuerOf, Options, Service, StatusList
 
-_TOP: Final = ("url", "network", "options", "issuer")
-_OPTIONS: Final = ("controller", "contexts", "answer", "unknown_status", "validity", "unsecured_presentations")
+_TOP: Final = ("url", "network", "options", "schemas", "issuer")
+_OPTIONS: Final = (
+    "controller", "contexts", "answer", "unknown_status", "validity", "schemas", "unsecured_presentations",
+)  # fmt: skip
 _ISSUER: Final = ("name", "suite", "secret", "public", "id", "method", "status")
 _URL: Final = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(?:/[A-Za-z0-9._~-]+)*")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -36,6 +39,7 @@ _WORDS: Final = {
     "answer": ("wrapped", "bare"),
     "unknown_status": ("refuse", "ignore"),
     "validity": ("checked", "ignored"),
+    "schemas": ("warn", "refuse"),
 }
 STATUS: Final = "bitstring"
 CONFORMANCE: Final = (
@@ -61,11 +65,15 @@ class Configuration:
     network: Literal["none", "public"]
 
 
-def read(data: bytes, contexts: Loader) -> Configuration:
-    """The configuration in a TOML file, for a server that knows `contexts`.
+def _nothing(name: str) -> bytes:
+    raise Misuse("file.not_found", file=name)
+
+
+def read(data: bytes, contexts: Loader, *, beside: Callable[[str], bytes] = _nothing) -> Configuration:
+    """The configuration in a TOML file, for a server that knows `contexts`. `beside` reads the files that it names.
 
     Raises:
-        Misuse: `vc_api_file.*`; and what is wrong with a member or a key, at its place.
+        Misuse: `vc_api_file.*`; and what is wrong with a member or a key, at its place; what `beside` raises.
     """
     if len(data) > limits.DOCUMENT:
         raise Misuse("vc_api_file.too_large", limit=limits.DOCUMENT)
@@ -75,12 +83,12 @@ def read(data: bytes, contexts: Loader) -> Configuration:
         # Without the parser's own words: they quote the file, and there are secrets in it.
         raise Misuse("vc_api_file.syntax") from None
     try:
-        return _read(Fields(found), contexts)
+        return _read(Fields(found), contexts, beside)
     except Malformed as error:
         raise Misuse(error.problem) from None
 
 
-def _read(top: Fields, contexts: Loader) -> Configuration:
+def _read(top: Fields, contexts: Loader, beside: Callable[[str], bytes]) -> Configuration:
     top.only(_TOP)
     url = top.text("url").removesuffix("/")
     if len(url) > limits.LABEL or _URL.fullmatch(url) is None:
@@ -92,7 +100,9 @@ def _read(top: Fields, contexts: Loader) -> Configuration:
             raise Misuse("vc_api_file.twice", where=f"$.issuer[{index}].name", name=one.name)
         issuers[one.name] = one
     lists = {name: StatusList(f"{url}/status/{name}") for name, one in issuers.items() if one.status}
-    service = Service(url, issuers, _options(top), sentence, contexts, lists)
+    named = Fields(top.value.get("schemas", {}), top.at("schemas"))
+    schemas = Schemas({one: beside(named.text(one)) for one in named.value})
+    service = Service(url, issuers, _options(top), sentence, contexts, lists, schemas)
     return Configuration(service, cast("Literal['none', 'public']", _word(top, "network")))
 
 

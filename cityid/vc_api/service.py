@@ -15,6 +15,7 @@ from cityid.encoding import json
 from cityid.encoding.json import Fields
 from cityid.encoding.jsonld import Loader
 from cityid.errors import CityIdError, Problem, Refused
+from cityid.json_schemas import Schemas
 from cityid.plan import Request, Response, Steps, plan
 from cityid.status.bitstring_status_list import read_entry
 from cityid.vc_api import deriving, identifiers, issuing, problems, verifying
@@ -38,6 +39,7 @@ class Service:
     load: Loader = field(repr=False)
     lists: Mapping[str, StatusList] = field(default_factory=dict, repr=False)
     """By the name of the issuer."""
+    schemas: Schemas = field(default_factory=Schemas, repr=False)
 
     @plan
     def handle(self, request: Request, at: datetime, *, entropy: Entropy = secrets.token_bytes) -> Steps[Response]:
@@ -146,29 +148,33 @@ class Service:
         _options_of(body)
         name = "verifiableCredential"
         document = body.object(name)
-        judged = yield from verifying.credential(document, self.options, self.load, at, body.at(name))
+        judged = yield from verifying.credential(document, self._judge(), at, body.at(name))
         return self._judged(judged, document, "credential", "application/vc", at)
 
     def _verify_presentation(self, body: Fields, at: datetime) -> Steps[Response]:
         occasion = verifying.occasion_of(_options_of(body))
         name = "verifiablePresentation"
         document = body.object(name)
-        judged = yield from verifying.presentation(document, occasion, self.options, self.load, at, body.at(name))
+        judged = yield from verifying.presentation(document, occasion, self._judge(), at, body.at(name))
         return self._judged(judged, document, "presentation", "application/vp", at)
+
+    def _judge(self) -> verifying.Judge:
+        return verifying.Judge(self.options, self.load, self.schemas)
 
     def _judged(
         self, judged: verifying.Judged, document: dict[str, Any], name: str, kind: str, at: datetime
     ) -> Response:
         """The result of VCDM 2.0 §7.1."""
+        warnings = [problems.document(one, self.explain) for one in judged.warnings]
         if judged.problems:
-            more = {"verified": False, "warnings": []}
+            more = {"verified": False, "warnings": warnings}
             return problems.no(judged.problems, at, self.explain, more, about_status=judged.about_status)
         told = {
             "verified": True,
             name: document,
             "mediaType": kind,
             "controller": judged.controller,
-            "warnings": [],
+            "warnings": warnings,
             "errors": [],
         }
         return problems.answer(200, told, at)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, cast
 
@@ -19,6 +19,7 @@ from cityid.encoding.jsonld import Loader
 from cityid.errors import Malformed, Problem, Refused, Unavailable
 from cityid.formats import FORMATS, Format, vc_jose
 from cityid.formats.data_integrity.ldp_vc import LDP_VC_ANY_CONTEXT
+from cityid.json_schemas import Schemas
 from cityid.plan import Steps
 from cityid.policy import Policy
 from cityid.proofs import sets
@@ -35,15 +36,26 @@ V2: Final = "https://www.w3.org/ns/credentials/v2"
 @dataclass(frozen=True, slots=True)
 class Judged:
     """What came of it: no `problems` is a yes. `controller` is who signed, as far as that was found; `about_status` are
-    those of the problems that came up while a status was looked up."""
+    those of the problems that came up while a status was looked up; `warnings` say what was not judged."""
 
     problems: tuple[Problem, ...]
     controller: str = ""
     about_status: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
 
 
-def credential(document: Any, options: Options, load: Loader, at: datetime, where: str) -> Steps[Judged]:
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """What verifying needs besides the document: the server's options, contexts, and the JSON Schemas at hand."""
+
+    options: Options
+    load: Loader = field(repr=False)
+    schemas: Schemas = field(default_factory=Schemas)
+
+
+def credential(document: Any, judge: Judge, at: datetime, where: str) -> Steps[Judged]:
     """Judge a credential, secured inside or enveloped."""
+    options, load = judge.options, judge.load
     inside = None
     try:
         if enveloped.is_one(Fields(document, where).value, enveloped.CREDENTIAL):
@@ -68,7 +80,12 @@ def credential(document: Any, options: Options, load: Loader, at: datetime, wher
     status = tuple(problem for step, problem in failed if step is Step.STATUS)
     if found:
         return Judged(found, "", status)
-    return Judged((), _controller(document) if inside is None else enveloped.controller_of(inside, "issuer"))
+    bare = document if inside is None else inside.document
+    wrong, unanswered = judge.schemas.judge({name: value for name, value in bare.items() if name != "proof"})
+    if wrong or (unanswered and options.schemas == "refuse"):
+        return Judged((*wrong, *unanswered))
+    controller = _controller(document) if inside is None else enveloped.controller_of(inside, "issuer")
+    return Judged((), controller, warnings=unanswered)
 
 
 def _in_any_context(name: str) -> Format:
@@ -138,10 +155,9 @@ class Occasion:
     domain: frozenset[str] | None = None
 
 
-def presentation(
-    document: Any, occasion: Occasion, options: Options, load: Loader, at: datetime, where: str
-) -> Steps[Judged]:
+def presentation(document: Any, occasion: Occasion, judge: Judge, at: datetime, where: str) -> Steps[Judged]:
     """Judge a presentation: its proofs, and each credential in it. All that is wrong is told."""
+    options, load = judge.options, judge.load
     around = None
     try:
         if enveloped.is_one(document, enveloped.PRESENTATION):
@@ -152,6 +168,7 @@ def presentation(
         return Judged((error.problem,))
     found: list[Problem] = []
     status: list[Problem] = []
+    warnings: list[Problem] = []
     controller = ""
     try:
         if around is None:
@@ -165,10 +182,11 @@ def presentation(
         if controller and _is_self_asserted(one):
             found += _model(one, options, load, place)
         else:
-            judged = yield from credential(one, options, load, at, place)
+            judged = yield from credential(one, judge, at, place)
             found += judged.problems
             status += judged.about_status
-    return Judged(tuple(found), "" if found else controller, tuple(status))
+            warnings += judged.warnings
+    return Judged(tuple(found), "" if found else controller, tuple(status), tuple(warnings))
 
 
 def _is_self_asserted(document: Any) -> bool:

@@ -603,7 +603,7 @@ READERS = {
     "did/webvh/writing.py": "entries that we have just written ourselves",
     "edge/conformance.py": "a suite's documents and keys; tests/spec/test_vc_jose_cose_suite.py",
     "edge/cluster_worker.py": "a sealed part of a queued table",
-    "edge/json_schemas.py": "a suite's schemas and credentials; tests/spec/test_vc_json_schema.py",
+    "json_schemas.py": "schemas of the service's own, and what they judge; tests/spec/test_vc_json_schema.py",
     "edge/http_kept.py": "the service's own folder of answers",
     "edge/recorded.py": "record",
     "edge/register_audit.py": "the city's own register",

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from cityid.edge import conformance, json_schemas
+from cityid import json_schemas
+from cityid.edge import conformance
 from cityid.encoding import multibase
 from tests.vc_api import signed
 

@@ -1,4 +1,5 @@
-"""Judging a credential by a JSON Schema that is given (VC JSON Schema): drafts 2020-12, 2019-09, 07, nothing fetched.
+"""Judging a credential by the JSON Schemas that it names (VC JSON Schema): drafts 2020-12, 2019-09, 07. Nothing is
+fetched: who judges has them at hand, or there is no answer.
 
 A schema is a stranger's: its patterns are refused where backtracking over this credential could take long, references
 lead nowhere but into itself, and a schema in another language is no answer.
@@ -8,17 +9,19 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final
 
-from cityid import contexts, proofs, trust
+from cityid import contexts, trust
+from cityid.checks import Check, Step, failed, passed, undecided
 from cityid.credential import DidUrl, KeyRef
 from cityid.did import parse_url
-from cityid.edge.recorded import offline
 from cityid.encoding import json, multibase
 from cityid.encoding.json import Fields
-from cityid.errors import Malformed, Refused
-from cityid.proofs import sets
+from cityid.errors import Malformed, Problem, Refused, Unavailable
+from cityid.plan import Request, Response
 
 KINDS: Final = ("JsonSchema", "JsonSchemaCredential")
 _PATTERN: Final = 1_000
@@ -31,6 +34,47 @@ _DRAFTS: Final = {
 }
 _HASHES: Final = {"sha256": hashlib.sha256, "sha384": hashlib.sha384, "sha512": hashlib.sha512}
 _SPEC: Final = "VC JSON Schema §2"
+NO_ANSWER: Final = frozenset({"schema.version", "schema.reference", "schema.pattern"})
+"""What is wrong with a schema, and says nothing about the credential."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schemas:
+    """The schemas that are at hand, by the URL by which credentials name them. `demanded`: a credential whose schema
+    gives no answer is not accepted; otherwise the verdict says that it was not judged by it."""
+
+    at_hand: Mapping[str, bytes] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    demanded: bool = False
+
+    def judge(self, document: Mapping[str, Any]) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
+        """By which of its schemas the unsecured credential is refused, and which give no answer."""
+        wrong: list[Problem] = []
+        unanswered: list[Problem] = []
+        for entry in _entries(document, "$"):
+            try:
+                kind, url = _kind(entry), entry.text("id")
+                if kind not in KINDS:
+                    unanswered.append(Problem("schema.kind", {"kind": kind[:100]}, entry.at("type"), _SPEC))
+                elif url not in self.at_hand:
+                    unanswered.append(Problem("schema.not_at_hand", {"url": url[:200]}, entry.at("id"), _SPEC))
+                else:
+                    _check(kind, self.at_hand[url], dict(document), (entry,))
+            except (Malformed, Refused) as error:
+                (unanswered if error.code in NO_ANSWER else wrong).append(error.problem)
+            except Unavailable as error:
+                unanswered.append(error.problem)
+        return tuple(wrong), tuple(unanswered)
+
+    def check(self, document: Mapping[str, Any]) -> Check:
+        """CONDITIONS of a W3C credential that names schemas."""
+        wrong, unanswered = self.judge(document)
+        if wrong:
+            return failed(Step.CONDITIONS, wrong[0])
+        if unanswered and self.demanded:
+            return undecided(Step.CONDITIONS, unanswered[0])
+        if unanswered:
+            return passed(Step.CONDITIONS, schema="not judged", reason=unanswered[0].code)
+        return passed(Step.CONDITIONS, schema="met")
 
 
 def check(kind: str, schema: bytes, credential: bytes) -> None:
@@ -41,16 +85,26 @@ def check(kind: str, schema: bytes, credential: bytes) -> None:
         Refused: `schema.digest`, `schema.violated`.
     """
     document = json.read_object(credential, where="credential")
-    for one in _entries(document):
+    _check(kind, schema, document, _entries(document, "credential"))
+
+
+def _check(kind: str, schema: bytes, document: dict[str, Any], entries: Iterable[Fields]) -> None:
+    for one in entries:
         _check_digest(one, schema)
     found = json.read_object(schema, where="schema")
     _validate(_schema_in(found) if kind == "JsonSchemaCredential" else found, document)
 
 
-def _entries(document: Mapping[str, Any]) -> list[Fields]:
+def _entries(document: Mapping[str, Any], where: str) -> list[Fields]:
     value = document.get("credentialSchema", [])
     listed = value if isinstance(value, list) else [value]
-    return [Fields(one, f"credential.credentialSchema[{index}]") for index, one in enumerate(listed)]
+    return [Fields(one, f"{where}.credentialSchema[{index}]") for index, one in enumerate(listed)]
+
+
+def _kind(entry: Fields) -> str:
+    """Of the types of an entry the one that says what kind of schema it is; the first where there is none."""
+    named = entry.texts("type") if isinstance(entry.value.get("type"), list) else [entry.text("type")]
+    return next((name for name in named if name in KINDS), named[0] if named else "")
 
 
 def _check_digest(entry: Fields, data: bytes) -> None:
@@ -75,15 +129,22 @@ def _schema_in(document: dict[str, Any]) -> dict[str, Any]:
         Malformed: `json.*`, `schema.not_a_schema`; what is wrong with a proof.
         Refused: `signature.invalid`, `di.*`, `did.*`. Unavailable: `net.offline`: only did:key and did:jwk are at hand.
     """
+    from cityid import proofs
+    from cityid.proofs import sets
+
     types = document.get("type")
     subject = Fields(document, "schema").fields("credentialSubject")
     if not isinstance(types, list) or "JsonSchemaCredential" not in types or subject.text("type") != "JsonSchema":
         raise Malformed("schema.not_a_schema", where=subject.where, spec="VC JSON Schema §2.2")
     for one in sets.split(document, "schema") if "proof" in document else ():
         did, fragment = parse_url(one.members.method)
-        key = trust.key(KeyRef(DidUrl(str(did), fragment))).run(offline)
+        key = trust.key(KeyRef(DidUrl(str(did), fragment))).run(_offline)
         proofs.check(one.document, one.proof, key, load=contexts.load, where=one.members.where)
     return subject.object("jsonSchema")
+
+
+def _offline(request: Request) -> Response:
+    raise Unavailable("net.offline", url=request.url)
 
 
 def _validate(schema: dict[str, Any], document: dict[str, Any]) -> None:
