@@ -1,19 +1,24 @@
 """A wallet that is killed, or whose disk fails, at a chosen system call; run as a program under strace.
 
-    strace -f -e inject=CALL:WHAT:when=200 python -m tests.edge.wallet_crashes FOLDER K,K,... CALL WRONG
+    strace -f -e inject=CALL:WHAT:when=N python -m tests.edge.wallet_crashes fork|thread FOLDER CALL-K-SKIP[-WRONG]...
 
-For each K, a forked child takes FOLDER/K through all steps after it has made 200 - K such calls on another
-file, so that the fault strikes its Kth. It writes a dot for each acknowledged step into FOLDER/K.acks. What each wallet
-holds is looked at from outside (`held`): it is what it was before the step that was not acknowledged, or after it.
+For each CALL-K-SKIP, a forked child, or a thread, whose calls strace counts by themselves, takes the wallet in the
+folder of that name through all steps, after it has made SKIP such calls on another file: N - K, so that the fault
+strikes its Kth. A wallet of a child can be wrong in a known way (`seed`). A dot for each acknowledged step is written
+to the file of that name, `.acks`. What each wallet holds is looked at from outside (`held`): it is what it was before
+the step that was not acknowledged, or after it.
 """
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import secrets
 import sys
+import traceback
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -35,7 +40,6 @@ AT = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
 NAME = "wallet.db"
 PASSPHRASE = "correct horse battery"
 ANOTHER = "another passphrase"
-SHIFT = 200
 SD_JWT_VC = FORMATS["dc+sd-jwt"]
 
 
@@ -193,32 +197,47 @@ def prepare() -> None:
     FIXED[:] = [SD_JWT_VC.read(made.raw)]
 
 
-def main(folder: Path, numbers: Sequence[int], call: str, wrong: str) -> None:
-    prepare()
-    seed(wrong)
-    key = bytes.fromhex((folder / "key").read_text())
-    for number in numbers:
-        acks = os.open(folder / f"{number}.acks", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        child = os.fork()
-        if child == 0:
-            status = 1
-            try:
-                spare = os.open(folder / "spare", os.O_RDWR | os.O_CREAT, 0o600)
-                for _ in range(SHIFT - number):
-                    if call == "pwrite64":
-                        os.pwrite(spare, b"x", 0)
-                    elif call == "fdatasync":
-                        os.fdatasync(spare)
-                    elif call == "ftruncate":
-                        os.ftruncate(spare, 1)
-                work(folder / str(number) / NAME, key, acks, wrong=wrong)
-                status = 0
-            finally:
-                os._exit(status)
-        _, ended = os.waitpid(child, 0)
+def live(folder: Path, job: str, key: bytes) -> int:
+    """One wallet's life: 0, or 1 where it was not lived to its end."""
+    call, _, skip, wrong = [*job.split("-"), ""][:4]
+    acks = os.open(folder / f"{job}.acks", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        seed(wrong)
+        spare = os.open(folder / "spare", os.O_RDWR | os.O_CREAT, 0o600)
+        for _ in range(int(skip)):
+            if call == "pwrite64":
+                os.pwrite(spare, b"x", 0)
+            elif call == "fdatasync":
+                os.fdatasync(spare)
+            elif call == "ftruncate":
+                os.ftruncate(spare, 1)
+        os.close(spare)
+        work(folder / job / NAME, key, acks, wrong=wrong)
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    finally:
         os.close(acks)
-        (folder / f"{number}.status").write_text(str(os.waitstatus_to_exitcode(ended)))
+    return 0
+
+
+def main(how: str, folder: Path, jobs: Sequence[str]) -> None:
+    prepare()
+    key = bytes.fromhex((folder / "key").read_text())
+    gc.freeze()  # what is loaded stays: it need not be looked through again and again
+    for job in jobs:
+        if how == "fork":
+            child = os.fork()
+            if child == 0:
+                os._exit(live(folder, job, key))
+            _, ended = os.waitpid(child, 0)
+            status = os.waitstatus_to_exitcode(ended)
+        else:
+            with ThreadPoolExecutor(1) as thread:
+                status = thread.submit(live, folder, job, key).result()
+            gc.collect()  # nothing is left for the next one to close
+        (folder / f"{job}.status").write_text(str(status))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), [int(number) for number in sys.argv[2].split(",")], *sys.argv[3:5])
+    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3:])

@@ -6,12 +6,11 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tests.soak import wallet_faults as wallet
 from tests.soak.core import HERE, Place, Tally, environment
-from tests.soak.register_life import SHIFT
 
 ERRORS = {
     "pwrite64": ("ENOSPC", "EIO", "EDQUOT", "EROFS"),
@@ -29,55 +28,66 @@ def run(tally: Tally, place: Place) -> None:
         tally.lack(lacking)
         return
     with wallet.lived(place.sub("life")) as life:
-        counts = wallet.counted(place.sub("count"), life)
-        for call in WALLET:
-            for error, which in _shares(call, counts[call], place):
-                tally.ask(f"wallet: {call} fails", len(which))
-                for _, found in wallet.faults(place, life, call, f"error={error}", which):
-                    tally.did(f"wallet: {call} fails")
-                    tally.wrong(found)
-    for call, count in counted(place).items():
-        for error, which in _shares(call, count, place):
-            tally.ask(f"register: {call} fails", len(which))
-            days = failing(place.sub("register"), call, error, which)
-            tally.did(f"register: {call} fails", len(days))
-            tally.wrong(*(f"{call} {number}, {error}: {one}" for number, text in days.items() for one in text))
+        (events,) = wallet.traced(place.sub("trace"), life)
+        for which, errors in _shares(wallet.counts(events), place):
+            for call, numbers in which.items():
+                tally.ask(f"wallet: {call} fails", len(numbers))
+            for call, found in wallet.faults(place, life, which, errors):
+                tally.did(f"wallet: {call} fails")
+                tally.wrong(found)
+    for which, errors in _shares(counted(place), place):
+        for call, numbers in which.items():
+            tally.ask(f"register: {call} fails", len(numbers))
+        for job, found_ in failing(place.sub("register"), which, errors).items():
+            call = job.partition("-")[0]
+            tally.did(f"register: {call} fails")
+            tally.wrong(*(f"{job}, {errors[call]}: {one}" for one in found_))
     small_disk(tally, place)
 
 
-def _shares(call: str, count: int, place: Place) -> list[tuple[str, Sequence[int]]]:
-    errors = ERRORS[call]
-    turn = place.seed % len(errors)
-    return [
-        (error, range(1 + (number + turn) % len(errors), count + 1, len(errors)))
-        for number, error in enumerate(errors)
-        if 1 + (number + turn) % len(errors) <= count
-    ]
+def _shares(counts: Mapping[str, int], place: Place) -> Iterator[tuple[dict[str, Sequence[int]], dict[str, str]]]:
+    """Which of each call fail in one run of strace, and how; in the next run, the next error of each."""
+    for run in range(max(map(len, ERRORS.values()))):
+        which: dict[str, Sequence[int]] = {}
+        how = {}
+        for call, count in counts.items():
+            errors = ERRORS[call]
+            numbers = range(1 + (run + place.seed) % len(errors), count + 1, len(errors))
+            if run < len(errors) and numbers:
+                which[call], how[call] = numbers, f"error={errors[run]}"
+        if which:
+            yield which, how
 
 
 def counted(place: Place) -> dict[str, int]:
     """How often a day makes each system call: the second of two, when everything is loaded."""
     folder = place.sub("counting")
     log = folder / "strace"
-    command = ["strace", "-f", "-qq", "-y", "-o", str(log), "-e", f"trace={','.join(REGISTER)},renameat2,renameat"]
-    command += [sys.executable, "-m", "tests.soak.register_life", str(folder), "none", "1"]
-    done = subprocess.run(command, cwd=HERE, env=environment(), capture_output=True, check=False, timeout=120)
-    assert done.returncode == 0, done.stderr.decode()[-2000:]
-    assert not (folder / "1.found").read_text()
-    lines = [line for line in log.read_text().splitlines() if f"{folder}/1/" in line]
+    command = [
+        "strace",
+        "-f",
+        "--seccomp-bpf",
+        "-qq",
+        "-y",
+        "-o",
+        str(log),
+        "-e",
+        f"trace={','.join(REGISTER)},renameat2,renameat",
+    ]
+    wallet.run_under(command, "tests.soak.register_life", str(folder), "none-0-0")
+    assert not (folder / "none-0-0.found").read_text()
+    lines = [line for line in log.read_text().splitlines() if f"{folder}/none-0-0/" in line]
     return {call: sum(f" {call}(" in line for line in lines) for call in REGISTER}
 
 
-def failing(folder: Path, call: str, error: str, which: Sequence[int], wrong: str = "") -> dict[int, list[str]]:
-    """What is wrong after each day whose Kth call failed."""
-    assert max(which) < SHIFT
-    numbers = ",".join(map(str, which))
-    command = ["strace", "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", "-e", f"trace={call}"]
-    command += ["-e", f"inject={call}:error={error}:when={SHIFT}"]
-    command += [sys.executable, "-m", "tests.soak.register_life", str(folder), call, numbers, *filter(None, [wrong])]
-    done = subprocess.run(command, cwd=HERE, env=environment(), capture_output=True, check=False, timeout=600)
-    assert done.returncode == 0, done.stderr.decode()[-2000:]
-    return {number: (folder / f"{number}.found").read_text().splitlines() for number in which}
+def failing(
+    folder: Path, which: Mapping[str, Sequence[int]], how: Mapping[str, str], ways: Sequence[str] = ("",)
+) -> dict[str, list[str]]:
+    """What is wrong after each day whose Kth call failed; a day for each way in which a city hall can be wrong."""
+    command, jobs = wallet.strace(which, how)
+    jobs = [f"{job}-{wrong}" for job in jobs for wrong in ways]
+    wallet.run_under(command, "tests.soak.register_life", str(folder), *jobs)
+    return {job: (folder / f"{job}.found").read_text().splitlines() for job in jobs}
 
 
 def small_disk(tally: Tally, place: Place) -> None:
@@ -109,8 +119,10 @@ def catches(place: Place) -> list[str]:
     """A city hall that does not try again, and one that tells what it did not do."""
     if wallet.traces():
         return []
-    missed = []
-    for wrong in ("forgetful", "harmed"):
-        if not any(failing(place.sub(wrong), "pwrite64", "ENOSPC", range(20, 26), wrong).values()):
-            missed.append(f"a city hall that is {wrong}")
-    return missed
+    ways = ("forgetful", "harmed")
+    days = failing(place.sub("wrong"), {"pwrite64": range(20, 26)}, {"pwrite64": "error=ENOSPC"}, ways)
+    return [
+        f"a city hall that is {wrong}"
+        for wrong in ways
+        if not any(found for job, found in days.items() if job.endswith(wrong))
+    ]

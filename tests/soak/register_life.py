@@ -1,15 +1,17 @@
 """A register, its sessions and what it publishes, on a disk that fails; run as a program.
 
-    strace -f -e inject=CALL:error=WHAT:when=250 python -m tests.soak.register_life FOLDER CALL K,K,...
+    strace -f -e inject=CALL:error=WHAT:when=N python -m tests.soak.register_life FOLDER CALL-K-SKIP[-WRONG]...
     python -m tests.soak.register_life FOLDER full
 
-For each K a forked child lives a day in FOLDER/K, after it has made 250 - K such calls on another file, so that the
-fault strikes its Kth. What fails must fail as an error of ours, and is done when it is tried again; with `full`, the
-disk (4 MiB) is filled by somebody else, and there is room again later. What is wrong is printed, a line each.
+For each CALL-K-SKIP a thread, whose calls strace counts by themselves, lives a day in the folder of that name, after it
+has made SKIP such calls on another file: N - K, so that the fault strikes its Kth. What fails must fail as an error of
+ours, and is done when it is tried again; with `full`, the disk (4 MiB) is filled by somebody else, and there is room
+again later. What is wrong is printed, a line each.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sys
@@ -18,6 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from cityid.credential import DidUrl, Window
@@ -33,7 +36,6 @@ from cityid.status import token_status_list as lists
 from tests.credentials import credential_type
 from tests.soak.clerks import AT, BASE
 
-SHIFT = 250
 TYPE = replace(credential_type(), status="required")
 RING = MemoryKeyring()
 SIGNER = RING.signer(RING.create(Algorithm.ES256))
@@ -170,33 +172,37 @@ def _fill(ballast: Path, folder: Path, room: int) -> None:
         file.write(bytes(max(0, free)))
 
 
-def main(folder: Path, call: str, numbers: Sequence[int], wrong: str) -> None:
-    import cityid.edge.letters  # noqa: F401  # no imports, and so no system calls of theirs, in the children
+def main(folder: Path, jobs: Sequence[str]) -> None:
+    import cityid.edge.letters  # noqa: F401  # no imports, and so no system calls of theirs, in the threads
 
     warm, before = folder / "warm", folder / "before"
     for each in (warm, before):
         each.mkdir(mode=0o700)
     live(warm)
-    day = Day(before)  # the stores are there already: that they can be made on a bad disk is seen once, when it is full
-    day.begin()
-    day.begin_sessions()
-    day.end()
-    for number in numbers:
-        place = folder / str(number)
-        shutil.copytree(before, place)
-        child = os.fork()
-        if child == 0:
-            try:
-                spare = os.open(folder / "spare", os.O_RDWR | os.O_CREAT, 0o600)
-                for _ in range(SHIFT - number):
-                    _call(call, spare, folder)
-                found = live(place, wrong=wrong)
-            except BaseException:  # whatever it is, it is told
-                found = [traceback.format_exc().replace("\n", " | ")]
-            with (folder / f"{number}.found").open("w") as file:
-                file.write("".join(f"{one}\n" for one in found))
-            os._exit(0)
-        os.waitpid(child, 0)
+    first = Day(before)  # the stores are there already: that they can be made on a bad disk is seen when it is full
+    first.begin()
+    first.begin_sessions()
+    first.end()
+    gc.freeze()  # what is loaded stays: it need not be looked through again and again
+    for job in jobs:
+        shutil.copytree(before, folder / job)
+        day = Thread(target=_live, args=(folder, job))
+        day.start()
+        day.join()
+        gc.collect()  # nothing is left for the next one to close
+
+
+def _live(folder: Path, job: str) -> None:
+    call, _, skip, wrong = [*job.split("-"), ""][:4]
+    try:
+        spare = os.open(folder / "spare", os.O_RDWR | os.O_CREAT, 0o600)
+        for _ in range(int(skip)):
+            _call(call, spare, folder)
+        os.close(spare)
+        found = live(folder / job, wrong=wrong)
+    except BaseException:  # whatever it is, it is told
+        found = [traceback.format_exc().replace("\n", " | ")]
+    (folder / f"{job}.found").write_text("".join(f"{one}\n" for one in found))
 
 
 def _call(call: str, spare: int, folder: Path) -> None:
@@ -218,5 +224,4 @@ if __name__ == "__main__":
     if sys.argv[2] == "full":
         print(*full(Path(sys.argv[1])), sep="\n")
     else:
-        wrong = sys.argv[4] if len(sys.argv) > 4 else ""
-        main(Path(sys.argv[1]), sys.argv[2], [int(number) for number in sys.argv[3].split(",")], wrong)
+        main(Path(sys.argv[1]), sys.argv[2:])

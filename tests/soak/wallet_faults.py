@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -18,7 +18,7 @@ from unittest import mock
 from cityid.edge import sealed
 from cityid.errors import CityIdError
 from tests.edge import wallet_crashes
-from tests.edge.wallet_crashes import NAME, SHIFT, held
+from tests.edge.wallet_crashes import NAME, held
 from tests.soak.core import HERE, Place, environment
 
 CANARIES = (
@@ -95,30 +95,39 @@ def wrong_state(path: Path, life: Life, acknowledged: int) -> str:
     return f"left behind: {left}" if left else ""
 
 
-def injected(
-    folder: Path, life: Life, which: Sequence[int], call: str, fault: str, wrong: str = ""
-) -> Iterator[tuple[int, Path, int, int]]:
-    """One wallet for each K whose Kth `call` meets `fault`: its path, the acknowledged steps, how its process ended."""
-    (folder / "key").write_text(life.key.hex())
-    for number in which:
-        (folder / str(number)).mkdir(mode=0o700)
-        shutil.copy(life.path, folder / str(number) / NAME)
+SPARE = 32
+"""So many calls more than in an undisturbed life are made by what is tried again, at most: they must meet no fault."""
+
+
+def strace(which: Mapping[str, Sequence[int]], faults: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """The command under which the call of a thread with a certain number meets its fault, for each call in `which`;
+    and the jobs for its program, which make it the Kth. One command does for all calls: it loads our program once."""
     # strace 6.1 counts no signals when it filters by seccomp, which is four times as fast
-    filtered = ["--seccomp-bpf"] if fault.startswith("error") else []
-    command = ["strace", "-f", *filtered, "-qq", "-o", "/dev/null", "-e", f"trace={call}"]
-    command += ["-e", f"inject={call}:{fault}:when={SHIFT}"]
-    numbers = ",".join(map(str, which))
-    command += [sys.executable, "-m", "tests.edge.wallet_crashes", str(folder), numbers, call, wrong]
+    filtered = ["--seccomp-bpf"] if all(fault.startswith("error") for fault in faults.values()) else []
+    command = ["strace", "-f", *filtered, "-qq", "-o", "/dev/null", "-e", f"trace={','.join(which)}"]
+    jobs = []
+    for call, numbers in which.items():
+        when = max(numbers) + SPARE
+        command += ["-e", f"inject={call}:{faults[call]}:when={when}"]
+        jobs += [f"{call}-{number}-{when - number}" for number in numbers]
+    return command, jobs
+
+
+def run_under(command: Sequence[str], *program: str) -> None:
+    command = [*command, sys.executable, "-m", *program]
     done = subprocess.run(command, cwd=HERE, env=environment(), capture_output=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr.decode()[-2000:]
-    for number in which:
-        acks = len((folder / f"{number}.acks").read_bytes())
-        yield number, folder / str(number) / NAME, acks, int((folder / f"{number}.status").read_text())
 
 
-def counted(folder: Path, life: Life) -> dict[str, int]:
+def wallets(folder: Path, life: Life, jobs: Sequence[str]) -> None:
+    (folder / "key").write_text(life.key.hex())
+    for job in jobs:
+        (folder / job).mkdir(mode=0o700)
+        shutil.copy(life.path, folder / job / NAME)
+
+
+def counts(events: Sequence[Event]) -> dict[str, int]:
     """How often one life makes each system call."""
-    events = trace(folder, life)
     return {name: sum(event[0] == name for event in events) for name in ("pwrite64", "fdatasync", "ftruncate")}
 
 
@@ -128,17 +137,21 @@ Event = tuple[str, str, bytes, int]
 """The call, the file, and what was written where; an acknowledged step is the call `write`."""
 
 
-def trace(folder: Path, life: Life, wrong: str = "") -> list[Event]:
-    """What one undisturbed life does to the disk, in order, and when each step was acknowledged."""
+def traced(folder: Path, life: Life, ways: Sequence[str] = ("",)) -> Iterator[list[Event]]:
+    """What an undisturbed life does to the disk, in order, and when each step was acknowledged; one life for each way
+    in which a wallet can be wrong."""
     log = folder / "strace"
-    (folder / "key").write_text(life.key.hex())
-    (folder / "1").mkdir(mode=0o700)
-    shutil.copy(life.path, folder / "1" / NAME)
+    jobs = [f"none-0-0-{wrong}" for wrong in ways]
+    wallets(folder, life, jobs)
     calls = "pwrite64,ftruncate,fdatasync,fsync,openat,write,unlink"
-    command = ["strace", "-f", "-y", "-xx", "-s", "70000", "-o", str(log), "-e", f"trace={calls}", "-qq"]
-    command += ["-e", "signal=none", sys.executable, "-m", "tests.edge.wallet_crashes", str(folder), "1", "none", wrong]
-    done = subprocess.run(command, cwd=HERE, env=environment(), capture_output=True, check=False, timeout=120)
-    assert done.returncode == 0, done.stderr.decode()[-2000:]
+    command = ["strace", "-f", "--seccomp-bpf", "-y", "-xx", "-s", "70000", "-o", str(log), "-e", f"trace={calls}"]
+    run_under([*command, "-qq", "-e", "signal=none"], "tests.edge.wallet_crashes", "fork", str(folder), *jobs)
+    events = _events(log)
+    for job in jobs:
+        yield [one for one in events if Path(one[1]).is_relative_to(folder / job) or one[1] == f"{folder / job}.acks"]
+
+
+def _events(log: Path) -> list[Event]:
     found: list[Event] = []
     for line in log.read_text().splitlines():
         if opened := _OPENED.match(line):
@@ -152,7 +165,7 @@ def trace(folder: Path, life: Life, wrong: str = "") -> list[Event]:
                 found.append((call, name, data, int(event[6])))
             elif call != "write" or name.endswith(".acks"):
                 found.append((call, name, b"", 0))
-    return [event for event in found if Path(event[1]).is_relative_to(folder)]
+    return found
 
 
 def _plain(name: str) -> str:
@@ -228,14 +241,22 @@ def lost_in_power_cuts(folder: Path, life: Life, events: list[Event], keep: Call
     return found
 
 
-def faults(place: Place, life: Life, call: str, fault: str, which: Sequence[int]) -> Iterator[tuple[int, str]]:
-    """What is wrong with each wallet whose Kth call met a fault; '' where nothing is."""
+def faults(
+    place: Place, life: Life, which: Mapping[str, Sequence[int]], how: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """What is wrong with each wallet whose Kth call met its fault, and the call; '' where nothing is."""
     folder = place.sub("faults")
-    for number, path, acks, status in injected(folder, life, which, call, fault):
-        found = wrong_state(path, life, acks)
-        if "KILL" in fault and status != -9:
+    command, jobs = strace(which, how)
+    wallets(folder, life, jobs)
+    kills = any("KILL" in fault for fault in how.values())
+    run_under(command, "tests.edge.wallet_crashes", "fork" if kills else "thread", str(folder), *jobs)
+    for job in jobs:
+        call = job.partition("-")[0]
+        acks, status = len((folder / f"{job}.acks").read_bytes()), int((folder / f"{job}.status").read_text())
+        found = wrong_state(folder / job / NAME, life, acks)
+        if "KILL" in how[call] and status != -9:
             found = found or f"it was not killed: {status}"
-        if "KILL" not in fault and (status, acks) != (0, len(life.states) - 1):
+        if "KILL" not in how[call] and (status, acks) != (0, len(life.states) - 1):
             found = found or f"it ended with {status} after {acks} steps, and was not done when tried again"
-        yield number, found and f"{call} {number}, {fault}: {found}"
+        yield call, found and f"{job}, {how[call]}: {found}"
     shutil.rmtree(folder)

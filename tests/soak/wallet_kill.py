@@ -35,17 +35,18 @@ def run(tally: Tally, place: Place) -> None:
         if lacking := wallet.traces():
             tally.lack(lacking)
             return
-        for call, count in wallet.counted(place.sub("count"), life).items():
-            tally.ask(f"kills at each {call}", count)
-            for _, found in wallet.faults(place, life, call, "signal=KILL", range(1, count + 1)):
-                tally.did(f"kills at each {call}")
-                tally.wrong(found)
-        power_cuts(tally, place, life)
+        folder = place.sub("trace")
+        (events,) = wallet.traced(folder, life)
+        which = {call: range(1, count + 1) for call, count in wallet.counts(events).items()}
+        for call, numbers in which.items():
+            tally.ask(f"kills at each {call}", len(numbers))
+        for call, found in wallet.faults(place, life, which, dict.fromkeys(which, "signal=KILL")):
+            tally.did(f"kills at each {call}")
+            tally.wrong(found)
+        power_cuts(tally, place, life, folder, events)
 
 
-def power_cuts(tally: Tally, place: Place, life: Life) -> None:
-    folder = place.sub("cuts")
-    events = wallet.trace(folder, life)
+def power_cuts(tally: Tally, place: Place, life: Life, folder: Path, events: list[wallet.Event]) -> None:
     chances = [partial(Random(place.seed + n).choice, (True, False)) for n in range(CUTS[place.long])]
     keeps: list[Callable[[], bool]] = [wallet.killed, wallet.nothing, *chances]
     tally.ask("power cuts", 20 * len(keeps))
@@ -124,9 +125,9 @@ def catches(place: Place) -> list[str]:
         return []
     missed = []
     with wallet.lived(place.sub("life")) as life:
-        for wrong in ("lazy", "early", "torn", "clear"):
-            folder = place.sub(wrong)
-            found = wallet.lost_in_power_cuts(folder, life, wallet.trace(folder, life, wrong), wallet.nothing)
+        folder, ways = place.sub("wrong"), ("lazy", "early", "torn", "clear")
+        for wrong, events in zip(ways, wallet.traced(folder, life, ways), strict=True):
+            found = wallet.lost_in_power_cuts(folder, life, events, wallet.nothing)
             if not any("in clear" in one if wrong == "clear" else one.startswith("after ") for one in found):
                 missed.append(f"a wallet that is {wrong}")
     return missed
