@@ -154,6 +154,16 @@ class TestDatasets:
         # Two datasets are the same when their canonical forms are.
         assert rdfc.canonicalize(found).nquads == rdfc.canonicalize(expected).nquads
 
+    @pytest.mark.parametrize("tag", ["de-CH", "DE-ch", "de-ch"])
+    def test_a_language_has_one_tag(self, tag: str) -> None:
+        """§5.1.2 leaves the case to the processor (decision 319)."""
+        ways = [{"@value": "A", "@language": tag}, {"@set": [{"@value": "A", "@language": tag}]}]
+        for value in ways:
+            (quad,) = jsonld.to_rdf({"@id": "urn:x", f"{VOCAB}said": value}, nowhere)
+            assert quad[2] == '"A"@de-ch'
+        (expanded,) = jsonld.expand({"@id": "urn:x", f"{VOCAB}said": ways[0]}, nowhere)
+        assert expanded[f"{VOCAB}said"] == [ways[0]]
+
 
 @pytest.mark.parametrize(("kind", "total"), [("expand", 257), ("compact", 165), ("toRdf", 312)])
 def test_run_and_listed_is_present(kind: str, total: int) -> None:

@@ -172,6 +172,20 @@ class TestTemplates:
             assert counted(but(json=value)), value
             assert not counted(but(json=value)), value
 
+    @pytest.mark.parametrize(
+        "value",
+        [
+            {"@id": 5}, {"@id": "urn:x"}, [{"@id": "x y"}], {"@value": "x", "a": 1}, {"a": {"@value": 1, "@type": "t"}},
+            {"@type": "@json", "@value": [{"@id": 1}]}, {"@index": "i"}, {"@list": [{"@id": "urn:y"}]},
+        ],
+        ids=str,
+    )  # fmt: skip
+    def test_a_keyword_in_json_is_a_name_like_others(self, counted: Counted, value: Any) -> None:
+        """What it says is a literal of JSON, whichever document of this shape came first."""
+        assert counted(but(json=value))
+        assert not counted(but(json=value))
+        assert not counted(but(json=value, name=["Ada", "Zoe"]))
+
     def test_a_strange_document_spoils_nothing_for_those_like_it(self, counted: Counted) -> None:
         assert counted(but(link="known:x"))
         assert counted(but(link="urn:y:1"))

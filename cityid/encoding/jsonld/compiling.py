@@ -112,14 +112,19 @@ def _uses(expanded: list[Any]) -> dict[int, _Use] | None:
             seen[value.leaf] += 1
             if name == "@id":
                 found[value.leaf] = _Use(True, None)
-            elif name == "@value" and holder.get("@type") != "@json":
+            elif name == "@value":
                 found[value.leaf] = _Use(False, holder.get("@type"))
         elif isinstance(value, list):
             waiting += [("", item, {}) for item in value]
         elif isinstance(value, dict):
             if "@index" in value:
                 return None
-            waiting += [(inner, item, value) for inner, item in value.items()]
+            # what stands in JSON is no keyword, whatever its name
+            waiting += [
+                (inner, item, value)
+                for inner, item in value.items()
+                if inner != "@value" or value.get("@type") != "@json"
+            ]
     return {leaf: use for leaf, use in found.items() if seen[leaf] == 1}
 
 

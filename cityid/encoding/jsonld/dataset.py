@@ -256,7 +256,9 @@ class _Writer:
             return figure(value, datatype)
         if "@direction" in item and self.direction:
             return self.directed(value, language, item["@direction"], graph)
-        return literal(value, language=language) if language else literal(value, datatype or f"{_XSD}string")
+        if language:  # one tag in any case (BCP 47 §2.1.1), so one term, as most processors write it (decision 319)
+            return literal(value, language=language.lower())
+        return literal(value, datatype or f"{_XSD}string")
 
     def directed(self, value: str, language: str | None, direction: str, graph: str) -> str:
         tag = (language or "").lower()
