@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
@@ -26,8 +26,18 @@ ENVELOPED: Final = MappingProxyType(
 )
 """Types of objects that hold a secured document as a data URL, and what its media type begins with."""
 _MEMO: Final = 256
+_DAY: Final = timedelta(days=1)
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+")
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*")
+_EXPRESSION: Final = r"sha(?:256|384|512)-[A-Za-z0-9+/]+={0,2}(?:\?[!-~]*)?"
+_DIGESTS: Final = MappingProxyType(
+    {
+        "digestSRI": re.compile(rf"{_EXPRESSION}(?: +{_EXPRESSION})*"),
+        "digestMultibase": re.compile(r"z[1-9A-HJ-NP-Za-km-z]+|u[A-Za-z0-9_-]+"),
+    }
+)
+"""hash-expressions of Subresource Integrity, and the two bases of multibase that CID 1.0 §2.4 has."""
+_MIDNIGHT: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T)24(:00:00(?:\.0{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2}))")
 _DATES: Final = MappingProxyType({1: ("issuanceDate", "expirationDate"), 2: ("validFrom", "validUntil")})
 _TYPED: Final = ("credentialStatus", "refreshService", "termsOfUse", "evidence", "confidenceMethod", "renderMethod")
 """Members whose values are objects that say of which type they are; none of them is obeyed here."""
@@ -230,8 +240,17 @@ def _moment(fields: Fields, name: str) -> datetime | None:
 
 @lru_cache(_MEMO)
 def _stamp(text: str, where: str) -> datetime:
-    """Remembered, because the dates of cards are coarse: those of one day's issuing have the same."""
-    return times.read_stamp(text, where)
+    """Remembered, because the dates of cards are coarse: those of one day's issuing have the same. XSD lets a day end
+    at 24:00, which is the next day's beginning."""
+    midnight = _MIDNIGHT.fullmatch(text)
+    try:
+        return (
+            times.read_stamp(f"{midnight[1]}00{midnight[2]}", where) + _DAY
+            if midnight
+            else times.read_stamp(text, where)
+        )
+    except OverflowError:
+        raise Malformed("time.not_a_stamp", where=where, spec="XSD 1.1 §3.4.28", found=text) from None
 
 
 def _objects(fields: Fields, name: str) -> tuple[Fields, ...]:
@@ -283,8 +302,10 @@ def _resources(fields: Fields) -> tuple[Mapping[str, Any], ...]:
         seen.add(name)
         if "digestSRI" not in one and "digestMultibase" not in one:
             raise _wrong("vcdm.no_digest", one.where, "§5.3")
-        for member in ("digestSRI", "digestMultibase", "mediaType"):
-            one.optional_text(member)
+        one.optional_text("mediaType")
+        for member, form in _DIGESTS.items():
+            if member in one and not form.fullmatch(one.text(member)):
+                raise _wrong("vcdm.digest", one.at(member), "§5.3", member=member)
     return tuple(one.value for one in found)
 
 

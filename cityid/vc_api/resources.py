@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from cityid import contexts
-from cityid.encoding import multibase
+from cityid.encoding import base64url, multibase
 from cityid.errors import Refused
 
 _TABLE: Final = """
@@ -65,10 +65,12 @@ https://w3id.org/vdl/aamva/v1
 SHA384: Final[Mapping[str, str]] = MappingProxyType(dict(zip(*[iter(_TABLE.split())] * 2, strict=True)))
 """SHA-384 of the published bytes, in base64; SHA-256 is recorded with the contexts themselves."""
 _SHA256: Final = b"\x12\x20"
+_SHA384: Final = b"\x20\x30"
 
 
 def check(resources: Iterable[Mapping[str, Any]], where: str) -> None:
-    """Are the digests those of the published contexts? One by another hash than SHA-256 and SHA-384 cannot be compared.
+    """Are the digests those of the published contexts? One by another hash than SHA-256 and SHA-384 cannot be compared;
+    of several in `digestSRI` those by the strongest hash count, as Subresource Integrity §3.3.3 has it.
 
     Raises:
         Refused: `vc_api.resource_digest`.
@@ -79,19 +81,25 @@ def check(resources: Iterable[Mapping[str, Any]], where: str) -> None:
             continue
         place = f"{where}.relatedResource[{index}]"
         digest = bytes.fromhex(known)
-        if "digestSRI" in one and one["digestSRI"] not in _integrity(one["id"], digest):
+        if "digestSRI" in one and not _integrity(one["id"], digest).intersection(_strongest(one["digestSRI"])):
             raise Refused("vc_api.resource_digest", where=f"{place}.digestSRI", spec="VCDM 2.0 §5.3", id=one["id"])
-        if "digestMultibase" in one and one["digestMultibase"] not in _multibase(digest):
+        if "digestMultibase" in one and one["digestMultibase"] not in _multibase(one["id"], digest):
             raise Refused(
                 "vc_api.resource_digest", where=f"{place}.digestMultibase", spec="VCDM 2.0 §5.3", id=one["id"]
             )
 
 
-def _integrity(url: str, digest: bytes) -> tuple[str, ...]:
-    longer = (f"sha384-{SHA384[url]}",) if url in SHA384 else ()
-    return (f"sha256-{base64.b64encode(digest).decode('ascii')}", *longer)
+def _strongest(text: str) -> list[str]:
+    """The hash-expressions by the strongest hash, without their options."""
+    found = [one.partition("?")[0] for one in text.split()]
+    best = max(one[:6] for one in found)
+    return [one for one in found if one.startswith(best)]
 
 
-def _multibase(digest: bytes) -> tuple[str, str]:
-    made = _SHA256 + digest
-    return "u" + base64.urlsafe_b64encode(made).decode("ascii").rstrip("="), multibase.encode(made)
+def _integrity(url: str, digest: bytes) -> frozenset[str]:
+    return frozenset((f"sha256-{base64.b64encode(digest).decode('ascii')}", f"sha384-{SHA384[url]}"))
+
+
+def _multibase(url: str, digest: bytes) -> list[str]:
+    hashes = (_SHA256 + digest, _SHA384 + base64.b64decode(SHA384[url]))
+    return [form for made in hashes for form in ("u" + base64url.encode(made), multibase.encode(made))]

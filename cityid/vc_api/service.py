@@ -145,10 +145,10 @@ class Service:
             return cast("Response", end.value)
 
     def _verify(self, body: Fields, at: datetime) -> Steps[Response]:
-        _options_of(body)
+        occasion = verifying.occasion_of(_options_of(body))
         name = "verifiableCredential"
         document = body.object(name)
-        judged = yield from verifying.credential(document, self._judge(), at, body.at(name))
+        judged = yield from verifying.credential(document, self._judge(), at, body.at(name), occasion)
         return self._judged(judged, document, "credential", "application/vc", at)
 
     def _verify_presentation(self, body: Fields, at: datetime) -> Steps[Response]:
@@ -176,6 +176,7 @@ class Service:
             "controller": judged.controller,
             "warnings": warnings,
             "errors": [],
+            "problemDetails": warnings,
         }
         return problems.answer(200, told, at)
 

@@ -53,8 +53,11 @@ class Judge:
     schemas: Schemas = field(default_factory=Schemas)
 
 
-def credential(document: Any, judge: Judge, at: datetime, where: str) -> Steps[Judged]:
-    """Judge a credential, secured inside or enveloped."""
+def credential(
+    document: Any, judge: Judge, at: datetime, where: str, occasion: Occasion | None = None
+) -> Steps[Judged]:  # fmt: skip
+    """Judge a credential, secured inside or enveloped. Proofs inside must be for the `occasion`, as far as there is
+    one: an envelope is for none."""
     options, load = judge.options, judge.load
     inside = None
     try:
@@ -64,6 +67,9 @@ def credential(document: Any, judge: Judge, at: datetime, where: str) -> Steps[J
         else:
             name, raw = "ldp_vc", json.write(document)
             documents.check_credential(document, options, load, where)
+            if occasion is not None:
+                for proof in sets.split(document, where):
+                    _check_occasion(proof.members, occasion)
     except (Malformed, Refused) as error:
         return Judged((error.problem,))
     anyone = ANYONE if options.controller == "issuer" else ANYONE_BY_ANY_KEY

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cityid.encoding import multibase
+from cityid.encoding import base64url, multibase
 from tests.vc_api import Server, configured, credential, tampered
 from tests.vectors import ROOT, load, vectors
 
@@ -116,8 +116,8 @@ class TestRelatedResources:
         multi = b"\x12\x20" + hashlib.sha256(data).digest()
         good = [{"digestSRI": f"{name}-{base64.b64encode(hashlib.new(name, data).digest()).decode()}"}
                 for name in ("sha256", "sha384")]  # fmt: skip
-        good += [{"digestMultibase": multibase.encode(multi)},
-                 {"digestMultibase": "u" + base64.urlsafe_b64encode(multi).decode().rstrip("=")}]  # fmt: skip
+        good += [{"digestMultibase": form(made)} for made in (multi, b"\x20\x30" + hashlib.sha384(data).digest())
+                 for form in (multibase.encode, lambda made: "u" + base64url.encode(made))]  # fmt: skip
         for one in good:
             assert self.judged(server, {"id": url, **one}) == (201, "")
             ((name, text),) = one.items()
@@ -127,6 +127,17 @@ class TestRelatedResources:
     def test_by_another_hash(self, server: Server) -> None:
         found = self.judged(server, {"id": next(iter(self.URLS)), "digestSRI": "sha512-AAAA"})
         assert found == (400, "vc_api.resource_digest")
+
+    def test_several_digests(self, server: Server) -> None:
+        """The strongest counts (Subresource Integrity §3.3.3); what follows ? is for others."""
+        url = next(iter(self.URLS))
+        data = (vectors("contexts") / self.URLS[url]["file"]).read_bytes()
+        weak, strong = (f"{name}-{base64.b64encode(hashlib.new(name, data).digest()).decode()}"
+                        for name in ("sha256", "sha384"))  # fmt: skip
+        for good in (f"{weak} {strong}", f"sha256-AAAA {strong}?ct=application/ld+json", f"sha384-AAAA {strong}"):
+            assert self.judged(server, {"id": url, "digestSRI": good}) == (201, "")
+        for bad in (f"{weak} sha384-AAAA", f"{strong} sha512-AAAA"):
+            assert self.judged(server, {"id": url, "digestSRI": bad}) == (400, "vc_api.resource_digest")
 
     def test_others_are_for_whoever_uses_them(self, server: Server) -> None:
         assert self.judged(server, {"id": "https://city.example/image.png", "digestSRI": "sha512-AAAA"})[0] == 201

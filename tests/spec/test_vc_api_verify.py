@@ -118,6 +118,20 @@ class TestCredentials:
             answer = server.verify(made)
             assert (answer.code if answer.status == 400 else "") == code
 
+    @pytest.mark.parametrize(
+        ("options", "code"),
+        [({}, ""), ({"challenge": CHALLENGE, "domain": DOMAIN}, ""), ({"domain": [DOMAIN]}, ""),
+         ({"challenge": "another"}, "di.challenge"), ({"domain": "another.example"}, "di.domain"),
+         ({"domain": [DOMAIN, "another.example"]}, "di.domain")],
+    )  # fmt: skip
+    def test_for_another_occasion(self, server: Server, issued: dict[str, Any], options: Any, code: str) -> None:
+        """Data Integrity 1.0 §4.4, steps 4 and 5: of credentials as of presentations."""
+        answer = server.verify(signed(credential(HOLDER_DID), proofPurpose="assertionMethod"), **options)
+        assert (answer.code if answer.status == 400 else "") == code
+        if options:
+            assert server.verify(issued[NAME], **options).code in ("di.challenge", "di.domain")
+            assert server.verify(issued["jwt"], **options).status == 200
+
     @pytest.mark.parametrize("proof", [None, [], {}, "x", [None], [{}]])
     def test_no_proof(self, server: Server, proof: Any) -> None:
         assert server.verify({**credential(HOLDER_DID), "proof": proof}).status == 400

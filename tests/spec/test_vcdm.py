@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -163,9 +164,19 @@ class TestCredential:
             ({"credentialSchema": {"type": "JsonSchema", "id": "x"}}, "vcdm.url"),
             ({"relatedResource": {"digestSRI": "x"}}, "json.missing"),
             ({"relatedResource": {"id": "https://x.example"}}, "vcdm.no_digest"),
-            ({"relatedResource": [{"id": "https://x.example", "digestSRI": "x"}] * 2}, "vcdm.resource_twice"),
+            ({"relatedResource": [{"id": "https://x.example", "digestSRI": "sha256-AAAA"}] * 2}, "vcdm.resource_twice"),
             ({"relatedResource": {"id": "https://x.example", "digestMultibase": 7}}, "json.wrong_type"),
-            ({"relatedResource": {"id": "https://x.example", "digestSRI": "x", "mediaType": 7}}, "json.wrong_type"),
+            ({"relatedResource": {"id": "https://x.example", "digestSRI": "x"}}, "vcdm.digest"),
+            ({"relatedResource": {"id": "https://x.example", "digestSRI": "md5-AAAA"}}, "vcdm.digest"),
+            ({"relatedResource": {"id": "https://x.example", "digestSRI": "sha256-AAAA sha384-"}}, "vcdm.digest"),
+            ({"relatedResource": {"id": "https://x.example", "digestMultibase": "AAAA"}}, "vcdm.digest"),
+            ({"relatedResource": {"id": "https://x.example", "digestMultibase": "z0"}}, "vcdm.digest"),
+            ({"validFrom": "2025-01-01T24:00:01Z"}, "time.not_a_stamp"),
+            ({"validUntil": "9999-12-31T24:00:00Z"}, "time.not_a_stamp"),
+            (
+                {"relatedResource": {"id": "https://x.example", "digestSRI": "sha256-AAAA", "mediaType": 7}},
+                "json.wrong_type",
+            ),
             ({"evidence": {"id": "urn:x:1"}}, "json.missing"),
             ({"termsOfUse": "urn:x:1"}, "json.not_an_object"),
             ({"refreshService": {}}, "json.missing"),
@@ -188,13 +199,22 @@ class TestCredential:
         [
             {"validUntil": VC["validFrom"]},
             {"credentialSubject": [{"a": 1}] * limits.CREDENTIAL_OBJECTS},
-            {"relatedResource": {"id": "https://x.example", "digestMultibase": "u"}},
+            {"relatedResource": {"id": "https://x.example", "digestMultibase": "uAAAA"}},
+            {"relatedResource": {"id": "https://x.example", "digestMultibase": "zQm"}},
+            {"relatedResource": {"id": "https://x.example", "digestSRI": "sha256-AA== sha512-A/+?x=y"}},
+            {"validUntil": "2025-12-31T24:00:00.000Z"},
             {"name": {"@value": "x", "@language": "de-DE", "@direction": "rtl"}},
             {"id": None, "validFrom": None, "validUntil": None},
         ],
     )
     def test_what_is_just_right(self, change: dict[str, Any]) -> None:
         assert code({name: value for name, value in {**VC, **change}.items() if value is not None}) == ""
+
+    def test_the_end_of_a_day(self) -> None:
+        """XSD 1.1 §3.4.28: 24:00 of one day is 00:00 of the next."""
+        for text in ("2025-12-31T24:00:00Z", "2025-12-31T24:00:00.0Z", "2026-01-01T02:00:00+02:00"):
+            facts = _vcdm.read_credential({**VC, "validUntil": text})
+            assert facts.valid_until == datetime(2026, 1, 1, tzinfo=UTC)
 
     def test_version_1_1(self) -> None:
         assert code(VC1) == ""
