@@ -164,6 +164,22 @@ class TestDatasets:
         (expanded,) = jsonld.expand({"@id": "urn:x", f"{VOCAB}said": ways[0]}, nowhere)
         assert expanded[f"{VOCAB}said"] == [ways[0]]
 
+    def test_a_base_direction_is_not_lost(self) -> None:
+        """Data Integrity 1.0 §2.4.3 wants nothing lost (decision 320); elsewhere it is as §8.2 has it."""
+
+        def said(**members: str) -> list[str]:
+            document = {"@id": "urn:x", f"{VOCAB}said": {"@value": "A", **members}}
+            return [
+                quad[2] for quad in (*jsonld.to_rdf(document, nowhere), *jsonld.to_rdf(document, nowhere, safe=False))
+            ]
+
+        text = '"A"'
+        typed = f"{text}^^<https://www.w3.org/ns/i18n#"
+        assert said(**{"@language": "AR", "@direction": "rtl"}) == [f"{typed}ar_rtl>", f"{text}@ar"]
+        assert said(**{"@language": "ar", "@direction": "ltr"}) == [f"{typed}ar_ltr>", f"{text}@ar"]
+        assert said(**{"@direction": "rtl"}) == [f"{typed}_rtl>", text]
+        assert said(**{"@language": "ar"}) == [f"{text}@ar"] * 2
+
 
 @pytest.mark.parametrize(("kind", "total"), [("expand", 257), ("compact", 165), ("toRdf", 312)])
 def test_run_and_listed_is_present(kind: str, total: int) -> None:

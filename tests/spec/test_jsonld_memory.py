@@ -186,6 +186,15 @@ class TestTemplates:
         assert not counted(but(json=value))
         assert not counted(but(json=value, name=["Ada", "Zoe"]))
 
+    def test_a_base_direction_is_part_of_the_form(self, counted: Counted) -> None:
+        def said(text: str, direction: str) -> Any:
+            return but(name={"@value": text, "@language": "ar", "@direction": direction})
+
+        assert counted(said("a", "rtl"))
+        assert not counted(said("b", "rtl"))
+        assert counted(said("b", "ltr"))
+        assert not counted(said("a", "ltr"))
+
     def test_a_strange_document_spoils_nothing_for_those_like_it(self, counted: Counted) -> None:
         assert counted(but(link="known:x"))
         assert counted(but(link="urn:y:1"))

@@ -30,8 +30,8 @@ _GREAT: Final = 10**21
 def to_rdf(
     document: Any, load: Loader, *, base: str = "", context: Any = None, direction: str = "", safe: bool = True
 ) -> list[Quad]:
-    """The dataset that `document` describes. `direction` is how base directions are written: "" not at all,
-    `i18n-datatype` or `compound-literal`.
+    """The dataset that `document` describes. `direction` is how base directions are written: `i18n-datatype` or
+    `compound-literal`; "" is not at all, and in safe mode, which loses nothing, `i18n-datatype` (decision 320).
 
     Raises:
         Malformed: those of `expand`; in safe mode `jsonld.relative` and `jsonld.dropped` for what has no place in RDF.
@@ -44,7 +44,7 @@ def from_expanded(expanded: list[Any], *, direction: str = "", safe: bool = True
     names = _Names()
     nodes = _NodeMap(names, safe)
     nodes.add(expanded, _DEFAULT, None, None, None)
-    return _Writer(names, direction, safe).quads(nodes.graphs)
+    return _Writer(names, direction or ("i18n-datatype" if safe else ""), safe).quads(nodes.graphs)
 
 
 class _Names:
