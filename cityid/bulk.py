@@ -11,17 +11,17 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import product
 from typing import Final, Protocol
 
 from cityid.cards import Offer
-from cityid.credential import Window
+from cityid.credential import CredentialType, Window
 from cityid.credential_type import Prepared
 from cityid.encoding import base64url, json
 from cityid.errors import Malformed, Problem, Refused
-from cityid.issuing import HeldCard, Issuer
+from cityid.issuing import APPROVAL_AGE, HeldCard, Issuer
 from cityid.keys import PublicKey, jwk
 from cityid.register import Batch, Entry, Issued, IssuedCopy, State, copies_of, in_batch
 from cityid.sessions import TRIES, Kind
@@ -84,7 +84,8 @@ class _NothingNew(Exception):  # ends a transaction without a trace
 @dataclass(frozen=True, slots=True)
 class Bulk:
     """One run over a table. `name` is drawn for it, as is `seed` (32 bytes), which nobody keeps when the run is over.
-    `until` is when its offers lapse, `department` whose records they are."""
+    `until` is when its offers lapse, `department` whose records they are. With `four_eyes` the rows are first asked for
+    (`request`), and only those that another clerk has approved since are offered or signed."""
 
     issuer: Issuer
     sessions: ManySessions
@@ -95,19 +96,39 @@ class Bulk:
     seed: bytes = field(repr=False)
     department: str = ""
     format: str = "dc+sd-jwt"
+    four_eyes: bool = False
+
+    def check(self, at: datetime) -> CredentialType:
+        """`Issuer.check`; that a second clerk must approve is seen to here with `four_eyes`. Raises as it."""
+        issuer = replace(self.issuer, four_eyes=frozenset()) if self.four_eyes else self.issuer
+        return issuer.check(self.type, self.format, at)
+
+    def request(
+        self, people: Sequence[Person], chunk: int, at: datetime, *, signed: bool
+    ) -> list[tuple[Person, Issued]]:
+        """The row of each of `people` that this run records, or has recorded in this chunk: it waits for a second
+        clerk. Nothing is signed and no code is made. With `signed` it is for one copy, for the holder's key. Raises as
+        `offer`."""
+        copies = 1 if signed else self.issuer.copies(self.check(at), self.format)
+        return self._record(people, chunk, at, State.PENDING, copies)
 
     def offer(self, people: Sequence[Person], chunk: int, at: datetime) -> list[tuple[Person, str, Offer]]:
         """An offer and its number for each of `people` that this run records, or has recorded in this chunk; nothing
         for those that were issued before, or whose offer was taken meanwhile.
 
         Raises:
-            As `Issuer.check`; Unavailable: `store.*`.
+            As `Issuer.check`; with `four_eyes` Refused `bulk.not_approved`, `bulk.not_as_approved`; Unavailable:
+            `store.*`.
         """
-        kind = self.issuer.check(self.type, self.format, at)
+        kind = self.check(at)
         made = []
         kept = []
         copies = self.issuer.copies(kind, self.format)
-        for person, row in self._record(people, chunk, at, State.OFFERED, copies):
+        if self.four_eyes:
+            recorded = self._approved(people, chunk, at)
+        else:
+            recorded = self._record(people, chunk, at, State.OFFERED, copies)
+        for person, row in recorded:
             if row.state is not State.OFFERED:
                 continue
             code = code_of(self.seed, person.key)
@@ -130,15 +151,71 @@ class Bulk:
         Raises:
             As `offer`; Unavailable: `keys.unavailable`.
         """
-        kind = self.issuer.check(self.type, self.format, at)
+        kind = self.check(at)
         form, issuer = self.issuer.formats[self.format], self.issuer
-        recorded = self._record(people, chunk, at, State.ISSUED, 1)
+        if self.four_eyes:
+            recorded = self._issue(self._approved(people, chunk, at), chunk, at)
+        else:
+            recorded = self._record(people, chunk, at, State.ISSUED, 1)
         drafts = [
             issuer.draft(kind, self.format, person.prepared.claims, person.holder, row.window, row.status[:1])
             for person, row in recorded
         ]
         signed = form.issue_many(drafts, issuer.pen(kind, self.format), at=at, entropy=entropy)
         return [Signed(person, row.number, raw) for (person, row), raw in zip(recorded, signed, strict=True)]
+
+    def _approved(self, people: Sequence[Person], chunk: int, at: datetime) -> list[tuple[Person, Issued]]:
+        """The rows of this chunk as they stand, those that were asked for. What they would say now must be what was
+        approved: whoever asked has the table, and could change it."""
+
+        def work(batch: Batch) -> tuple[Issued, ...]:
+            if not batch.repeats:
+                raise _NothingNew
+            return batch.rows
+
+        try:
+            recorded = in_batch(self.issuer.register, self.by, self._key(chunk), at, work)
+        except _NothingNew:
+            return []
+        found = self._of(people, recorded)
+        for person, row in found:
+            if row.state is State.PENDING:
+                raise Refused("bulk.not_approved", number=row.number)
+            holders = (person.holder.thumbprint,) if person.holder else ()
+            # An offer that was taken meanwhile is for keys that nobody knew before.
+            same = row.holders == holders or (row.state is State.ISSUED and not holders)
+            if not same or (row.digest, row.subject) != (person.digest, person.subject):
+                raise Refused("bulk.not_as_approved", number=row.number, line=person.line)
+        return found
+
+    def _issue(
+        self, approved: Sequence[tuple[Person, Issued]], chunk: int, at: datetime
+    ) -> list[tuple[Person, Issued]]:
+        """Approved rows become issued ones, for the keys that were approved."""
+        waiting = [(person, row) for person, row in approved if row.state is State.OFFERED]
+
+        def work(batch: Batch) -> tuple[Issued, ...]:
+            if batch.repeats:
+                return batch.rows
+            if not waiting:
+                raise _NothingNew
+            return tuple(batch.issue(row.number, row.holders, person.window) for person, row in waiting)
+
+        try:
+            issued = in_batch(self.issuer.register, self.by, f"{self._key(chunk)}:signed", at, work)
+        except _NothingNew:
+            return []
+        rows = {row.number: row for row in issued}
+        return [(person, rows[row.number]) for person, row in approved if row.number in rows]
+
+    def _key(self, chunk: int) -> str:
+        return f"bulk:{self.name}:{chunk}"
+
+    def _of(self, people: Sequence[Person], recorded: Sequence[Issued]) -> list[tuple[Person, Issued]]:
+        """Which of all those that are known are in `recorded`."""
+        rows = {row.number: row for row in recorded}
+        known = self.issuer.register.known(person.key for person in people)
+        return [(person, rows[known[person.key]]) for person in people if known.get(person.key, "") in rows]
 
     def _record(
         self, people: Sequence[Person], chunk: int, at: datetime, state: State, copies: int
@@ -157,10 +234,8 @@ class Bulk:
                 known = self.issuer.register.known(person.key for person in people)
                 fresh = [person for person in people if person.key not in known]
                 continue
-            if not first:  # done before: which of all those that are known are of this chunk
-                rows = {row.number: row for row in recorded}
-                known = self.issuer.register.known(person.key for person in people)
-                return [(person, rows[known[person.key]]) for person in people if known.get(person.key, "") in rows]
+            if not first:  # done before
+                return self._of(people, recorded)
             return list(zip(fresh, recorded, strict=True))
         raise Refused("bulk.contended", chunk=chunk)
 
@@ -168,7 +243,7 @@ class Bulk:
         self, fresh: Sequence[Person], chunk: int, at: datetime, state: State, copies: int
     ) -> tuple[tuple[Issued, ...], bool]:
         kind, keeps = self.issuer.types[self.type], self.issuer.keeps_claims
-        deadline = self.until if state is State.OFFERED else None
+        deadline = {State.OFFERED: self.until, State.PENDING: at + APPROVAL_AGE}.get(state)
 
         def work(batch: Batch) -> tuple[tuple[Issued, ...], bool]:
             if batch.repeats:
@@ -192,7 +267,7 @@ class Bulk:
                 )  # fmt: skip
             return batch.record(entries), True
 
-        return in_batch(self.issuer.register, self.by, f"bulk:{self.name}:{chunk}", at, work)
+        return in_batch(self.issuer.register, self.by, self._key(chunk), at, work)
 
 
 def holder_of(value: json.Json, issuer: Issuer, where: str = "$.holder_jwk") -> PublicKey | Problem:

@@ -16,9 +16,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import talk
+from . import bulk_asked, talk
 from .bulk_check import LISTED, Checked, check, several
-from .bulk_work import RUN, Chunk, Run, Worker, expected, opened
+from .bulk_work import RUN, Chunk, Counts, Run, Worker, expected, opened
 
 if TYPE_CHECKING:
     from cityid.bulk import Person
@@ -58,14 +58,14 @@ def many(here: Home, wanted: Wanted, passphrase_fd: int | None, *, json_: bool) 
     if wanted.letters and wanted.signed:
         raise Misuse("bulk.letters_signed")
     if wanted.dry_run:
-        run = _new(wanted, Path(os.devnull))
+        run = _new(here, wanted, Path(os.devnull))
         return _dry(Worker(here, run, _passphrase(here, passphrase_fd)), json_=json_)
     if wanted.folder is None:
         raise Misuse("issue.no_folder")
     folder, place = wanted.folder, wanted.folder / RUN
     if folder.exists() and not place.exists() and any(folder.iterdir()):
         raise Misuse("issue.folder_not_empty", folder=str(folder))
-    run = _new(wanted, folder)
+    run = _new(here, wanted, folder)
     if wanted.queue:
         from .bulk_queue import store_of
 
@@ -73,6 +73,8 @@ def many(here: Home, wanted: Wanted, passphrase_fd: int | None, *, json_: bool) 
     passphrase = _passphrase(here, passphrase_fd)
     with _folder(folder), outputs.locked(place / "lock"):
         run = _begun(run)
+        if run.asked:
+            run = bulk_asked.approved(here, run)
         worker = Worker(here, run, passphrase)
         with _pool(here, worker, passphrase, wanted.workers) as pool:
             with _progress("checked", os.path.getsize(run.table)) as step:
@@ -80,6 +82,8 @@ def many(here: Home, wanted: Wanted, passphrase_fd: int | None, *, json_: bool) 
             if not (place / "run.json").exists():
                 files.write(place / "run.json", run.write(), private=True)
             counts = _work(here, worker, checked, pool, queue=wanted.queue)
+        if run.asks:
+            return _asked(here, run, wanted, checked, counts, json_=json_)
         _finish(run, checked)
     return _report(run, checked, counts, json_=json_)
 
@@ -109,15 +113,19 @@ def _passphrase(here: Home, fd: int | None) -> str:
     return talk.secret(f"Passphrase for {here.text('keys')}", fd)
 
 
-def _new(wanted: Wanted, folder: Path) -> Run:
+def _new(here: Home, wanted: Wanted, folder: Path) -> Run:
     import secrets
 
     from cityid.edge import clock
     from cityid.encoding import times
+    from cityid.issuing import APPROVAL_AGE
 
-    from .registers import key
+    from .registers import key, names
 
     at = clock.now()
+    four_eyes = wanted.type in names(here, "four_eyes")
+    # Whoever approves has their time, and then the offers wait as long as they were to.
+    until = at + timedelta(days=wanted.days) + (APPROVAL_AGE if four_eyes else timedelta())
     digest = hashlib.sha256()
     with opened(str(wanted.table)) as file:
         expected(file)
@@ -128,8 +136,8 @@ def _new(wanted: Wanted, folder: Path) -> Run:
         digest=_text(digest.digest()),
         form="jsonl" if wanted.table.suffix == ".jsonl" else "csv", folder=str(folder.resolve()), type=wanted.type,
         signed=wanted.signed, letters=wanted.letters, archive=wanted.archive, key=wanted.key, person=wanted.person,
-        round=wanted.round, at=times.numeric(at), until=times.numeric(at + timedelta(days=wanted.days)),
-        by=wanted.clerk.name, department=wanted.clerk.department,
+        round=wanted.round, at=times.numeric(at), until=times.numeric(until),
+        by=wanted.clerk.name, department=wanted.clerk.department, four_eyes=four_eyes,
     )  # fmt: skip
 
 
@@ -173,20 +181,23 @@ def _pool(here: Home, worker: Worker, passphrase: str, workers: int) -> Abstract
     return Pool(here, worker.run, passphrase, workers)
 
 
-def _work(here: Home, worker: Worker, checked: Checked, pool: Pool | None, *, queue: bool) -> Mapping[str, int]:
+def _work(here: Home, worker: Worker, checked: Checked, pool: Pool | None, *, queue: bool) -> Counts:
     from cityid.edge import files
     from cityid.encoding import json
 
     run, counts = worker.run, {"made": 0, "known": 0}
-    left = []
-    with _progress("signed" if run.signed else "offered", checked.good, "rows") as step:
+    left, batches = [], {}
+    doing = "asked for" if run.asks else "signed" if run.signed else "offered"
+    with _progress(doing, checked.good, "rows") as step:
         so_far = 0
 
-        def add(chunk: Chunk, found: Mapping[str, int]) -> None:
+        def add(chunk: Chunk, found: Counts) -> None:
             nonlocal so_far
             so_far += chunk.good
             for name in counts:
                 counts[name] += found[name]
+            if found.get("batch"):
+                batches[chunk.number] = found["batch"]
             step(so_far)
 
         for chunk in checked.chunks:
@@ -206,7 +217,7 @@ def _work(here: Home, worker: Worker, checked: Checked, pool: Pool | None, *, qu
 
             for chunk, found in pool.each(do, left):
                 add(chunk, found)
-    return counts
+    return {**counts, "batches": batches}
 
 
 def _finish(run: Run, checked: Checked) -> None:
@@ -214,15 +225,45 @@ def _finish(run: Run, checked: Checked) -> None:
     from cityid.edge import outputs
 
     folder = Path(run.folder)
+    _tell_refused(run, checked)
     parts = (run.part(chunk.number) for chunk in checked.chunks)
     if run.signed:
         outputs.together(folder / "cards.jsonl", parts)
     elif run.archive:
         outputs.together(folder / ("letters.zip" if run.letters else "offers.zip"), parts)
+    _over(run)
+
+
+def _tell_refused(run: Run, checked: Checked) -> None:
     if checked.bad:
-        (run.place / "refused.csv").replace(folder / "refused.csv")
+        (run.place / "refused.csv").replace(Path(run.folder) / "refused.csv")
+
+
+def _over(run: Run) -> None:
     (run.place / "run.json").unlink()
     shutil.rmtree(run.place)
+
+
+def _asked(here: Home, run: Run, wanted: Wanted, checked: Checked, counts: Counts, *, json_: bool) -> int:
+    """Another clerk is asked for what was recorded."""
+    number = bulk_asked.ask(here, run, wanted.table.name, counts) if counts["made"] else ""
+    _tell_refused(run, checked)
+    if not number:
+        _over(run)
+    if json_:
+        talk.give({
+            "number": number, "asked": counts["made"], "known": counts["known"], "refused_rows": checked.bad,
+            "refused": _listed(checked),
+        })  # fmt: skip
+    if number:
+        talk.say(f"Nothing is signed. Another clerk must say yes to {counts['made']} cards: cityid approve {number}")
+        talk.say("Then type the same command again.")
+    else:
+        talk.say("Nothing new is asked for.")
+    _told(run, checked, counts["known"])
+    if number and not json_:
+        talk.out(number)
+    return talk.NO if checked.bad else talk.DONE
 
 
 # -- what is said --
@@ -258,7 +299,7 @@ def _dry(worker: Worker, *, json_: bool) -> int:
     return talk.NO if checked.bad else talk.DONE
 
 
-def _report(run: Run, checked: Checked, counts: Mapping[str, int], *, json_: bool) -> int:
+def _report(run: Run, checked: Checked, counts: Counts, *, json_: bool) -> int:
     from cityid.encoding import times
 
     folder = Path(run.folder)
@@ -273,12 +314,18 @@ def _report(run: Run, checked: Checked, counts: Mapping[str, int], *, json_: boo
     else:
         until = times.read_numeric(run.until)
         talk.say(f"{made} {noun} written to {shown}/, good until {until:%d %b %Y}. They are as good as the cards.")
+    _told(run, checked, known)
+    return talk.NO if checked.bad else talk.DONE
+
+
+def _told(run: Run, checked: Checked, known: int) -> None:
+    shown = talk.clean(os.path.relpath(run.folder))
     if known:
-        talk.say(f"{known} issued before, left alone")
+        before = "issued before or not approved" if run.approved else "issued before"
+        talk.say(f"{known} {before}, left alone")
     if checked.bad:
         talk.say(f"{checked.bad} refused, listed in {shown}/refused.csv, which holds personal data")
         _tell(checked)
-    return talk.NO if checked.bad else talk.DONE
 
 
 def _listed(checked: Checked) -> list[dict[str, Any]]:

@@ -194,7 +194,8 @@ def _close(checked: Checked, wrong: Any, seen: bulk_rows.Seen, found: Found) -> 
     checked.good += good
     if not good:
         return None
-    chunk = Chunk(len(checked.chunks), block.offset, block.line, block.rows, good, tuple(found.without))
+    # The block's number: with what is wrong on one day only, the others keep theirs.
+    chunk = Chunk(block.number, block.offset, block.line, block.rows, good, tuple(found.without))
     checked.chunks.append(chunk)
     return chunk
 

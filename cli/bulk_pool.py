@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 from cityid import errors
 
 from . import talk
-from .bulk_work import Chunk, Run, Worker
+from .bulk_work import Chunk, Counts, Run, Worker
 from .home import Home
 
 KILLED = 20
@@ -131,7 +131,7 @@ def begin(home: Home, run: Run, passphrase: str, password: str | None) -> None:
     _WORKER[:] = [Worker(home, run, passphrase)]
 
 
-def do(chunk: Chunk) -> tuple[tuple[Chunk, Mapping[str, int]], tuple[str, Said] | None]:
+def do(chunk: Chunk) -> tuple[tuple[Chunk, Counts], tuple[str, Said] | None]:
     """A chunk, in a worker process: what came of it, or whose fault it was and the problem."""
     try:
         return (chunk, _WORKER[0].do(chunk)), None

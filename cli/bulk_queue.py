@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import talk
-from .bulk_work import Chunk, Reading, Run, Worker, given, opened, unswept
+from .bulk_work import Chunk, Counts, Reading, Run, Worker, given, opened, unswept
 
 if TYPE_CHECKING:
     from cityid.edge.cluster import Part, WorkStore
@@ -70,9 +70,7 @@ def _home(here: Home, issuer: Issuer, type_: str) -> dict[str, str]:
 # -- whoever queues --
 
 
-def in_cluster(
-    here: Home, worker: Worker, left: Sequence[Chunk], add: Callable[[Chunk, Mapping[str, int]], None]
-) -> None:
+def in_cluster(here: Home, worker: Worker, left: Sequence[Chunk], add: Callable[[Chunk, Counts], None]) -> None:
     """Hand over the chunks, and put what comes back where it belongs.
 
     Raises:
@@ -87,13 +85,13 @@ def in_cluster(
             about = {
                 "run": asdict(run), "head": base64url.encode(_head(run)), "home": _home(here, worker.issuer, run.type),
             }  # fmt: skip
-            store.begin(run.name, json.write(about), clock.now())
-            states = store.states(run.name)
+            store.begin(run.job, json.write(about), clock.now())
+            states = store.states(run.job)
             for chunk, rows in _rows(run, left):
                 if states.get(chunk.number, "failed") == "failed":
-                    store.queue(run.name, chunk.number, json.write(asdict(chunk)) + b"\n" + rows)
+                    store.queue(run.job, chunk.number, json.write(asdict(chunk)) + b"\n" + rows)
             _collect(store, run, left, add)
-        store.end(run.name)
+        store.end(run.job)
 
 
 def _head(run: Run) -> bytes:
@@ -131,9 +129,7 @@ def _rows(run: Run, chunks: Sequence[Chunk]) -> Iterator[tuple[Chunk, bytes]]:
             yield replace(chunk, offset=table.start.offset), file.read(end - chunk.offset)
 
 
-def _collect(
-    store: WorkStore, run: Run, left: Sequence[Chunk], add: Callable[[Chunk, Mapping[str, int]], None]
-) -> None:
+def _collect(store: WorkStore, run: Run, left: Sequence[Chunk], add: Callable[[Chunk, Counts], None]) -> None:
     from cityid.edge.cluster import DONE, LEASE
     from cityid.edge.cluster_worker import read_no
     from cityid.errors import Unavailable
@@ -142,13 +138,13 @@ def _collect(
     failed: list[Chunk] = []
     since, told = time.monotonic(), False
     while waiting:
-        for number, state, data in store.over(run.name, [chunk.number for chunk in failed]):
+        for number, state, data in store.over(run.job, [chunk.number for chunk in failed]):
             chunk = waiting.pop(number, None)
             since = time.monotonic()
             if state == DONE:
                 if chunk is not None:
                     add(chunk, _put(run, chunk, data))
-                store.collected(run.name, number)
+                store.collected(run.job, number)
             elif chunk is not None:
                 failed.append(chunk)
                 _tell(chunk, read_no(data))
@@ -161,13 +157,15 @@ def _collect(
         raise Unavailable("work.parts_failed", count=len(failed), folder=run.folder)
 
 
-def _put(run: Run, chunk: Chunk, data: bytes) -> Mapping[str, int]:
+def _put(run: Run, chunk: Chunk, data: bytes) -> Counts:
     """What was made of a chunk, into the run's folder; durable when this returns."""
     from cityid.edge import files, outputs
     from cityid.encoding import json
 
     counts, _, made = data.partition(b"\n")
-    if run.signed or run.archive:
+    if run.asks:
+        pass  # nothing was made
+    elif run.signed or run.archive:
         files.write(run.part(chunk.number), made, force=True, private=True)
     else:
         outputs.write_all(Path(run.folder), outputs.unpacked(io.BytesIO(made)))
@@ -224,6 +222,8 @@ class Doer:
         worker.rows = rows
         people, addresses = worker.people(chunk)
         with unswept():
+            if worker.run.asks:
+                return json.write(worker.ask(chunk, people, clock.now())) + b"\n"
             if worker.run.signed:
                 cards = worker.bulk.sign(people, chunk.number, clock.now())
                 made, data = len(cards), b"".join(map(worker.card, cards))

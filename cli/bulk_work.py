@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 RUN = ".cityid-run"
 HOLDER = "holder_jwk"
+_OWN = frozenset({"name", "seed", "at", "until", "by", "table", "four_eyes", "asked", "approved"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,10 @@ class Run:
     until: int
     by: str
     department: str
+    four_eyes: bool = False
+    asked: str = ""
+    """The number under which another clerk is asked for all cards of the run."""
+    approved: bool = False
 
     def write(self) -> bytes:
         from cityid.encoding import json
@@ -63,11 +68,19 @@ class Run:
         return cls(**json.read_object(data))
 
     def same(self, other: Run) -> bool:
-        """Does the other want the same? Names, times and clerks may differ."""
+        """Does the other want the same? Names, times and clerks may differ, and how far it has come."""
         mine, theirs = asdict(self), asdict(other)
-        return all(
-            mine[name] == theirs[name] for name in mine if name not in ("name", "seed", "at", "until", "by", "table")
-        )
+        return all(mine[name] == theirs[name] for name in mine if name not in _OWN)
+
+    @property
+    def asks(self) -> bool:
+        """Are its cards still to be asked for?"""
+        return self.four_eyes and not self.approved
+
+    @property
+    def job(self) -> str:
+        """What it is called among those that `cityid work` does."""
+        return f"{self.name}-approved" if self.approved else self.name
 
     @property
     def place(self) -> Path:
@@ -78,7 +91,7 @@ class Run:
         return self.place / f"part-{chunk:09d}.{suffix}"
 
     def done(self, chunk: int) -> Path:
-        return self.place / f"done-{chunk:09d}.json"
+        return self.place / f"{'asked' if self.asks else 'done'}-{chunk:09d}.json"
 
     def rows(self, chunk: int) -> Path:
         return self.place / f"rows-{chunk:09d}.json"
@@ -86,6 +99,10 @@ class Run:
     def block(self, number: int) -> Path:
         """The rows of a block, until it is known which chunk they are."""
         return self.place / f"block-{number:09d}.json"
+
+
+Counts = Mapping[str, Any]
+"""What came of a chunk: `made` and `known` rows, and the `batch` in which they are asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +181,7 @@ class Worker:
         from . import registers
         from .office import issuer_of
 
-        self.run = run
+        self.here, self.run = here, run
         with given(passphrase) as number:
             self.issuer = issuer_of(here, number)
         self.secret = registers.secret_of(here)
@@ -172,9 +189,9 @@ class Worker:
         self.until = times.read_numeric(run.until)
         self.bulk = Bulk(
             self.issuer, registers.sessions_of(here), run.type, run.name, run.by, self.until,
-            base64url.decode(run.seed), run.department,
+            base64url.decode(run.seed), run.department, four_eyes=run.four_eyes,
         )  # fmt: skip
-        self.type = self.issuer.check(run.type, self.bulk.format, self.at)
+        self.type = self.bulk.check(self.at)
         others = {name for kind in self.issuer.types.values() for name in columns(kind)}
         own = set(columns(self.type))
         self.ours = {name for name in (run.key, run.person, HOLDER if run.signed else "") if name}
@@ -207,18 +224,22 @@ class Worker:
         with opened(self.run.table) as file:
             yield Reading(self, Table(file, "jsonl" if self.run.form == "jsonl" else "csv"))
 
-    def do(self, chunk: Chunk) -> Mapping[str, int]:
+    def do(self, chunk: Chunk) -> Counts:
         """Do it, and say how many were made and how many were there before."""
         from cityid.edge import clock, files
         from cityid.encoding import json
 
         people, addresses = self.people(chunk)
+        counts: Counts = {}
         with unswept():
-            if self.run.signed:
+            if self.run.asks:
+                counts = self.ask(chunk, people, clock.now())
+                made = int(counts["made"])
+            elif self.run.signed:
                 made = self._sign(chunk, people, clock.now())
             else:
                 made = self._offer(chunk, people, addresses, clock.now())
-        counts = {"made": made, "known": len(people) - made}
+        counts = {**counts, "made": made, "known": len(people) - made}
         files.write(self.run.done(chunk.number), json.write(counts), force=True, private=True)
         self.run.rows(chunk.number).unlink(missing_ok=True)
         return counts
@@ -226,7 +247,8 @@ class Worker:
     def keep(self, path: Path, people: Sequence[Person], addresses: Mapping[int, Sequence[str]]) -> None:
         """Keep what `people` will be asked for."""
         signed = self.run.signed
-        bulk_rows.write(path, people, addresses, typed=not signed, claims=signed or self.issuer.keeps_claims)
+        claims = signed or self.run.asks or self.issuer.keeps_claims
+        bulk_rows.write(path, people, addresses, typed=not signed, claims=claims)
 
     def people(self, chunk: Chunk) -> tuple[list[Person], Mapping[int, Sequence[str]]]:
         """The rows of a chunk that were good when all were checked, and whom their letters are for, by line.
@@ -249,6 +271,15 @@ class Worker:
         if len(people) != chunk.good:
             raise Misuse("bulk.table_changed", file=self.run.table)
         return people, addresses
+
+    def ask(self, chunk: Chunk, people: Sequence[Person], at: datetime) -> Counts:
+        """Ask for the cards of a chunk: how many, and the batch that they are."""
+        from .bulk_asked import waiting
+
+        made = self.bulk.request(people, chunk.number, at, signed=self.run.signed)
+        if made:
+            waiting(self.here).keep_part(self.run.name, chunk.number, made, at)
+        return {"made": len(made), "known": len(people) - len(made), "batch": made[0][1].batch if made else ""}
 
     def _sign(self, chunk: Chunk, people: Sequence[Person], at: datetime) -> int:
         from cityid.edge import files
