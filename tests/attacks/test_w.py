@@ -211,6 +211,24 @@ def test_w05_a_row_put_back_as_it_was(path: Path) -> None:
     assert refusal(path) == "store.damaged"
 
 
+@pytest.mark.parametrize(("column", "wanted"), [("version", "store.damaged"), ("state", "")])
+def test_w05_an_index_that_tells_other_rows_than_the_table(path: Path, column: str, wanted: str) -> None:
+    """Every row is as it was written, and so is the sum: what is asked by the index would be answered otherwise."""
+    with sqlite3.connect(path, isolation_level=None) as rows:
+        sql = "CREATE INDEX records_sort ON records(sort, parent, state)"
+        for told in (sql.replace("state", column), sql):
+            rows.execute("PRAGMA writable_schema = ON")
+            rows.execute("UPDATE sqlite_schema SET sql = ? WHERE name = 'records_sort'", (told,))
+            rows.execute("PRAGMA writable_schema = RESET")
+            if told != sql or not wanted:
+                rows.execute("REINDEX records_sort")
+    rows.close()
+    if wanted:
+        assert refusal(path) == wanted
+    else:
+        opens(path)
+
+
 def test_w06_a_wrong_passphrase_is_told_from_damage(path: Path) -> None:
     assert refusal(path, PASSPHRASE + "x") == "passphrase.wrong"
     with pytest.raises(Refused):

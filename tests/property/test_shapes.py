@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from cityid import limits
-from cityid.errors import Malformed, Misuse
+from cityid.errors import Malformed
 from cityid.jose import jws, sd_jwt, sd_jwt_issue, sd_jwt_shape
 from tests.property.test_sd_jwt import NAMES, places
 from tests.sd_jwts import CNF, ISSUER, TYP
@@ -115,21 +115,3 @@ def test_what_stands_in_registered_too_is_not_said_twice() -> None:
     frame = sd_jwt_issue.frame([])
     assert made({"iss": "claims"}, frame, {"iss": "registered"}).payload == {"iss": "claims"}
     assert not frame.shapes
-
-
-def test_shapes_are_forgotten() -> None:
-    frame = sd_jwt_issue.frame([])
-    for number in range(sd_jwt_shape.MOST + 1):
-        made({f"claim {number}": 1}, frame, {})
-    assert len(frame.shapes) == 1
-
-
-def test_decoys_want_all_of_their_chance() -> None:
-    frame = sd_jwt_issue.frame([("a",)], decoys=2)
-
-    def short(count: int) -> bytes:
-        return bytes(range(18))[:count]
-
-    with pytest.raises(Misuse) as no:
-        sd_jwt_issue.issue({"a": 1}, frame, ISSUER, protected=PROTECTED, entropy=short)
-    assert no.value.code == "sd_jwt.entropy"

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from cityid import limits
-from cityid.jose import jws, key_binding, sd_jwt, sd_jwt_issue
+from cityid.jose import jws, key_binding, sd_jwt, sd_jwt_issue, sd_jwt_shape
 from cityid.keys import PublicKey, jwk
 from tests.sd_jwts import (
     AUDIENCE,
@@ -144,6 +144,30 @@ class TestSection9Security:
         frame = sd_jwt_issue.frame([("a",), ("b",)])
         named: dict[str, Any] = {"header": HEADER, "entropy": give}
         assert code(issue, {"a": 1, "b": 1}, frame, ISSUER, **named) == "sd_jwt.entropy"
+
+    @pytest.mark.parametrize(("missing", "expected"), [(1, "sd_jwt.entropy"), (0, "")])
+    def test_decoys_want_all_of_their_chance(self, missing: int, expected: str) -> None:
+        frame = sd_jwt_issue.frame([("a",)], decoys=2)
+        asked: list[int] = []
+
+        def give(count: int) -> bytes:
+            asked.append(count)
+            return bytes(range(count - missing * (len(asked) == 2)))
+
+        if expected:
+            assert code(issue, {"a": 1}, frame, ISSUER, header=HEADER, entropy=give) == expected
+        else:
+            assert issue({"a": 1}, frame, ISSUER, header=HEADER, entropy=give).disclosures
+        assert len(asked) == 2
+
+    def test_shapes_are_forgotten(self) -> None:
+        frame = sd_jwt_issue.frame([])
+        for number in range(sd_jwt_shape.MOST):
+            issue({f"claim {number}": 1}, frame, ISSUER, header=HEADER)
+        assert len(frame.shapes) == sd_jwt_shape.MOST
+        made = issue({"one more": 1}, frame, ISSUER, header=HEADER)
+        assert len(frame.shapes) == 1
+        assert payload(made.prefix.decode()) == {"one more": 1}
 
     def test_chance_comes_from_the_caller(self) -> None:
         drawn: list[int] = []
