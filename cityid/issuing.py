@@ -374,6 +374,8 @@ class Issuer:
     def _type(self, type: str) -> CredentialType:
         if type not in self.types:
             raise Misuse("issue.unknown_type", type=type)
+        if self.types[type].enrolled:
+            raise Misuse("issue.by_enrolment", type=type)
         return self.types[type]
 
     def _check(self, request: CardRequest, card: HeldCard, at: datetime) -> tuple[PublicKey, ...]:

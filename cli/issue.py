@@ -16,7 +16,7 @@ from .state import STATE
 if TYPE_CHECKING:
     from cityid.cards import Offer
     from cityid.clerks import Clerk
-    from cityid.credential_type import Prepared
+    from cityid.credential_type import CredentialType, Prepared
     from cityid.issuing import Issuer
 
     from .home import Home
@@ -216,7 +216,8 @@ def _one(
     at = clock.now()
     issuer = issuer_of(here, passphrase_fd)
     with papers.expected(data, "claims"):
-        show(issuer, kind, issuer.prepare(kind, claims, at=at))
+        prepared = issuer.prepare(kind, claims, at=at)
+    show(issuer, kind, prepared)
     form = form or next(iter(issuer.types[kind].names))
     waits = kind in issuer.four_eyes
     if not yes:
@@ -270,12 +271,15 @@ def give(offer: Offer, output: Path | None, *, force: bool, json_: bool) -> None
 
 
 def show(issuer: Issuer, kind: str, prepared: Prepared) -> None:
+    show_card(issuer.types[kind], prepared)
+
+
+def show_card(type_: CredentialType, prepared: Prepared) -> None:
     from cityid.credential_type import text_in
     from cityid.encoding import paths
 
-    type_ = issuer.types[kind]
     window = f"{prepared.start:%d %b %Y %H:%M} - {prepared.end:%d %b %Y %H:%M} UTC"
-    talk.say(f"{talk.clean(text_in(type_.title))} ({kind}), valid {window}")
+    talk.say(f"{talk.clean(text_in(type_.title))} ({type_.id}), valid {window}")
     rows = []
     for path, rule in type_.claims.items():
         value: Any = prepared.claims

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import talk
-from .options import For, Force, Json, PassphraseFd, named, plain
+from .options import For, Force, Json, PassphraseFd, Yes, named, plain
 from .registers import By, ClerkFd
 from .state import STATE
+
+if TYPE_CHECKING:
+    from cityid.edge.database import StoredRegister
+    from cityid.enrolling import Roll
+    from cityid.polls import Poll
+
+    from .home import Home
 
 Output = Annotated[
     Path, typer.Option("-o", "--output", metavar="FILE", callback=named, help="Write the result to FILE.")
@@ -56,59 +62,88 @@ def join(
 
 def enrol(
     commitment: Annotated[Path, typer.Argument(metavar="FILE", help="What `poll join` wrote.")],
-    person: Annotated[
-        str, typer.Option("--person", metavar="ID", callback=plain, help="Who it is, in your own records.")
+    claims: Annotated[
+        Path,
+        typer.Option("--claims", metavar="FILE", help="What the type voice asks for, as JSON; - reads standard input."),
     ],
-    municipality: Municipality,
-    district: Annotated[str, typer.Option("--district", metavar="CODE", callback=plain, help="Its official code.")],
-    born: Annotated[datetime, typer.Option("--born", metavar="DATE", formats=["%Y-%m-%d"], help="The date of birth.")],
+    person: Annotated[
+        str,
+        typer.Option(
+            "--person", metavar="ID", callback=plain, help="Who it is, as the city knows them; kept as a pseudonym."
+        ),
+    ],
     output: Output,
     key: Key = "voice",
     lost: Annotated[
         bool, typer.Option("--lost", help="The old secret is lost: a new one, heard from the next roll day.")
     ] = False,
-    passphrase_fd: PassphraseFd = None,
     by: By = None,
     clerk_fd: ClerkFd = None,
+    yes: Yes = False,
+    passphrase_fd: PassphraseFd = None,
     force: Force = False,
     json_: Json = False,
 ) -> None:
-    """Give a resident this month's voice."""
-    from cityid import polls
+    """Put a resident on the roll of voices, once, and give them this month's voice."""
+    from cityid import limits, polls
     from cityid.clerks import Right
     from cityid.edge import clock, files
-    from cityid.edge.polls_store import Roll
     from cityid.encoding import json
+    from cityid.enrolling import TYPE
 
-    from . import keys, registers
+    from . import papers, registers
+    from .issue import show_card
 
     files.check_free(output, force=force)
     here = registers.home_of()
-    committed = polls.read_commitment(files.read(commitment))
-    registers.acting(registers.register_of(here), Right.ISSUE, by, clerk_fd)
-    did = here.text("did")
-    signer = keys.bbs_signer(here, key, passphrase_fd)
+    data = files.read(commitment)
+    with papers.expected(data, "commitment"):
+        committed = polls.read_commitment(data)
+    register_ = registers.register_of(here)
+    clerk = registers.acting(register_, Right.ISSUE, by, clerk_fd, type_=TYPE)
+    data = files.read(claims, limits.DOCUMENT)
     at = clock.now()
-    claims = {
-        "municipality_code": municipality,
-        "district_code": district,
-        "age_over_16": _is(born.date(), 16, at.date()),
-        "age_over_18": _is(born.date(), 18, at.date()),
-    }
-    with Roll(here.path("voices.sqlite")) as roll:
-        enrolment = roll.enrol(person, committed, at=at, lost=lost)
-    card = polls.issue(claims, enrolment, signer, issuer=did, method=f"{did}#{key}", at=at)
-    files.write(output, json.write(card) + b"\n", force=force, private=True)
+    roll = _roll(here, register_, key, passphrase_fd)
+    with papers.expected(data, "claims"):
+        given = json.read_object(data)
+        prepared = roll.prepare(given, at=at)
+    show_card(roll.kind, prepared)
+    if not yes:
+        talk.agree("Give out this voice?", flag="--yes")
+    voter = registers.secret_of(here).voter(person)
+    made = roll.enrol(voter, committed, given, by=clerk.name, at=at, lost=lost)
+    files.write(output, json.write(dict(made.card)) + b"\n", force=force, private=True)
+    until, since = made.prepared.end, made.enrolment.since
     talk.say(
-        f"Voice for {talk.clean(person)} written to {talk.clean(output)}: good until {polls.month(at)[1]:%d %b %Y}, "
-        f"heard in polls with a roll day from {enrolment.since:%d %b %Y}. Give it to this resident alone."
+        f"Voice written to {talk.clean(output)}: good until {until:%d %b %Y}, heard in polls with a roll day from "
+        f"{since:%d %b %Y}. Give it to this resident alone."
     )
     if json_:
-        talk.give({"voice": str(output), "until": polls.month(at)[1], "heard_from": enrolment.since.isoformat()})
+        talk.give({"voice": str(output), "until": until, "heard_from": since.isoformat()})
 
 
-def _is(born: date, years: int, today: date) -> bool:
-    return (today.year - born.year) - ((today.month, today.day) < (born.month, born.day)) >= years
+def _roll(here: Home, register_: StoredRegister, key: str, passphrase_fd: int | None) -> Roll:
+    """The roll of a city's home.
+
+    Raises:
+        Unavailable: `register.behind`, `store.*`.
+        Misuse: `polls.four_eyes`, `keys.*`, `home.member`, `file.*`.
+    """
+    from zoneinfo import ZoneInfo
+
+    from cityid.enrolling import TYPE, Roll
+    from cityid.errors import Misuse
+
+    from . import keys, kinds, registers
+
+    registers.check_current(here, register_)
+    if TYPE in registers.names(here, "four_eyes"):
+        raise Misuse("polls.four_eyes", type=TYPE)
+    types, _ = kinds.known(here)
+    did = here.text("did")
+    signer = keys.bbs_signer(here, key, passphrase_fd)
+    mark = registers.secret_of(here).voter_mark
+    return Roll(register_, mark, types[TYPE], signer, did, f"{did}#{key}", ZoneInfo(here.text("timezone")))
 
 
 def open_(
@@ -154,9 +189,15 @@ def open_(
 def vote(
     poll: PollFile,
     voice: Annotated[Path, typer.Option("--voice", metavar="FILE", help="This month's voice from city hall.")],
-    choice: Annotated[str, typer.Option("--choice", metavar="TEXT", callback=plain, help="Your answer.")],
     output: Output,
+    choice: Annotated[
+        Path | None,
+        typer.Option(
+            "--choice-from", metavar="FILE", help="Your answer, in a file; - reads standard input. Else it is asked."
+        ),
+    ] = None,
     person: For = "me",
+    yes: Yes = False,
     passphrase_fd: PassphraseFd = None,
     force: Force = False,
     json_: Json = False,
@@ -166,21 +207,48 @@ def vote(
     from cityid.edge import clock, files
     from cityid.encoding import json
 
-    from . import home, purse
+    from . import home, papers, purse
 
     files.check_free(output, force=force)
-    asked = polls.read(files.read(poll))
-    card = json.read_object(files.read(voice))
+    asked = _poll(poll)
+    data = files.read(voice)
+    with papers.expected(data, "voice"):
+        card = json.read_object(data)
+        key = polls.key_of(asked, card)
     wallet = purse.opened(home.find(STATE.home, "wallet"), passphrase_fd)
     holder = polls.read_secret(wallet.voice(asked.issuer, person))[1]
-    held = polls.accept(card, holder, polls.key_of(asked, card))
-    files.write(output, polls.cast(asked, held, choice, at=clock.now()) + b"\n", force=force)
-    talk.say(
-        f"Ballot written to {talk.clean(output)}. It shows: {', '.join(asked.claims)}. "
-        "Keep it to find your vote in the list."
-    )
+    with papers.expected(data, "voice"):
+        held = polls.accept(card, holder, key)
+    said = _said(choice) if choice else talk.choose(asked.question, asked.options, flag="--choice-from FILE")
+    ballot = polls.cast(asked, held, said, at=clock.now())
+    talk.say("This ballot says, to everybody:")
+    rows = [(f"  {name}", talk.value(held.document["credentialSubject"][name])) for name in asked.claims]
+    for line in talk.columns([("  your answer", talk.clean(said)), *rows]):
+        talk.say(line)
+    if not yes:
+        talk.agree("Write it?", flag="--yes")
+    files.write(output, ballot + b"\n", force=force, private=True)
+    talk.say(f"Ballot written to {talk.clean(output)}. Keep it to find your vote in the list.")
     if json_:
         talk.give({"ballot": str(output), "shows": list(asked.claims)})
+
+
+def _said(path: Path) -> str:
+    """An answer in a file; one that is no text is no choice of any poll."""
+    from cityid.edge import files
+
+    return files.read(path).removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "replace")
+
+
+def _poll(path: Path) -> Poll:
+    from cityid import polls
+    from cityid.edge import files
+
+    from . import papers
+
+    data = files.read(path)
+    with papers.expected(data, "poll"):
+        return polls.read(data)
 
 
 def tally(
@@ -198,11 +266,16 @@ def tally(
     from cityid.edge import clock, files
     from cityid.edge.polls_store import Box
 
+    from . import papers
+
     files.check_free(output, force=force)
-    asked = polls.read(files.read(poll))
+    asked = _poll(poll)
     with Box(box) as kept:
         for ballot in ballots or ():
-            kept.put(asked, polls.check(asked, files.read(ballot), at=clock.now()))
+            data = files.read(ballot)
+            with papers.expected(data, "ballot"):
+                vote_ = polls.check(asked, data, at=clock.now())
+            kept.put(asked, vote_)
         votes = kept.votes(asked)
     listed = polls.publish(asked, votes)
     files.write(output, listed + b"\n", force=force)
@@ -220,8 +293,12 @@ def check(
     from cityid import polls
     from cityid.edge import files
 
-    mine = None if ballot is None else files.read(ballot)
-    _counted(polls.recount(files.read(listed, polls.LIST), mine=mine), json_=json_)
+    from . import papers
+
+    data, mine = files.read(listed, polls.LIST), None if ballot is None else files.read(ballot)
+    with papers.expected(data, "ballots"), papers.expected(mine or b"", "ballot"):
+        counts = polls.recount(data, mine=mine)
+    _counted(counts, json_=json_)
 
 
 def _counted(counts: Mapping[str, int], *, json_: bool) -> None:

@@ -260,6 +260,27 @@ def agree(question: str, *, flag: str) -> None:
         raise PersonSaidNo
 
 
+def choose(question: str, options: Sequence[str], *, flag: str) -> str:
+    """The option whose number is typed; what is typed, where it is none of them.
+
+    Raises:
+        Misuse: `talk.not_a_terminal`, where there is none: `flag` says how to do without one.
+    """
+    on_terminal_only(flag)
+    say(clean(question))
+    for number, option in enumerate(options, 1):
+        say(f"  {number}  {clean(option)}")
+    sys.stderr.write("Number: ")
+    sys.stderr.flush()
+    typed = sys.stdin.readline()
+    if not typed:
+        say()
+        raise PersonSaidNo
+    typed = typed.strip()
+    known = {str(number): option for number, option in enumerate(options, 1)}
+    return known.get(typed, typed)
+
+
 def on_terminal_only(flag: str) -> None:
     """Raises Misuse `talk.not_a_terminal`: `flag` says how to do without one."""
     from cityid.errors import Misuse

@@ -64,11 +64,10 @@ EXAMPLES = {
     "register prove": "register prove R-2026-000001 -o proofs",
     "register erase-salts": "register erase-salts --before 2025-01-01",
     "poll join": "poll join --issuer did:web:id.lindau.example -o ada.commitment",
-    "poll enrol": "poll enrol ada.commitment --person p-4711 --municipality 09776116 "
-    "--district 01 --born 1990-12-10 -o ada.voice",
+    "poll enrol": "poll enrol ada.commitment --person p-4711 --claims ada.json -o ada.voice",
     "poll open": "poll open --question 'A tree in every street?' --choice yes --choice no "
     "--municipality 09776116 --days 21 -o poll.json",
-    "poll vote": "poll vote poll.json --voice ada.voice --choice yes -o ada.ballot",
+    "poll vote": "poll vote poll.json --voice ada.voice -o ada.ballot",
     "poll tally": "poll tally poll.json ada.ballot --box box.sqlite -o list.json",
     "poll check": "poll check list.json --ballot ada.ballot",
     "work": "work --until-done",

@@ -191,9 +191,12 @@ def credential_types() -> str:
         kind = model.read(file.read_bytes())
         status = "must carry a status" if kind.status == "required" else "carries no status, and lives shortly instead"
         days = kind.lifetime.days
+        lives = "to the end of its month" if kind.unlinkable else f"{days} {'day' if days == 1 else 'days'}"
+        copies = "one copy" if kind.copies == 1 else f"{kind.copies} copies"
         lines += [
-            f"## {kind.id}", "", f"{model.text_in(kind.title)}. `{kind.names['dc+sd-jwt']['vct']}`. Lives "
-            f"{days} {'day' if days == 1 else 'days'}, comes in {kind.copies} copies, {status}.", "",
+            f"## {kind.id}", "", f"{model.text_in(kind.title)}. `{kind.wire_name(next(iter(kind.names)))}`. Lives "
+            f"{lives}, comes in {copies}, {status}.", "",
+            *(["Only `cityid poll enrol` issues it, in `ldp_vc` by BBS.", ""] if kind.enrolled else []),
         ]  # fmt: skip
         rows = [
             (

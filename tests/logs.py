@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from cityid.clerks import Clerk, Right
@@ -12,7 +12,7 @@ from cityid.edge.database import SqliteRegister, StoredRegister
 from cityid.edge.software_keys import MemoryKeyring
 from cityid.keys import Algorithm
 from cityid.log import Verifier
-from cityid.register import Entry, Key, State, Status, copies_of
+from cityid.register import Entry, Key, State, Status, Voice, copies_of
 from cityid.register.sequencer import sequence
 from tests.credentials import credential_type
 from tests.registers import BASE
@@ -69,6 +69,7 @@ def lived(register: StoredRegister, start: int = 0) -> None:
     with register.batch("maria", step(10), AT) as batch:
         batch.set_status(burnt[:1], Status.SUSPENDED, "burnt", "maria")
         batch.event("publish", {"files": 3})
+        batch.enrol(Voice(f"pseudonym-{start}", "secret", b"commitment", b"entropy", date(2026, 10, 1)), "first")
 
 
 def sign(register: StoredRegister, at: datetime = AT) -> bytes:

@@ -16,7 +16,7 @@ from cityid.edge.software_keys import MemoryKeyring
 from cityid.encoding import base64url
 from cityid.errors import Fact, Refused, Unavailable
 from cityid.log import Tile
-from cityid.register import Bits, Checkpoint, Entry, Event, Filter, Issued, Key, State, StatusChange, check_step
+from cityid.register import Bits, Checkpoint, Entry, Event, Filter, Issued, Key, State, StatusChange, Voice, check_step
 from cityid.sessions import TRIES, Kind, check_key
 from cityid.wallet import ME, Card, Copy, Offered, Shown, check_copies
 
@@ -129,6 +129,15 @@ class MemoryBatch:
         raise NotImplementedError
 
     def clerk(self, clerk: Clerk, secret: str = "") -> None:
+        raise NotImplementedError
+
+    def voice(self, person: str, secret: str) -> Voice | None:
+        raise NotImplementedError
+
+    def enrol(self, voice: Voice, how: str) -> None:
+        raise NotImplementedError
+
+    def restored_since(self, at: datetime) -> bool:
         raise NotImplementedError
 
     def published(self, uri: str, version: int) -> None:

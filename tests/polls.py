@@ -11,6 +11,7 @@ import pytest
 
 from cityid import polls
 from cityid.did import key as did_key
+from cityid.edge import files
 from cityid.edge.signers import SoftwareBbsSigner
 from cityid.edge.software_keys import MemoryKeyring
 from cityid.keys import Algorithm
@@ -19,9 +20,9 @@ from cityid.polls import Enrolment, Holder, Poll, Voice
 pytest.importorskip("pyblst", reason="the extra `bbs` is not installed")
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-CLAIMS: dict[str, Any] = {
-    "municipality_code": "0344", "district_code": "07", "age_over_16": True, "age_over_18": True,
-}  # fmt: skip
+CLAIMS: dict[str, Any] = {"municipality_code": "0344", "district_code": "07", "birthdate": "1990-12-10"}
+CHILD, YOUNG = {"birthdate": "2012-01-31"}, {"birthdate": "2009-01-31"}
+KIND = files.types()["voice"]
 
 
 @cache
@@ -50,7 +51,8 @@ def card(
 ) -> dict[str, Any]:
     did, method = issuer(by)
     kept = enrolment(resident) if since is None else replace(enrolment(resident), since=since)
-    return polls.issue({**CLAIMS, **more}, kept, city(by), issuer=did, method=method, at=at)
+    prepared = polls.prepare(KIND, {**CLAIMS, **more}, kept.since, at=at, timezone=UTC)
+    return polls.issue(prepared, kept, city(by), issuer=did, method=method)
 
 
 def voice(resident: int = 0, *, by: int = 0, **more: Any) -> Voice:

@@ -67,6 +67,18 @@ def commit(
     return blind.core_commit([*interface.scalars(messages), *_nyms(nyms, "nym")], interface, entropy)
 
 
+def check_commitment(commitment: bytes, *, suite: Suite = SHA_256) -> None:
+    """Does its maker know what it commits to? `sign` asks the same; this is for who keeps a commitment before that.
+
+    Raises:
+        Refused: `bbs.commitment`.
+        Malformed: `bbs.length`, `bbs.point`, `bbs.identity`, `bbs.scalar`, `bbs.too_many`.
+        Unavailable: `install.extra`.
+    """
+    octets.hidden_count(commitment, octets.COMMITMENT_FLOOR, "commitment")
+    blind.check_commitment(commitment, Interface(suite, PSEUDONYM))
+
+
 def sign(
     key: SecretKey,
     commitment: bytes,

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from cityid.credential_type import schemas
-from cityid.credential_type.model import ClaimRule, CredentialType, Path
+from cityid.credential_type.model import ENROLMENT, ClaimRule, CredentialType, Path
 from cityid.encoding import json, paths
 from cityid.errors import Malformed, Problem
 
@@ -42,6 +42,7 @@ _TOP: Final = frozenset({
     "$schema", "id", "title", "lifetime", "copies", "status", "unlinkable", "decoys", "window", "names", "claims",
 })  # fmt: skip
 _CLAIM: Final = frozenset({"schema", "shown", "required", "derived", "plausible", "not_before", "labels"})
+_BBS: Final = "ldp_vc"
 _FACTS: Final = frozenset({"authority", "country", "jurisdiction"})
 VERIFIABLE_CREDENTIAL: Final = "https://www.w3.org/2018/credentials#VerifiableCredential"
 _TERM: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}")
@@ -123,6 +124,8 @@ def _read(definition: bytes | str) -> tuple[CredentialType | None, _Found]:
         # What tells one card of a month from another would be shown each time.
         held = (("status", parts["status"] != "none"), ("window", window != (None, None)))
         found += [Problem("type.unlinkable", {"member": name}, fields.at(name)) for name, there in held if there]
+    if any(rule.derived == ENROLMENT for rule in rules.values()) and not (parts["unlinkable"] and set(names) == {_BBS}):
+        found.append(Problem("type.enrolment", {"format": _BBS}, fields.where))
     if found:
         return None, found
     return CredentialType(
@@ -260,6 +263,8 @@ def _derivable(rule: ClaimRule, rules: Mapping[Path, ClaimRule]) -> bool:
     name, _, rest = (rule.derived or "").partition(" ")
     source, _, years = rest.partition(" ")
     kind = rule.schema["type"]
+    if rule.derived == ENROLMENT:
+        return kind == "string" and rule.schema.get("format") == "date"
     if name == "city":
         return not years and source in _FACTS and kind == "string"
     if not _is_date(rules.get(tuple(source.split(".")))):

@@ -42,8 +42,8 @@ def get(claims: Mapping[str, Any], path: Path) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A derived claim: `how` it is made (`age_over`, `year`, `city`), from which claim or fact of the city, and
-    for how many years."""
+    """A derived claim: `how` it is made (`age_over`, `year`, `city`, `enrolment`), from which claim, fact of the city
+    or of the roll, and for how many years."""
 
     path: Path
     how: str
@@ -57,7 +57,7 @@ def rules(type: CredentialType) -> tuple[Rule, ...]:
     for path, rule in type.claims.items():
         if rule.derived is not None:
             how, source, *rest = rule.derived.split(" ")
-            place = (source,) if how == "city" else tuple(source.split("."))
+            place = (rule.derived,) if how == "enrolment" else (source,) if how == "city" else tuple(source.split("."))
             found.append(Rule(path, how, place, int(rest[0]) if rest else 0))
     return tuple(found)
 
@@ -66,7 +66,7 @@ def compute(rules: Iterable[Rule], claims: Mapping[str, Any], today: date, city:
     """The derived claims by path; one whose source is absent is left out (absent never means false)."""
     found: dict[Path, Any] = {}
     for rule in rules:
-        value = city.get(str(rule.source[0])) if rule.how == "city" else get(claims, rule.source)
+        value = city.get(str(rule.source[0])) if rule.how in ("city", "enrolment") else get(claims, rule.source)
         if value is None:
             continue
         if rule.how == "age_over":

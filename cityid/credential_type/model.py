@@ -13,6 +13,8 @@ from cityid.errors import Problem
 Path: TypeAlias = tuple[str | int | None, ...]
 """A claims path pointer: member names, array indices, None for every element (SD-JWT VC §"Claim Path", DCQL §7)."""
 
+ENROLMENT: Final = "enrolment since"
+"""The rule of a claim that says from which roll day polls hear a resident: only the roll of voices knows."""
 _NONE: Final[Mapping[Any, Any]] = MappingProxyType({})
 
 
@@ -66,6 +68,11 @@ class CredentialType:
         """The first of the wire names that a credential of this type has in `format`: vct, doctype, or type IRI."""
         names = self.names[format]
         return str(names.get("vct") or names.get("doctype") or names["types"][0])
+
+    @property
+    def enrolled(self) -> bool:
+        """Is it issued by enrolling (`cityid.enrolling`) and no other way? Something in it only the roll knows."""
+        return any(rule.derived == ENROLMENT for rule in self.claims.values())
 
     def typed(self) -> Mapping[Path, ClaimRule]:
         """The claims that a clerk types: all that are not derived, inputs first."""

@@ -57,6 +57,15 @@ class CitySecret:
         """The same for the same person, and nothing to anybody without the secret."""
         return base64url.encode(self._under("person", identifier.encode("utf-8", "surrogatepass"))[:18])
 
+    def voter(self, identifier: str) -> str:
+        """`pseudonym` on the roll of voices, which tells nobody which cards somebody has."""
+        return base64url.encode(self._under("voter", identifier.encode("utf-8", "surrogatepass"))[:18])
+
+    @property
+    def voter_mark(self) -> str:
+        """Tells under which secret a roll of voices was kept, and nothing else."""
+        return base64url.encode(self._under("voter mark")[:9])
+
     def digest(self, claims: Mapping[str, Any]) -> str:
         """The same for the same claims, in whatever order they come."""
         return self.digest_of(canonical(claims))

@@ -56,10 +56,10 @@ class Actions:
         self._done.append(_Action(check_text("kind", kind), facts, table, thing, known))
 
     def remember(self, link: Link) -> None:
-        """Say again what lists, keys, clerks and counters are, where what remembered them is forgotten."""
+        """Say again what lists, keys, clerks, voices and counters are, where what remembered them is forgotten."""
         self.lists |= dict.fromkeys(one for (one,) in link.execute("SELECT id FROM lists ORDER BY id"))
         self.counters |= dict(link.execute("SELECT name, last FROM counters").fetchall())
-        for table, key in (("keys", "thumbprint"), ("clerks", "name")):
+        for table, key in (("keys", "thumbprint"), ("clerks", "name"), ("voices", "id")):
             for (thing,) in link.execute(f"SELECT {key} FROM {table} ORDER BY {key}").fetchall():  # noqa: S608  # our own words, values are bound
                 self.add("remember", {}, table, thing)
 

@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from cityid.edge.register_actions import SALT
-from cityid.edge.register_marks import COLUMNS, LETTERS, NAMED, Row, facts_of, named, rows_about
+from cityid.edge.register_marks import COLUMNS, KEYS, LETTERS, NAMED, Row, facts_of, named, rows_about
 from cityid.edge.register_rows import EPOCH, marks, pages
 from cityid.edge.register_store import StoredRegister
 from cityid.edge.sql import Link
@@ -125,8 +125,8 @@ class _Audit:
         self._events()
         size = self._tree()
         self._cards()
-        for table, key in (("lists", "id"), ("keys", "thumbprint"), ("clerks", "name"), ("checkpoints", "size")):
-            self._table(table, key)
+        for table in ("lists", "keys", "clerks", "voices", "checkpoints"):
+            self._table(table, KEYS[table])
         self._orphans()
         self._counters()
         count = self.counted

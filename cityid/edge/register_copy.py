@@ -16,7 +16,7 @@ __all__ = ["SESSION_TABLES", "TABLES", "copy"]
 
 TABLES: Final = (
     "lists", "batches", "cards", "copies", "entries", "moved", "changes", "events", "counters", "checkpoints", "keys",
-    "clerks", "log_nodes",
+    "clerks", "log_nodes", "voices",
 )  # fmt: skip
 """In an order that foreign keys allow."""
 SESSION_TABLES: Final = ("sessions",)

@@ -2,7 +2,7 @@
 audit finds the row that was changed since.
 
 A thing is a card (its row, copies, entries, changes and batches), a list (its row and the entries that are nobody's),
-a key, a clerk, a batch, a checkpoint. Every column of every table is in one of them, but for those of the log.
+a key, a clerk, a voice, a batch, a checkpoint. Every column of every table is in one of them, but for those of the log.
 """
 
 from __future__ import annotations
@@ -17,7 +17,19 @@ from cityid.encoding import base64url, json
 from cityid.errors import Malformed
 from cityid.register.leaves import MARK, marks_of, row_of
 
-__all__ = ["COLUMNS", "LETTERS", "NAMED", "Known", "Row", "facts_of", "facts_of_known", "named", "rows_about", "single"]
+__all__ = [
+    "COLUMNS",
+    "KEYS",
+    "LETTERS",
+    "NAMED",
+    "Known",
+    "Row",
+    "facts_of",
+    "facts_of_known",
+    "named",
+    "rows_about",
+    "single",
+]
 
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "lists": ("id", "uri", "bits", "size", "used", "version", "open", "published", "published_at"),
@@ -34,14 +46,18 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "checkpoints": ("size", "root", "at", "note"),
     "keys": ("thumbprint", "label", "algorithm", "since", "until", "why"),
     "clerks": ("name", "department", "rights", "types", "secret", "since", "until"),
+    "voices": ("id", "person", "secret", "commitment", "entropy", "since"),
 }  # fmt: skip
 """What is marked of each table: all of it."""
-_BLOBS: Final = {"batches": (2,), "cards": (13, 19), "checkpoints": (2,)}
+_BLOBS: Final = {"batches": (2,), "cards": (13, 19), "checkpoints": (2,), "voices": (4, 5)}
 """Where bytes are, behind the name of the table."""
-_KEY: Final = {"lists": "id", "batches": "id", "checkpoints": "size", "keys": "thumbprint", "clerks": "name"}
+KEYS: Final = {
+    "lists": "id", "batches": "id", "checkpoints": "size", "keys": "thumbprint", "clerks": "name", "voices": "id",
+}  # fmt: skip
+"""What tells the things of a table apart, where each is one row, or has one row of it."""
 LETTERS: Final = {
     "batches": "b", "cards": "c", "changes": "h", "checkpoints": "t", "clerks": "k", "copies": "p", "entries": "e",
-    "keys": "y", "lists": "l", "moved": "m",
+    "keys": "y", "lists": "l", "moved": "m", "voices": "v",
 }  # fmt: skip
 NAMED: Final = 1 + MARK * 4 // 3
 """Characters of a mark in the fact `marks`."""
@@ -96,7 +112,7 @@ def rows_about(link: Link, table: str, things: Iterable[Any]) -> dict[Any, list[
 def single(link: Link, table: str, thing: Any) -> list[Row]:
     """The row of a table whose things are one row each."""
     found = link.execute(
-        f"SELECT {_columns(table)} FROM {table} WHERE {_KEY[table]} = ?",  # noqa: S608  # our own words
+        f"SELECT {_columns(table)} FROM {table} WHERE {KEYS[table]} = ?",  # noqa: S608  # our own words
         (thing,),
     ).fetchone()
     return [Row.of(table, found, thing)] if found else []

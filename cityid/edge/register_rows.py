@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from typing import Any, Final, TypeVar
 
@@ -11,8 +11,8 @@ from cityid.credential import StatusRef, Window
 from cityid.edge.sql import Link
 from cityid.encoding import json
 from cityid.encoding.times import numeric
-from cityid.errors import Refused
-from cityid.register import NUMBER, Event, Filter, Issued, IssuedCopy, State, check_text
+from cityid.errors import Refused, Unavailable
+from cityid.register import NUMBER, Event, Filter, Issued, IssuedCopy, State, Voice, check_text
 
 KIND: Final = "status_list"
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -112,6 +112,18 @@ def conditions(where: Filter) -> tuple[list[str], list[Any]]:
             texts.append(f"at {sign} ?")
             values.append(numeric(at))
     return texts, values
+
+
+VOICE: Final = "person, secret, commitment, entropy, since"
+
+
+def voice_of(row: Sequence[Any]) -> Voice:
+    """Raises Unavailable `store.damaged`."""
+    person, secret, commitment, entropy, since = row
+    try:
+        return Voice(person, secret, bytes(commitment), bytes(entropy), date.fromisoformat(since))
+    except (TypeError, ValueError):
+        raise Unavailable("store.damaged", kind="register") from None
 
 
 EVENT: Final = "id, kind, clerk, at, facts, salt, leaf, position"

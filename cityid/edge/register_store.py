@@ -142,11 +142,13 @@ class StoredRegister(Store):
             ).fetchall()
             (total, used) = link.execute("SELECT count(*), coalesce(sum(used), 0) FROM lists").fetchone()
             (bound,) = link.execute("SELECT count(*) FROM entries WHERE card IS NOT NULL").fetchone()
+            voices = link.execute("SELECT since, count(*) FROM voices GROUP BY 1 ORDER BY 1").fetchall()
             (entries,) = link.execute("SELECT count(*) FROM entries").fetchone()
         return {
             **counted,
             "status": {str(value): count for value, count in values},
             "lists": {"total": total, "entries": int(used), "burnt": entries - bound},
+            "voices": dict(voices),
         }
 
     # -- status lists --

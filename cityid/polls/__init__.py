@@ -16,8 +16,8 @@ from cityid.polls.voice import (
     begin,
     enrol,
     issue,
-    month,
     next_roll_day,
+    prepare,
     read_commitment,
     read_secret,
     roll_day,
@@ -28,6 +28,6 @@ from cityid.proofs.bbs2023 import Holder
 
 __all__ = [
     "LIST", "Enrolment", "Holder", "Poll", "Voice", "Vote", "accept", "begin", "cast", "check", "enrol", "issue",
-    "key_of", "month", "next_roll_day", "publish", "read", "read_commitment", "read_secret", "recount", "roll_day",
+    "key_of", "next_roll_day", "prepare", "publish", "read", "read_commitment", "read_secret", "recount", "roll_day",
     "write_commitment", "write_secret",
 ]  # fmt: skip

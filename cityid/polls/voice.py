@@ -11,14 +11,16 @@ import hmac
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from typing import Any, Final
 
 from cityid import contexts
 from cityid.bbs import pseudonym
+from cityid.credential_type import ENROLMENT, CredentialType, Prepared
+from cityid.credential_type.derived import month
 from cityid.encoding import base64url, json, times
 from cityid.encoding.json import Fields
-from cityid.errors import Malformed, Refused
+from cityid.errors import Malformed, Misuse, Refused
 from cityid.keys import BbsSigner, PublicKey
 from cityid.proofs import bbs2023, members, selective
 from cityid.proofs.bbs2023 import Feature, Holder
@@ -28,7 +30,8 @@ Entropy = Callable[[int], bytes]
 
 TYPE: Final = "VoiceCredential"
 CLAIMS: Final = ("municipality_code", "district_code", "age_over_16", "age_over_18", "voice_since")
-"""All of them are in each voice: an absent one would tell its holder from others."""
+"""All of them are in each voice: an absent one would tell its holder from others. The type `voice` says the same (a
+test compares them); what all voices look like is no city's choice."""
 CONTEXT: Final[list[Any]] = [
     contexts.V2,
     contexts.of_claims(TYPE, "urn:cityid:voice:1", [((name,), False) for name in CLAIMS]),
@@ -36,7 +39,6 @@ CONTEXT: Final[list[Any]] = [
 FEATURE: Final = Feature.PSEUDONYM
 MANDATORY: Final = ("/issuer", "/validFrom", "/validUntil")
 _QUARTER: Final = 3
-_CODE: Final = 30
 _COMMITMENT: Final = 48 + 3 * 32
 """Octets of a commitment to one secret: a point, and three scalars that prove it."""
 _OPTIONS: Final = frozenset({"type", "cryptosuite", "verificationMethod", "proofPurpose", "proofValue"})
@@ -52,13 +54,6 @@ def next_roll_day(at: datetime) -> date:
     """The first roll day after `at`."""
     day = roll_day(at)
     return date(day.year + (day.month + _QUARTER > 12), (day.month + _QUARTER - 1) % 12 + 1, 1)
-
-
-def month(at: datetime) -> tuple[datetime, datetime]:
-    """The month of `at` in UTC, from its first moment to that of the next: when a voice is valid."""
-    at = at.astimezone(UTC)
-    start = datetime(at.year, at.month, 1, tzinfo=UTC)
-    return start, datetime(at.year + at.month // 12, at.month % 12 + 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,49 +90,64 @@ def enrol(
     *,
     at: datetime,
     lost: bool = False,
+    forgotten: bool = False,
     entropy: Entropy = secrets.token_bytes,
 ) -> Enrolment:
     """What the register keeps from now on. `kept` is what it has of this resident. A first voice is heard since the
-    last roll day; who has `lost` the secret gets another, which is heard from the next one on, when the last credential
-    over the old secret has ended.
+    last roll day, unless the register may have `forgotten` another that it had since then; who has `lost` the secret
+    gets a new one. Both are heard from the next roll day on, when the last credential over the old secret has ended.
 
     Raises:
-        Refused: `polls.other_secret`, for another commitment than before. Malformed: `polls.commitment`.
-        Unavailable: `bbs.entropy`.
+        Refused: `polls.other_secret`, for another commitment than before; `bbs.commitment`.
+        Malformed: `polls.commitment`, `bbs.*`.
+        Unavailable: `bbs.entropy`, `install.extra`.
     """
     times.check_aware(at)
     if len(commitment) != _COMMITMENT:
         raise Malformed("polls.commitment", expected=_COMMITMENT, length=len(commitment))
-    if kept is None:
-        return Enrolment(commitment, pseudonym.signer_entropy(entropy=entropy), roll_day(at))
-    if hmac.compare_digest(kept.commitment, commitment):
+    if kept is not None and hmac.compare_digest(kept.commitment, commitment):
         return kept
-    if not lost:
+    if kept is not None and not lost:
         raise Refused("polls.other_secret", next=next_roll_day(at).isoformat())
-    return Enrolment(commitment, pseudonym.signer_entropy(entropy=entropy), next_roll_day(at))
+    # Before it is kept: over one that nobody can open, this resident would have no voice until the next roll day.
+    pseudonym.check_commitment(commitment)
+    since = roll_day(at) if kept is None and not forgotten else next_roll_day(at)
+    return Enrolment(commitment, pseudonym.signer_entropy(entropy=entropy), since)
+
+
+def prepare(
+    kind: CredentialType, claims: Mapping[str, Any], since: date, *, at: datetime, timezone: tzinfo
+) -> Prepared:
+    """What a voice of the type `kind` would say of who has `claims` (as the type's reader takes them) and is heard
+    `since`.
+
+    Raises:
+        Malformed: `claim.*`. Misuse: `polls.other_type`, for a type by which voices would not look like all others.
+    """
+    from cityid.formats.data_integrity.ldp_vc import contexts_for
+
+    made = kind.prepare(claims, at=at, timezone=timezone, city={ENROLMENT: since.isoformat()})
+    if not kind.enrolled or contexts_for(kind) != CONTEXT or (*made.claims,) != CLAIMS:
+        raise Misuse("polls.other_type", type=kind.id)
+    return made
 
 
 def issue(
-    claims: Mapping[str, Any],
+    prepared: Prepared,
     enrolment: Enrolment,
     signer: BbsSigner,
     *,
     issuer: str,
     method: str,
-    at: datetime,
     entropy: Entropy = secrets.token_bytes,
 ) -> dict[str, Any]:
-    """A voice for the month of `at`, never ahead. `claims` are `municipality_code`, `district_code`, `age_over_16` and
-    `age_over_18`; `method` is the DID URL of the signer's key.
+    """A voice that says what `prepare` made of claims; `method` is the DID URL of the signer's key.
 
     Raises:
-        Malformed: `polls.code`, `json.*`, for the claims; `bbs.*` for the commitment.
-        Refused: `bbs.commitment`.
+        Refused: `bbs.commitment`. Malformed: `bbs.*`, for the commitment.
         Unavailable: what the signer raises; `keys.entropy`.
     """
-    start, end = month(at)
-    subject = {**_checked(claims), "voice_since": enrolment.since.isoformat()}
-    document = {**_form(issuer, start, end), "credentialSubject": subject}
+    document = {**_form(issuer, prepared.start, prepared.end), "credentialSubject": dict(prepared.claims)}
     options = {
         "type": "DataIntegrityProof",
         "cryptosuite": bbs2023.SUITE,
@@ -155,16 +165,6 @@ def _is_even(document: Mapping[str, Any], key: bytes) -> bool:
     """Are the labels of its nodes those that all voices have? Each showing says them."""
     found = selective.group(document, [MANDATORY], selective.shuffled(key), contexts.load)
     return all(found.lines[place].startswith("_:b0 ") for place in found.groups[0])
-
-
-def _checked(claims: Mapping[str, Any]) -> dict[str, Any]:
-    fields = Fields(dict(claims))
-    fields.only(CLAIMS[:-1])
-    codes = {name: fields.text(name) for name in CLAIMS[:2]}
-    for name, code in codes.items():
-        if not 0 < len(code) <= _CODE or not code.isascii() or not code.isprintable():
-            raise Malformed("polls.code", where=fields.at(name), name=name, limit=_CODE)
-    return {**codes, **{name: fields.boolean(name) for name in CLAIMS[2:-1]}}
 
 
 def accept(card: Mapping[str, Any], holder: Holder, key: PublicKey) -> Voice:

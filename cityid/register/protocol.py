@@ -11,7 +11,7 @@ from cityid.clerks import Clerk
 from cityid.credential import CredentialType, StatusRef, Window
 from cityid.errors import Fact, Unavailable
 from cityid.log import Tile
-from cityid.register.rows import Bits, Checkpoint, Entry, Event, Filter, Issued, Key, State, StatusChange
+from cityid.register.rows import Bits, Checkpoint, Entry, Event, Filter, Issued, Key, State, StatusChange, Voice
 
 __all__ = ["Batch", "Register", "in_batch"]
 
@@ -120,6 +120,23 @@ class Batch(Protocol):
     def clerk(self, clerk: Clerk, secret: str = "") -> None:
         """Record a clerk, or what became of them, with its event. `secret` is what tells their passphrase, as the
         edge writes it; without one, what was recorded stays."""
+        ...
+
+    def voice(self, person: str, secret: str) -> Voice | None:
+        """What the roll has of a person.
+
+        Raises:
+            Unavailable: `register.other_secret`, when the roll was kept under another secret than `secret`.
+        """
+        ...
+
+    def enrol(self, voice: Voice, how: str) -> None:
+        """Put a voice on the roll in place of what it had of this person, or say that it was given out once more;
+        `how` (`first`, `again`, `lost`) goes into the event, and nothing that is personal."""
+        ...
+
+    def restored_since(self, at: datetime) -> bool:
+        """Was the register restored from a backup (`restart`) at `at` or later, so that it may not know who came?"""
         ...
 
     def published(self, uri: str, version: int) -> None:
@@ -262,7 +279,8 @@ class Register(Protocol):
         ...
 
     def statistics(self) -> Mapping[str, Mapping[str, int]]:
-        """Counts by `type`, `state`, `status` and `clerk`; of `lists`: `total`, `entries`, `burnt`."""
+        """Counts by `type`, `state`, `status` and `clerk`; of `lists`: `total`, `entries`, `burnt`; `voices` on the
+        roll, by the roll day since which polls hear them."""
         ...
 
     def lists(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -249,6 +249,18 @@ class Key:
     since: datetime
     until: datetime | None = None
     why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """What the roll has of one person, who has one voice in polls (`cityid.polls.Enrolment`). `person` is a pseudonym,
+    and `secret` tells under which secret of the city."""
+
+    person: str
+    secret: str
+    commitment: bytes
+    entropy: bytes = field(repr=False)
+    since: date
 
 
 @dataclass(frozen=True, slots=True)

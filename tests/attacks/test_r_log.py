@@ -127,6 +127,7 @@ def test_r14_one_row_is_removed(kept: Path, tmp_path: Path, table: str) -> None:
         ("keys", ("mine", "issuer", "ES256", 0, None, "")),
         ("clerks", ("mallory", "", "issue", "", "", 0, None)),
         ("log_nodes", (1, 77, b"x" * 32)),
+        ("voices", (99, "p", "s", b"c", b"e", "2026-10-01")),
     ],
 )
 def test_r14_one_row_is_added(kept: Path, tmp_path: Path, table: str, values: tuple[Any, ...]) -> None:
@@ -165,7 +166,7 @@ class TestWholeStories:
             ("UPDATE events SET position = 1 WHERE id = 3", ()),
             ("UPDATE events SET position = 2 WHERE id = 2", ()),
         )
-        assert found(path) == [("audit.other_tree", 0, 19)]
+        assert found(path) == [("audit.other_tree", 0, 20)]
 
     def test_r14_the_end_is_cut_off(self, kept: Path, tmp_path: Path) -> None:
         """All that is newer than some action, with every trace: only what was signed tells."""
@@ -218,7 +219,7 @@ class TestErased:
 
     def test_r14_a_leaf_is_another(self, erased: Path, tmp_path: Path) -> None:
         path = changed(erased, tmp_path, ("UPDATE events SET leaf = zeroblob(32) WHERE id = 1", ()))
-        assert found(path) == [("audit.other_tree", 0, 19)]
+        assert found(path) == [("audit.other_tree", 0, 20)]
         path = changed(erased, tmp_path, ("UPDATE events SET leaf = zeroblob(32) WHERE id = 100", ()))
         assert found(path) == [("audit.other_tree", 0, 255)]
 

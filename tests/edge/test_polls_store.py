@@ -1,16 +1,15 @@
-"""The box of ballots and the roll of voices, in SQLite."""
+"""The box of ballots, in SQLite."""
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 
 import pytest
 
 from cityid import polls
-from cityid.edge.polls_store import Box, Roll
+from cityid.edge.polls_store import Box
 from cityid.errors import Refused
-from tests.polls import NOW, ballot, poll, secret, usual
+from tests.polls import NOW, ballot, poll, usual
 
 
 def vote(data: bytes) -> polls.Vote:
@@ -42,18 +41,3 @@ class TestBox:
             box.put(other, polls.check(other, polls.cast(other, usual(0), "no", at=NOW), at=NOW))
             assert [each.choice for each in box.votes(other)] == ["no"]
             assert box.votes(poll())[0].pseudonym != box.votes(other)[0].pseudonym
-
-
-class TestRoll:
-    def test_a_new_phone_gives_no_second_voice(self, tmp_path: Path) -> None:
-        with Roll(tmp_path / "roll.sqlite") as roll:
-            first = roll.enrol("p-1", secret(0)[0], at=NOW)
-        with Roll(tmp_path / "roll.sqlite") as roll:
-            assert roll.enrol("p-1", secret(0)[0], at=NOW) == first
-            with pytest.raises(Refused) as refusal:
-                roll.enrol("p-1", secret(1)[0], at=NOW)
-            assert refusal.value.code == "polls.other_secret"
-            assert roll.enrol("p-2", secret(1)[0], at=NOW).since == date(2026, 10, 1)
-            assert roll.enrol("p-1", secret(1)[0], at=NOW, lost=True).since == date(2027, 1, 1)
-            with pytest.raises(Refused):
-                roll.enrol("p-1", secret(0)[0], at=NOW)

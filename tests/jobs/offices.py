@@ -39,7 +39,7 @@ def shipped() -> dict[str, CredentialType]:
 
 
 TYPES = shipped()
-WIRE = {name: (kind.names["dc+sd-jwt"]["vct"],) for name, kind in TYPES.items()}
+WIRE = {name: (kind.names["dc+sd-jwt"]["vct"],) for name, kind in TYPES.items() if "dc+sd-jwt" in kind.names}
 
 
 def no_network(request: Request) -> Response:

@@ -86,6 +86,7 @@ class TestOffering:
         office = Office()
         assert refusal(office.offer, claims={**ADA, "birthdate": "31.02.1985"}) == "claim.not_a_date"
         assert refusal(office.offer, "fishing-permit") == "issue.unknown_type"
+        assert refusal(office.offer, "voice") == "issue.by_enrolment"
         assert refusal(office.offer, format="mso_mdoc") == "issue.unknown_format"
         assert refusal(office.offer, format="mso_mdoc") == "issue.unknown_format"
         assert not office.register.issued

@@ -157,7 +157,7 @@ class TestFilters:
         does(register, lambda batch: batch.set_status(row.status, 1, "x", "jo"))
         assert register.statistics() == {
             "type": {"residency": 2}, "state": {"offered": 1, "pending": 1}, "clerk": {"jo": 1, "maria": 1},
-            "status": {"1": 1}, "lists": {"total": 1, "entries": 7, "burnt": 3},
+            "status": {"1": 1}, "lists": {"total": 1, "entries": 7, "burnt": 3}, "voices": {},
         }  # fmt: skip
 
 

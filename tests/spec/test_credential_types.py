@@ -70,9 +70,10 @@ def ada(**changes: Any) -> dict[str, Any]:
 
 
 class TestShippedTypes:
-    def test_they_are_the_seven(self) -> None:
+    def test_they_are_the_eight(self) -> None:
         assert set(TYPES) == {
             "residency", "resident-of", "age", "parking-permit", "business-permit", "building-permit", "event-permit",
+            "voice",
         }  # fmt: skip
 
     @pytest.mark.parametrize("id", sorted(TYPES))
@@ -81,7 +82,8 @@ class TestShippedTypes:
         Draft202012Validator(SCHEMA).validate(document)
         assert set(document["title"]) == LOCALES
         assert all(set(rule["labels"]) == LOCALES for rule in document["claims"].values())
-        assert {"dc+sd-jwt", "mso_mdoc", "vc+jwt", "ldp_vc"} <= set(document["names"])
+        linkable = {"dc+sd-jwt", "mso_mdoc", "vc+jwt"}
+        assert set(document["names"]) & {*linkable, "ldp_vc"} == {"ldp_vc"} | (set() if id == "voice" else linkable)
 
     def test_the_examples_of_the_schema_are_definitions(self) -> None:
         Draft202012Validator.check_schema(SCHEMA)
@@ -123,8 +125,8 @@ class TestShippedTypes:
 
     def test_no_type_wears_a_name_of_the_eu(self) -> None:
         for kind in TYPES.values():
-            assert not kind.names["dc+sd-jwt"]["vct"].startswith("urn:eudi:")
-            assert not kind.names["mso_mdoc"]["doctype"].startswith("eu.europa.ec.")
+            for form in kind.names:
+                assert not kind.wire_name(form).startswith(("urn:eudi:", "eu.europa.ec."))
 
 
 class TestDefinition:
@@ -282,6 +284,22 @@ class TestDefinition:
         assert codes(with_claims(born=born, age_over_21=age)) == ["type.derived"]
         assert codes(with_claims(born=claim(shown="never"), age_over_18=age)) == ["type.derived"]
         assert codes(with_claims(born=born, age_over_18=claim(derived="age_over born 18"))) == ["type.derived"]
+
+    def test_what_only_the_roll_knows_cannot_be_linked(self) -> None:
+        """A type that is issued by enrolling is unlinkable, and issued in no format in which it could be linked."""
+        bbs = {"ldp_vc": {"type": ["VerifiableCredential", "SayCredential"]}}
+        both = {**bbs, "dc+sd-jwt": {"vct": "urn:x:1"}}
+
+        def of(rule: Any, **more: Any) -> list[str]:
+            return codes(definition(**{"claims": {"since": rule}, "names": bbs, "unlinkable": True, **more}))
+
+        since = claim(DATE, derived="enrolment since")
+        assert of(since) == []
+        assert of(since, unlinkable=False) == of(since, names=both) == ["type.enrolment"]
+        assert of(claim(DATE), unlinkable=False) == of(claim(DATE), names=both) == []
+        for wrong in (claim(derived="enrolment since"), claim(DATE, derived="enrolment until")):
+            assert of(wrong) == ["type.derived"]
+        assert of(claim({"type": "integer"}, derived="enrolment since")) == ["type.derived"]
 
     def test_texts_fall_back(self) -> None:
         texts = {"de": "Ausweis", "en": "Card"}

@@ -8,10 +8,13 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from cityid import contexts, polls
+from cityid import contexts, credential_type, polls
+from cityid.credential_type.derived import month
+from cityid.edge.resources import schemas
 from cityid.errors import CityIdError
 from cityid.polls import ballots
 from cityid.polls import poll as files
@@ -19,7 +22,22 @@ from cityid.polls.voice import MANDATORY
 from cityid.proofs import bbs2023, members
 from cityid.proofs.bbs2023 import Feature
 from cityid.proofs.bbs2023_values import Derived, read_derived
-from tests.polls import CLAIMS, NOW, ballot, card, city, enrolment, issuer, poll, secret, usual, voice
+from tests.polls import (
+    CHILD,
+    CLAIMS,
+    KIND,
+    NOW,
+    YOUNG,
+    ballot,
+    card,
+    city,
+    enrolment,
+    issuer,
+    poll,
+    secret,
+    usual,
+    voice,
+)
 
 DECEMBER = datetime(2026, 12, 10, tzinfo=UTC)
 
@@ -66,10 +84,6 @@ class TestDays:
         at = datetime.fromisoformat(f"{day}T23:59:59+00:00")
         assert (polls.roll_day(at).isoformat(), polls.next_roll_day(at).isoformat()) == (last, next_)
 
-    def test_months(self) -> None:
-        assert polls.month(NOW) == (datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC))
-        assert polls.month(DECEMBER) == (datetime(2026, 12, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
-
 
 class TestEnrolling:
     def test_the_same_secret_is_the_same_voice(self) -> None:
@@ -89,7 +103,7 @@ class TestEnrolling:
         """There is no moment and no poll in which both are heard."""
         renewed = polls.enrol(enrolment(0), secret(1)[0], at=NOW, lost=True)
         late = datetime.combine(renewed.since, datetime.min.time(), UTC)
-        assert polls.month(NOW)[1] <= late
+        assert month(NOW)[1] <= late
         assert code(voice, 0) == ""
         fresh = voice(0, since=renewed.since)
         assert code(polls.cast, poll(), fresh, "yes", at=NOW) == "polls.too_new"
@@ -103,12 +117,20 @@ class TestEnrolling:
         two, _ = bbs2023.commit(Feature.HOLDER_BINDING_PSEUDONYM, secret=b"more", nym=secret(0)[1].nym)
         assert code(polls.enrol, None, two, at=NOW) == "polls.commitment"
 
-    def test_a_forged_commitment_is_not_signed(self) -> None:
+    def test_a_forged_commitment_is_neither_kept_nor_signed(self) -> None:
         did, method = issuer()
         good = enrolment(0)
         bad = replace(good, commitment=good.commitment[:-1] + bytes([good.commitment[-1] ^ 1]))
-        outcomes = [code(polls.issue, CLAIMS, kept, city(), issuer=did, method=method, at=NOW) for kept in (good, bad)]
-        assert outcomes == ["", "bbs.commitment"]
+        prepared = polls.prepare(KIND, CLAIMS, good.since, at=NOW, timezone=UTC)
+        for kept, expected in ((good, ""), (bad, "bbs.commitment")):
+            assert code(polls.enrol, None, kept.commitment, at=NOW) == expected
+            assert code(polls.enrol, enrolment(1), kept.commitment, at=NOW, lost=True) == expected
+            assert code(polls.issue, prepared, kept, city(), issuer=did, method=method) == expected
+
+    def test_who_may_have_been_forgotten(self) -> None:
+        """A register that was restored does not know who came after its backup."""
+        assert polls.enrol(None, secret(0)[0], at=NOW, forgotten=True).since == date(2027, 1, 1)
+        assert polls.enrol(enrolment(0), secret(0)[0], at=NOW, forgotten=True).since == date(2026, 10, 1)
 
 
 class TestIssuing:
@@ -116,17 +138,54 @@ class TestIssuing:
         document = card()
         assert "id" not in document
         assert "credentialStatus" not in document
-        assert set(document["credentialSubject"]) == {*CLAIMS, "voice_since"}
+        assert document["credentialSubject"] == {
+            "municipality_code": "0344", "district_code": "07", "age_over_16": True, "age_over_18": True,
+            "voice_since": "2026-10-01",
+        }  # fmt: skip
         assert (document["validFrom"], document["validUntil"]) == ("2026-11-01T00:00:00Z", "2026-12-01T00:00:00Z")
 
-    @pytest.mark.parametrize("value", ["", "x" * 31, "ü", "a\n"])
-    def test_codes(self, value: str) -> None:
-        assert code(card, district_code=value) == "polls.code"
+    @pytest.mark.parametrize(
+        ("more", "expected"),
+        [
+            ({"district_code": "x" * 30}, ""),
+            ({"district_code": ""}, "claim.not_allowed"),
+            ({"district_code": "x" * 31}, "claim.not_allowed"),
+            ({"district_code": "ü"}, "claim.not_allowed"),
+            ({"birthdate": "31.02.1985"}, "claim.not_a_date"),
+            ({"age_over_18": True}, "claim.derived"),
+            ({"voice_since": "2026-10-01"}, "claim.derived"),
+            ({"name": "Ada"}, "claim.unknown"),
+        ],
+    )
+    def test_claims_are_read_by_the_type(self, more: dict[str, Any], expected: str) -> None:
+        assert code(card, **more) == expected
 
-    def test_claims_are_all_there_and_no_others(self) -> None:
-        assert code(card, district_code="x" * 30) == ""
-        assert code(card, age_over_18="yes") == "json.wrong_type"
-        assert code(card, name="Ada") == "json.unknown_member"
+    def test_ages_are_those_of_the_city_s_day(self) -> None:
+        """It is 00:30 of the 16th birthday in Lindau, and the day before in UTC."""
+        at = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
+        claims = {**CLAIMS, "birthdate": "2010-11-23"}
+        ages = [
+            polls.prepare(KIND, claims, date(2026, 10, 1), at=at, timezone=zone).claims["age_over_16"]
+            for zone in (UTC, ZoneInfo("Europe/Berlin"))
+        ]
+        assert ages == [False, True]
+
+    def test_a_type_by_which_voices_would_differ(self) -> None:
+        """The shipped type says what `polls` takes for a voice; one of a city's own may have other labels, no more."""
+        given = json.loads((schemas() / "types" / "voice.json").read_text("utf-8"))
+
+        def of(**more: Any) -> str:
+            kind = credential_type.read(json.dumps({**given, **more}).encode())
+            return code(polls.prepare, kind, CLAIMS, date(2026, 10, 1), at=NOW, timezone=UTC)
+
+        assert of() == of(title={"en": "Say"}) == ""
+        names = {"type": ["VerifiableCredential", "VoiceCredential"], "iri": "urn:lindau:voice:1"}
+        assert of(names={"ldp_vc": names}) == "polls.other_type"
+        turned = dict(reversed(given["claims"].items()))
+        assert of(claims=turned) == "polls.other_type"
+        plain = dict(given["claims"]["voice_since"])
+        del plain["derived"]
+        assert of(claims={**given["claims"], "voice_since": plain}) == "polls.other_type"
 
     def test_what_the_resident_checks(self) -> None:
         made, holder, key = card(), secret(0)[1], city().public_key
@@ -221,10 +280,10 @@ class TestVoting:
         ("more", "terms", "expected"),
         [
             ({"municipality_code": "0363"}, {}, "polls.not_eligible"),
-            ({"age_over_16": False, "age_over_18": False}, {}, "polls.not_eligible"),
-            ({"age_over_16": False, "age_over_18": False}, {"age": 0}, ""),
-            ({"age_over_18": False}, {}, ""),
-            ({"age_over_18": False}, {"age": 18}, "polls.not_eligible"),
+            (CHILD, {}, "polls.not_eligible"),
+            (CHILD, {"age": 0}, ""),
+            (YOUNG, {}, ""),
+            (YOUNG, {"age": 18}, "polls.not_eligible"),
             ({"district_code": "08"}, {}, ""),
             ({"district_code": "08"}, {"district": "07"}, "polls.not_eligible"),
             ({"since": date(2027, 1, 1)}, {}, "polls.too_new"),
@@ -295,7 +354,8 @@ class TestVoting:
     def test_forged_by_another_city(self) -> None:
         """A key that the poll does not name signs under the name of one that it does."""
         did, method = issuer()
-        forged = polls.issue(CLAIMS, enrolment(0), city(1), issuer=did, method=method, at=NOW)
+        prepared = polls.prepare(KIND, CLAIMS, date(2026, 10, 1), at=NOW, timezone=UTC)
+        forged = polls.issue(prepared, enrolment(0), city(1), issuer=did, method=method)
         made = polls.accept(forged, secret(0)[1], city(1).public_key)
         assert judged(polls.cast(poll(), made, "yes", at=NOW)) == "bbs.proof"
 

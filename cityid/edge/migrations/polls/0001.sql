@@ -4,7 +4,3 @@ CREATE TABLE ballots (
     poll TEXT NOT NULL, pseudonym TEXT NOT NULL, choice TEXT NOT NULL, ballot TEXT NOT NULL,
     PRIMARY KEY (poll, pseudonym)
 );
--- What city hall keeps of its residents' voices. Octets are base64url.
-CREATE TABLE voices (
-    person TEXT PRIMARY KEY, committed TEXT NOT NULL, nym_entropy TEXT NOT NULL, since TEXT NOT NULL
-);
