@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from tests.vc_api import HIDING, V2, Server, credential, presentation, signed, tampered
+from cityid.plan import Response
+from cityid.vc_api import hiding
+from tests.vc_api import (
+    HIDING,
+    HOLDER_DID,
+    NOW,
+    V2,
+    Server,
+    contexts,
+    credential,
+    entropy,
+    presentation,
+    signed,
+    tampered,
+)
 
 pytestmark = pytest.mark.parametrize("name", HIDING)
 EXAMPLES = "https://www.w3.org/ns/credentials/examples/v2"
@@ -105,3 +120,48 @@ class TestDeriving:
     @pytest.mark.parametrize("found", [None, [], "x", 1])
     def test_what_is_no_credential(self, server: Server, name: str, found: Any) -> None:
         assert server.derive(found).code == "json.wrong_type"
+
+
+class TestSets:
+    """Data Integrity 1.0 §4.3: beside a proof that a holder has derived may stand one that hides nothing."""
+
+    DID = "did:web:issuer.example"
+
+    def city(self, server: Server, name: str) -> Server:
+        """A server that reaches an issuer with two keys: that of the issuer called `name`, and another."""
+        keys = {"hiding": server.issuer(name), "whole": HOLDER_DID}
+        document = {
+            "@context": ["https://www.w3.org/ns/did/v1", "https://w3id.org/security/multikey/v1"],
+            "id": self.DID,
+            "verificationMethod": [
+                {"id": f"{self.DID}#{key}", "type": "Multikey", "controller": self.DID, "publicKeyMultibase": did[8:]}
+                for key, did in keys.items()
+            ],
+            "assertionMethod": [f"{self.DID}#{key}" for key in keys],
+        }
+        found = Response(200, {"content-type": "application/did+json"}, json.dumps(document).encode(), NOW)
+        return Server(exchange=lambda _: found)
+
+    def proof(self, document: dict[str, Any]) -> Any:
+        """One that hides nothing."""
+        whole = {"proofPurpose": "assertionMethod", "verificationMethod": f"{self.DID}#whole"}
+        return signed(document, challenge=None, domain=None, **whole)["proof"]
+
+    def test_a_whole_proof_beside_a_derived_one(self, server: Server, name: str) -> None:
+        city, issuer = self.city(server, name), server.service.issuers[name]
+        options = {
+            "type": "DataIntegrityProof",
+            "cryptosuite": name,
+            "created": "2026-11-23T12:00:00Z",
+            "verificationMethod": f"{self.DID}#hiding",
+            "proofPurpose": "assertionMethod",
+        }
+        bare = {**card(server, name), "issuer": self.DID}
+        base = hiding.create(bare, options, issuer.signer, ["/issuer"], load=contexts(), entropy=entropy())
+        made = city.derive({**bare, "proof": base}, "/credentialSubject/alumniOf").body["verifiableCredential"]
+        derived = made.pop("proof")
+        assert city.verify({**made, "proof": [derived, self.proof(made)]}).status == 200
+        assert city.verify({**made, "proof": [self.proof(made), derived]}).status == 200
+        for proof in (self.proof({**made, "id": "urn:uuid:1"}), tampered({"proof": self.proof(made)})["proof"]):
+            answer = city.verify({**made, "proof": [derived, proof]})
+            assert (answer.status, answer.code) == (400, "signature.invalid")
