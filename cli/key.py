@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -13,6 +13,9 @@ from .key_rotate import rotate
 from .options import Json, PassphraseFd, plain
 from .registers import By, ClerkFd
 from .state import STATE
+
+if TYPE_CHECKING:
+    from cityid.keys import PublicKey
 
 Label = Annotated[str, typer.Argument(metavar="LABEL", callback=plain, help="What the key is called here.")]
 
@@ -44,7 +47,7 @@ def create(
     from cityid.edge import clock
     from cityid.edge.software_keys import Use
     from cityid.errors import Misuse
-    from cityid.keys import Algorithm, jwk
+    from cityid.keys import Algorithm
 
     from . import key_rotate, keys, registers
 
@@ -64,7 +67,7 @@ def create(
         # It signs beside the key of the day, and not after it: nobody will rotate to it.
         key_rotate.beside(here, register, ring, at)
     if json_:
-        talk.give({"label": label, "algorithm": kind.value, "thumbprint": key.thumbprint, "jwk": jwk.write(key)})
+        talk.give({"label": label, "algorithm": kind.value, "thumbprint": key.thumbprint, **_forms(key)})
     else:
         talk.out(f"{talk.clean(label)}  {kind.value}  {key.thumbprint}")
 
@@ -98,23 +101,32 @@ def list_(passphrase_fd: PassphraseFd = None, json_: Json = False) -> None:
 
 def show(
     label: Label,
-    form: Annotated[Literal["jwk", "multikey", "thumbprint"], typer.Option("--as", help="In which form.")] = "jwk",
+    form: Annotated[
+        Literal["jwk", "multikey", "thumbprint"] | None,
+        typer.Option("--as", help="In which form; by default jwk, and multikey for BBS."),
+    ] = None,
     passphrase_fd: PassphraseFd = None,
     json_: Json = False,
 ) -> None:
     """Show the public half of a key."""
     from cityid.encoding import json
-    from cityid.keys import jwk, multikey
+    from cityid.keys import Algorithm, jwk, multikey
 
     from . import home, keys
 
     key = keys.opened(home.find(STATE.home, "city"), passphrase_fd).find(label).key
+    form = form or ("multikey" if key.algorithm is Algorithm.BBS else "jwk")
     if json_:
-        talk.give({
-            "label": label, "algorithm": key.algorithm.value, "thumbprint": key.thumbprint, "jwk": jwk.write(key),
-            "multikey": multikey.write(key),
-        })  # fmt: skip
+        talk.give({"label": label, "algorithm": key.algorithm.value, "thumbprint": key.thumbprint, **_forms(key)})
     elif form == "jwk":
         talk.out(json.write(jwk.write(key)).decode("utf-8"))
     else:
         talk.out(multikey.write(key) if form == "multikey" else key.thumbprint)
+
+
+def _forms(key: PublicKey) -> dict[str, object]:
+    """The public key as others read it. No specification has a JWK for keys that sign with BBS."""
+    from cityid.keys import Algorithm, jwk, multikey
+
+    found: dict[str, object] = {"multikey": multikey.write(key)}
+    return found if key.algorithm is Algorithm.BBS else {"jwk": jwk.write(key), **found}

@@ -44,7 +44,8 @@ def retire(
     # One whose keyring the city has no more is in its document still.
     moved = [] if held else [Record(key, label, frozenset({Use.ISSUER})) for key in (listed(here).get(label),) if key]
     record = next(iter([*held, *moved]), None) or ring.find(label)
-    in_force = {here.text("issuer_key"), str(here.config.get("status_key", "")), *key_log.in_force(ring)}
+    named = (str(here.config.get(member, "")) for member in ("issuer_key", "status_key", "bbs_key"))
+    in_force = {*named, *key_log.in_force(ring)}
     if label in in_force:
         raise Misuse("key.in_force", label=label)
     mechanism = str(here.config.get("mechanism", "did"))

@@ -64,7 +64,9 @@ class Change:
 
         found = self.next()
         if found is None:
-            kind = keys.algorithm_named(algorithm) if algorithm else self.old.key.algorithm
+            # Only where the last signed lists of messages may the next one do so.
+            lists = not self.old.key.algorithm.signs
+            kind = keys.algorithm_named(algorithm, lists=lists) if algorithm else self.old.key.algorithm
             self.into.create(kind, label=self.label, uses=self.old.uses, created=self.at)
             found = self.into.find(self.label)
         keys.recorded(self.register, self.clerk, found, self.at)
@@ -86,7 +88,8 @@ def rotate(
         bool, typer.Option("--switch", help="Sign with the next key from now on; when it has been published.")
     ] = False,
     use: Annotated[
-        Literal["issuer", "log"], typer.Option("--use", help="Which key: the one for cards, or the one for the log.")
+        Literal["issuer", "unlinkable", "log"],
+        typer.Option("--use", help="Which key: for cards, for cards that nobody can link (bbs_key), or for the log."),
     ] = "issuer",
     algorithm: Annotated[str, typer.Option("--algorithm", help="Of the next key; by default as the last.")] = "",
     root: Annotated[
@@ -116,7 +119,7 @@ def rotate(
     is written. Then, with --switch, new cards are signed with it.
 
     Keys that signed cards which are still good stay published. The log's key: both sign until --switch. With --to, in
-    both steps, the city's keys are in the token from --switch on.
+    both steps, the city's keys are in the token from --switch on; no token has a key for unlinkable cards.
     """
     from cityid.clerks import Right
     from cityid.edge import clock
@@ -126,14 +129,19 @@ def rotate(
 
     here, at = registers.home_of(), clock.now()
     mechanism = str(here.config.get("mechanism", "did"))
-    if use == "issuer" and mechanism == "did" and not here.text("did").startswith(("did:web:", "did:webvh:")):
+    if use == "unlinkable":
+        _check_unlinkable(here, mechanism, algorithm)
+    if use != "log" and mechanism == "did" and not here.text("did").startswith(("did:web:", "did:webvh:")):
         raise Misuse("key.cannot_rotate", mechanism=here.text("did"))
     register = registers.register_of(here)
     clerk = registers.acting(register, Right.ADMINISTER, by, clerk_fd)
     ring = keys.opened(here, passphrase_fd)
-    old = ring.find(here.text("issuer_key")) if use == "issuer" else key_log.last(ring)
+    member = "bbs_key" if use == "unlinkable" else "issuer_key"
+    old = key_log.last(ring) if use == "log" else ring.find(here.text(member))
     if to and use == "log":
         raise Misuse("key.log_follows")
+    if to and "bbs_key" in here.config:
+        raise Misuse("key.bbs_in_file")
     into = keys.token(to, pin_fd) if to else ring
     ended = {record.label for one in (ring, into) for record in one.records() if record.not_after is not None}
     pen = lambda: did_history.pen(here, register, clerk, at, passphrase_fd, did_fd)  # noqa: E731
@@ -146,13 +154,13 @@ def rotate(
         key_certificates.prepare(change, algorithm, root, root_key)
     elif switch and mechanism == "did" and did_history.is_webvh(here):
         did_history.check_published(here, change.prepared(), at)
-        change.finish(change.prepared(), {"issuer_key": change.label})
+        change.finish(change.prepared(), {member: change.label})
         talk.say(
             f"New cards are signed with {talk.clean(change.label)}; {talk.clean(old.label)} signs no more. What it "
             "signed stays good: the history says that it was the city's."
         )
     elif switch:
-        change.finish(change.prepared(), {"issuer_key": change.label})
+        change.finish(change.prepared(), {member: change.label})
         talk.say(
             f"New cards are signed with {talk.clean(change.label)}; {talk.clean(old.label)} signs no more, and stays "
             "published."
@@ -160,7 +168,8 @@ def rotate(
     else:
         change.prepare(algorithm)
         document = published(here, register, ring, at, into, pen=pen, output=output)
-        talk.say(f"Publish {talk.clean(document)}; when everybody can see it: cityid key rotate --switch")
+        again = "cityid key rotate --use unlinkable" if use == "unlinkable" else "cityid key rotate"
+        talk.say(f"Publish {talk.clean(document)}; when everybody can see it: {again} --switch")
     if to and switch:
         talk.say(
             "The city's keys are in the token from now on. The log of actions gets another key there, too, at the next "
@@ -171,6 +180,19 @@ def rotate(
         talk.give({"key": change.label, "last": old.label, "switched": switch, "thumbprint": thumbprint})
     else:
         talk.out(change.label)
+
+
+def _check_unlinkable(here: Home, mechanism: str, algorithm: str) -> None:
+    """Raises Misuse: `key.no_bbs_key`, `keys.algorithm`."""
+    from cityid.errors import Misuse
+    from cityid.keys import Algorithm
+
+    from . import keys
+
+    if "bbs_key" not in here.config or mechanism != "did":
+        raise Misuse("key.no_bbs_key")
+    if algorithm and keys.algorithm_named(algorithm, lists=True) is not Algorithm.BBS:
+        raise Misuse("keys.algorithm", algorithm=algorithm, known=Algorithm.BBS.value)
 
 
 def _next(label: str, ended: set[str]) -> str:
@@ -237,7 +259,7 @@ def published(
     if _by_did(here):
         whole = web.document(here.text("did"), live)
     else:
-        jwks = [{**jwk.write(key), "kid": label, "use": "sig"} for label, key in live.items()]
+        jwks = [{**jwk.write(key), "kid": label, "use": "sig"} for label, key in live.items() if key.algorithm.signs]
         whole = {"issuer": here.text("issuer"), "jwks": {"keys": jwks}}
     files.write(_file(here), json.write(whole) + b"\n", force=True)
     return _file(here).name

@@ -152,6 +152,8 @@ def _tell(
     from cityid.edge.messages import explain
     from cityid.encoding import paths
 
+    from . import purse
+
     talk.say(f"{talk.named(asked.name, asked.audience)} asks, for: {talk.clean(asked.purpose or 'it does not say')}")
     talk.say("  who asks is not proved: the request came as a file; only they can use the answer")
     for problem in found.warnings:
@@ -159,8 +161,8 @@ def _tell(
     count, over = 0, bool(found.warnings)
     for option in chosen:
         card = option.card
-        left = f"{card.copies_left} of {card.copies_total} copies left"
-        talk.say(f"  from {talk.clean(names[card.type])} by {talk.named(card.issuer_name, card.issuer)}, {left}")
+        issuer = talk.named(card.issuer_name, card.issuer)
+        talk.say(f"  from {talk.clean(names[card.type])} by {issuer}, {purse.copies(card)}")
         wanted = [about(path) for path, _ in option.shows if _chosen_by_asker(option, path)]
         excess = purpose.excess(names[card.type], wanted) if purpose is not None else ()
         for problem in excess:

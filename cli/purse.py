@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cityid.edge.wallet_file import WalletFile
     from cityid.edge.wallet_mark import Marks
     from cityid.keys import Algorithm, Keyring, PublicKey, Signer
+    from cityid.wallet import Card
 
 
 class _Token:
@@ -70,6 +71,18 @@ def opened(home: Home, passphrase_fd: int | None, *, pin_fd: int | None = None, 
         wallet = WalletFile.open(path, passphrase, token=token, marks=known)
     _warn(STATE.opened.enter_context(wallet))
     return wallet
+
+
+def copies(card: Card) -> str:
+    """How often a card can be shown, in words."""
+    if without_limit(card):
+        return "can be shown without limit"
+    return f"{card.copies_left} of {card.copies_total} copies left"
+
+
+def without_limit(card: Card) -> bool:
+    """Is each showing a proof of its own, so that the one copy is never used up?"""
+    return card.format == "ldp_vc" and card.copies_total == 1 and card.credential.proves
 
 
 def _warn(wallet: WalletFile) -> None:

@@ -53,7 +53,7 @@ def list_(passphrase_fd: PassphraseFd = None, json_: Json = False) -> None:
             talk.out(f"{talk.clean(whose)}:" if theirs else f"{talk.clean(whose)}: no cards")
         rows = [
             (card.id[:8], talk.clean(kinds.label(types, card.type), 60), talk.named(card.issuer_name, card.issuer),
-             f"{card.copies_left} of {card.copies_total} copies left, {_until(card)}")
+             f"{purse.copies(card)}, {_until(card)}")
             for card in theirs
         ]  # fmt: skip
         for line, card in zip(talk.columns(rows), theirs, strict=True):
@@ -69,11 +69,13 @@ def _until(card: Card) -> str:
 
 
 def _as_json(card: Card, name: str) -> dict[str, object]:
+    from . import purse
+
     return {
         "id": card.id, "type": name, "wire_type": card.type, "issuer": card.issuer, "issuer_name": card.issuer_name,
         "format": card.format,
         "valid_until": card.window.end.isoformat() if card.window.end else None,
-        "copies_left": card.copies_left, "copies_total": card.copies_total,
+        "copies_left": card.copies_left, "copies_total": card.copies_total, "without_limit": purse.without_limit(card),
     }  # fmt: skip
 
 
@@ -101,7 +103,7 @@ def show(
         })  # fmt: skip
         return
     talk.out(f"{talk.clean(name)} by {talk.named(one.issuer_name, one.issuer)}, {_until(one)}")
-    talk.out(f"{one.copies_left} of {one.copies_total} copies left")
+    talk.out(purse.copies(one))
     rows = [
         (f"  {talk.clean(paths.write(about(path)))}",
          talk.value(value),

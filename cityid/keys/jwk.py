@@ -15,7 +15,7 @@ from typing import Any, Final
 from cityid import limits
 from cityid.encoding import base64url
 from cityid.encoding.json import Fields
-from cityid.errors import Malformed
+from cityid.errors import Malformed, Misuse
 from cityid.keys.algorithms import MEMO, RAW_LENGTH, Algorithm, PublicKey, members
 
 PRIVATE: Final = ("d", "k", "priv", "p", "q", "dp", "dq", "qi", "oth")
@@ -66,7 +66,13 @@ def thumbprint(key: PublicKey) -> str:
 
 
 def write(key: PublicKey) -> dict[str, str]:
-    """The JWK with its required members and nothing else."""
+    """The JWK with its required members and nothing else.
+
+    Raises:
+        Misuse: `keys.no_jwk` for a BBS key, for which no specification has one.
+    """
+    if key.algorithm is Algorithm.BBS:
+        raise Misuse("keys.no_jwk", algorithm=key.algorithm.value)
     written = members(key)
     return {"kty": written.pop("kty"), **written}
 

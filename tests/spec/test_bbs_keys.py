@@ -78,6 +78,9 @@ class TestForms:
 
     def test_no_jwk_says_it(self) -> None:
         assert jwk.names(KEY) == ()
+        with pytest.raises(Misuse) as none:
+            jwk.write(KEY)
+        assert none.value.code == "keys.no_jwk"
         with pytest.raises(Malformed):
             jwk.read({"kty": "AKP", "alg": "BBS", "pub": "x"})
 

@@ -14,10 +14,12 @@ from cityid.did.webvh import identifier
 from cityid.errors import Malformed, Misuse, Refused, Unavailable
 from cityid.keys import multikey
 from cityid.plan import Request, Response
+from tests.spec.test_dids import BLS
 from tests.webvh import NOW, A, B, C, created, day, entries, later, p256, refusal, served
 
 ED = did_key.create(A.public_key)
 P256 = did_key.create(p256())
+BBS = f"did:key:{BLS}"
 MADE = created()
 LOG = later(MADE.log, 20, state=webvh.document(MADE.did, {"key-2": B.public_key}))
 FIRST, SECOND = (entry["versionId"] for entry in entries(LOG))
@@ -201,7 +203,8 @@ class TestOptionsOfDidKey:
         assert resolved(ED, publicKeyFormat="Multikey").document == resolved(ED).document
 
     @pytest.mark.parametrize(
-        ("did", "form"), [(P256, "Ed25519VerificationKey2020"), (ED, "X25519KeyAgreementKey2020"), (ED, "")]
+        ("did", "form"),
+        [(P256, "Ed25519VerificationKey2020"), (ED, "X25519KeyAgreementKey2020"), (ED, ""), (BBS, "JsonWebKey")],
     )
     def test_refused(self, did: str, form: str) -> None:
         found = resolved(did, publicKeyFormat=form)
