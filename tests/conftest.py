@@ -26,11 +26,11 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if os.environ.get("CITYID_INTEROP"):
         return
-    # the PyPI peers are always there; npm peers are installed by `make interop`
-    skip = pytest.mark.skip(reason="needs npm packages: make interop")
+    # the PyPI peers are always there, but not every one of them is quick; npm peers are installed by `make interop`
+    reasons = {"npm": "needs npm packages: make interop", "long": "takes long: make interop"}
     for item in items:
-        if (marker := item.get_closest_marker("interop")) and "npm" in marker.args:
-            item.add_marker(skip)
+        for kind in marker.args if (marker := item.get_closest_marker("interop")) else ():
+            item.add_marker(pytest.mark.skip(reason=reasons[kind]))
 
 
 @pytest.fixture(scope="session", autouse=True)
