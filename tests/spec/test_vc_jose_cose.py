@@ -197,6 +197,11 @@ class TestSdJwt:
         made["credentialStatus"] = {"type": "X"}
         secured.read(w3c.token(made, "vc+sd-jwt") + b"~", "vc+sd-jwt")
 
+    def test_what_may_be_hidden_beside_it(self) -> None:
+        raw = secured.sign(w3c.document(name="A"), "vc+sd-jwt", ISSUER, hide=[("name",)], entropy=w3c.entropy)
+        assert secured.read(raw, "vc+sd-jwt").document["name"] == "A"
+        assert "name" not in secured.read(raw.split(b"~")[0] + b"~", "vc+sd-jwt").document
+
     def test_all_of_the_subject(self) -> None:
         """Nothing of it is told, and the credential is as good as one of which all is."""
         raw = documents.secure(
@@ -260,7 +265,8 @@ class TestEnvelopes:
         assert secured.opened({**closed, "type": [closed["type"]]}) == (media, raw)
 
     @pytest.mark.parametrize("changed", [
-        {"id": "not-a-credential"}, {"id": "data:application/vc+jwt"}, {"id": "data:application/vc+jwt,"},
+        {"id": "not-a-credential"}, {"id": "vc+jwt,x"}, {"id": "data:application/vc+jwt"},
+        {"id": "data:application/vc+jwt,"},
         {"id": "data:application/vc+jwt;base64,eyJ9"}, {"id": "data:application/vc+cose,0oQ="},
         {"id": "data:application/dc+sd-jwt,x"}, {"id": "data:text/plain,x"}, {"id": "data:application/vp+jwt,x"},
         {"type": "EnvelopedVerifiablePresentation"}, {"type": "VerifiableCredential"}, {"type": []},
