@@ -36,6 +36,14 @@ def is_one(document: Any, kind: str) -> bool:
     return kind in (names if isinstance(names, list) else [names])
 
 
+def bare(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What a verdict is about: of an envelope the members that it has by definition, because nobody signed others; any
+    other document as it is."""
+    if not (is_one(document, CREDENTIAL) or is_one(document, PRESENTATION)):
+        return dict(document)
+    return {name: document[name] for name in ("@context", "type", "id")}
+
+
 def opened(document: Mapping[str, Any], kind: str, where: str) -> tuple[str, bytes]:
     """The media type (less `application/`) and the data in an envelope of this kind; nothing of it is read yet.
 

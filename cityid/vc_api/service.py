@@ -18,7 +18,7 @@ from cityid.errors import CityIdError, Problem, Refused
 from cityid.json_schemas import Schemas
 from cityid.plan import Request, Response, Steps, plan
 from cityid.status.bitstring_status_list import read_entry
-from cityid.vc_api import deriving, identifiers, issuing, problems, verifying
+from cityid.vc_api import deriving, enveloped, identifiers, issuing, problems, verifying
 from cityid.vc_api.lists import StatusList
 from cityid.vc_api.model import Entropy, IssuerOf, Options
 from cityid.vc_api.problems import Explain
@@ -171,7 +171,7 @@ class Service:
             return problems.no(judged.problems, at, self.explain, more, about_status=judged.about_status)
         told = {
             "verified": True,
-            name: document,
+            name: enveloped.bare(document),
             "mediaType": kind,
             "controller": judged.controller,
             "warnings": warnings,
