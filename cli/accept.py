@@ -136,4 +136,5 @@ def _take(here: Home, data: bytes, passphrase_fd: int | None, *, json_: bool) ->
         return
     end = f", valid until {card.window.end:%d %b %Y %H:%M} UTC" if card.window.end else ""
     whose = "" if card.person == "me" else f" for {talk.clean(card.person)}"
-    talk.out(f"Added {talk.clean(name)}{whose} ({card.copies_total} single-use copies){end}.")
+    copies = purse.copies(card) if purse.without_limit(card) else f"{card.copies_total} single-use copies"
+    talk.out(f"Added {talk.clean(name)}{whose} ({copies}){end}.")

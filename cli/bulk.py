@@ -16,7 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import bulk_asked, talk
+from . import bulk_asked, registers, talk
 from .bulk_check import LISTED, Checked, check, several
 from .bulk_work import RUN, Chunk, Counts, Run, Worker, expected, opened
 
@@ -48,6 +48,7 @@ class Wanted:
     days: int = 28
     workers: int = 1
     queue: bool = False
+    format: str = ""
 
 
 def many(here: Home, wanted: Wanted, passphrase_fd: int | None, *, json_: bool) -> int:
@@ -57,15 +58,16 @@ def many(here: Home, wanted: Wanted, passphrase_fd: int | None, *, json_: bool) 
 
     if wanted.letters and wanted.signed:
         raise Misuse("bulk.letters_signed")
+    four_eyes = wanted.type in registers.names(here, "four_eyes")
     if wanted.dry_run:
-        run = _new(here, wanted, Path(os.devnull))
+        run = _new(wanted, Path(os.devnull), four_eyes=four_eyes)
         return _dry(Worker(here, run, _passphrase(here, passphrase_fd)), json_=json_)
     if wanted.folder is None:
         raise Misuse("issue.no_folder")
     folder, place = wanted.folder, wanted.folder / RUN
     if folder.exists() and not place.exists() and any(folder.iterdir()):
         raise Misuse("issue.folder_not_empty", folder=str(folder))
-    run = _new(here, wanted, folder)
+    run = _new(wanted, folder, four_eyes=four_eyes)
     if wanted.queue:
         from .bulk_queue import store_of
 
@@ -113,17 +115,16 @@ def _passphrase(here: Home, fd: int | None) -> str:
     return talk.secret(f"Passphrase for {here.text('keys')}", fd)
 
 
-def _new(here: Home, wanted: Wanted, folder: Path) -> Run:
+def _new(wanted: Wanted, folder: Path, *, four_eyes: bool = False) -> Run:
     import secrets
 
     from cityid.edge import clock
     from cityid.encoding import times
     from cityid.issuing import APPROVAL_AGE
 
-    from .registers import key, names
+    from .registers import key
 
     at = clock.now()
-    four_eyes = wanted.type in names(here, "four_eyes")
     # Whoever approves has their time, and then the offers wait as long as they were to.
     until = at + timedelta(days=wanted.days) + (APPROVAL_AGE if four_eyes else timedelta())
     digest = hashlib.sha256()
@@ -138,6 +139,7 @@ def _new(here: Home, wanted: Wanted, folder: Path) -> Run:
         signed=wanted.signed, letters=wanted.letters, archive=wanted.archive, key=wanted.key, person=wanted.person,
         round=wanted.round, at=times.numeric(at), until=times.numeric(until),
         by=wanted.clerk.name, department=wanted.clerk.department, four_eyes=four_eyes,
+        format=wanted.format,
     )  # fmt: skip
 
 

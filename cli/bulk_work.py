@@ -55,6 +55,8 @@ class Run:
     asked: str = ""
     """The number under which another clerk is asked for all cards of the run."""
     approved: bool = False
+    format: str = ""
+    """Of the cards; the type's first where none is named."""
 
     def write(self) -> bytes:
         from cityid.encoding import json
@@ -187,9 +189,11 @@ class Worker:
         self.secret = registers.secret_of(here)
         self.at = times.read_numeric(run.at)
         self.until = times.read_numeric(run.until)
+        kind = self.issuer.types.get(run.type)
+        form = run.format or (next(iter(kind.names)) if kind is not None else "")
         self.bulk = Bulk(
             self.issuer, registers.sessions_of(here), run.type, run.name, run.by, self.until,
-            base64url.decode(run.seed), run.department, four_eyes=run.four_eyes,
+            base64url.decode(run.seed), run.department, format=form, four_eyes=run.four_eyes,
         )  # fmt: skip
         self.type = self.bulk.check(self.at)
         others = {name for kind in self.issuer.types.values() for name in columns(kind)}

@@ -57,7 +57,7 @@ def issue(
     format_: Annotated[
         str,
         typer.Option(
-            "--format", metavar="FORMAT", callback=plain, help="With --claims: dc+sd-jwt, vc+jwt, ldp_vc or another."
+            "--format", metavar="FORMAT", callback=plain, help="With --claims or --from: dc+sd-jwt, ldp_vc or another."
         ),
     ] = "",
     signed: Annotated[
@@ -135,7 +135,7 @@ def issue(
     }  # fmt: skip
     if table is None and any(bulk.values()):
         raise Misuse("issue.only_tables", option=next(name for name, value in bulk.items() if value))
-    if format_ and claims is None:
+    if format_ and claims is None and table is None:
         raise Misuse("issue.format_of_one", way=given[0])
     from cityid.clerks import Right
 
@@ -175,6 +175,7 @@ def issue(
             days,
             workers,
             queue,
+            format_,
         )
         raise talk.Stop(many(here, wanted, passphrase_fd, json_=json_))
 
