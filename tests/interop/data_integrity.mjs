@@ -73,9 +73,7 @@ const operations = {
       credential: r.document, suite: r.suites.map((name) => suite(name, 'verify', r)), documentLoader, now: r.now,
       checkStatus: async () => ({ verified: true }) })),
   present: async (r) => {
-    const presentation = vc.createPresentation({
-      verifiableCredential: r.credentials, holder: r.holder, now: r.now, version: r.version });
-    if (r.context) presentation['@context'].push(r.context);
+    const presentation = vc.createPresentation({ verifiableCredential: r.credentials, holder: r.holder, now: r.now });
     return vc.signPresentation({
       presentation, suite: await signing(r), challenge: r.challenge, domain: r.domain, documentLoader });
   },

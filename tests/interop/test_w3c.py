@@ -20,12 +20,18 @@ from typing import Any
 
 import pytest
 
+from cityid.checks import Outcome
+from cityid.encoding import json
+from cityid.formats.data_integrity import LDP_VC
 from cityid.keys import Algorithm
 from tests.interop.peers import No, Node
 from tests.interop.w3c_cells import (
+    ASKED,
     AT,
+    AUDIENCE,
     CREDENTIAL,
     EXPECTED,
+    NONCE,
     PRESENTATION,
     Case,
     accepted,
@@ -39,7 +45,7 @@ from tests.interop.w3c_cells import (
     we_verify,
 )
 from tests.interop.w3c_gaps import BAZAAR, GAPS, OPENVC
-from tests.interop.w3c_peers import BBS, JCS, PACKAGES, SD, Bazaar, OpenVc, Peer
+from tests.interop.w3c_peers import BBS, JCS, PACKAGES, SD, Bazaar, Key, OpenVc, Peer
 
 SUITES = {
     "eddsa-rdfc-2022": ("eddsa-rdfc-2022", Algorithm.EDDSA),
@@ -275,6 +281,41 @@ def test_two_proofs_of_one_credential(peers: Any) -> None:
     first, second = (they_present(peers(BAZAAR), made, card)["verifiableCredential"][0] for _ in range(2))
     assert first["proof"].pop("proofValue") != second["proof"].pop("proofValue")
     assert first == second
+
+
+@pytest.mark.interop("npm")
+def test_several_credentials(peers: Any) -> None:
+    """Theirs and ours in one presentation, each under another suite; each of them is found."""
+    peer, holder = peers(BAZAAR), Key.new(Algorithm.EDDSA)
+    names = ("eddsa-rdfc-2022", "ecdsa-rdfc-2019 P-256", "ecdsa-rdfc-2019 P-384")
+    made = [case(name, published=False) for name in names]
+    cards = [we_issue(made[0]), they_issue(peer, made[1]), we_issue(made[2])]
+    token = peer.present_all(cards, "eddsa-rdfc-2022", holder, NONCE, AUDIENCE, AT)
+    suites = ["eddsa-rdfc-2022", "ecdsa-rdfc-2019"]
+    peer.verify_presentation(token, suites, NONCE, AUDIENCE, AT)
+    for number, one in enumerate(LDP_VC.read_presentation(json.write(token))):
+        key = made[number].issuer.signer.public_key
+        (ref,) = one.credential.signed_by
+        assert one.credential.issuer == made[number].issuer.did
+        keys = {ref: key, one.shown_by[0]: holder.signer.public_key}
+        outcomes = [check.problem and check.problem.code for check in LDP_VC.check(one, keys, ASKED, AT)]
+        assert outcomes == [None, "binding.other_holder"]  # who presented them all holds none of them
+    damaged = changed(token, lambda document: CREDENTIAL["value"](document["verifiableCredential"][1]))
+    with pytest.raises(No, match="Invalid signature"):
+        peer.verify_presentation(damaged, suites, NONCE, AUDIENCE, AT)
+    checks = [
+        LDP_VC.check(
+            one,
+            {
+                **dict.fromkeys(one.credential.signed_by, made[number].issuer.signer.public_key),
+                one.shown_by[0]: holder.signer.public_key,
+            },
+            ASKED,
+            AT,
+        )
+        for number, one in enumerate(LDP_VC.read_presentation(json.write(damaged)))
+    ]
+    assert [next(iter(one)).outcome is Outcome.PASSED for one in checks] == [True, False, True]
 
 
 @pytest.mark.interop("npm")

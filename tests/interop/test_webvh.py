@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.interop.peers import No, Node
-from tests.interop.webvh_peers import Change, Made, Npm, Ours, Peer, PyPi
+from tests.interop.webvh_peers import Change, Made, Npm, OpenVc, Ours, Peer, PyPi
 from tests.webvh import THIEF, W1, W2, W3, A, B, C, Seeded, signed
 
 pytestmark = pytest.mark.interop
@@ -166,3 +166,33 @@ def test_gaps_are_still_there(tmp_path: Path) -> None:
     with pytest.raises(No, match="did-log-id-mismatch"):
         peer.read(made, made.did, 1)
     assert peer.read(made, made.log[0]["state"]["id"], 1)["document"] == made.log[0]["state"]
+
+
+ALONE = ("one entry", "rotations", "pre-rotation", "moved")
+
+
+@pytest.mark.interop("long")
+class TestOpenVc:
+    """It reads the present of histories without witnesses, and hands out nothing of a DID that is closed."""
+
+    @pytest.mark.parametrize("history", ALONE)
+    def test_it_reads_what_we_write(self, history: str) -> None:
+        made = written(Ours(), history)
+        assert OpenVc().read(made, made.did)["document"] == made.log[-1]["state"]
+
+    @pytest.mark.parametrize(("history", "words"), [("witnesses", "a witness policy"), ("closed", "is deactivated")])
+    def test_it_does_not_read(self, history: str, words: str) -> None:
+        made = written(Ours(), history)
+        with pytest.raises(No, match=words):
+            OpenVc().read(made, made.did)
+
+    @pytest.mark.parametrize(
+        ("history", "damage"),
+        [one for one in DAMAGE if one[0] in ALONE],
+        ids=lambda value: getattr(value, "__name__", value),
+    )
+    def test_it_refuses_what_is_damaged(self, history: str, damage: Callable[[Made], None]) -> None:
+        made = written(Ours(), history)
+        damage(made)
+        with pytest.raises(No):
+            OpenVc().read(made, made.did)

@@ -12,6 +12,7 @@ GAPS: Final[dict[tuple[str, str], str]] = {
     (BAZAAR, "base of ecdsa-sd-2023"):
         "names the nodes of the mandatory part apart from the others (confirm.js, step 4), so that it refuses its own "
         "now and then, where nodes have no names",
+    (BAZAAR, "proof sets"): "is content with one good proof of several, where we want all (decision 231)",
     (BAZAAR, "small numbers"):
         "takes a number whose text has no point for an integer (jsonld.js, types.js: isDouble): 1e-7 is signed as 0",
     (BAZAAR, "text like a label"):
@@ -29,6 +30,7 @@ GAPS: Final[dict[tuple[str, str], str]] = {
         "names nodes by SHA-256 for keys on P-384 too (pyld knows no other), where DI ECDSA 1.0 §3.2.3 has SHA-384",
     (OPENVC, "contexts inside"): "takes contexts by their URLs alone (_context_validation.py)",
     (OPENVC, "control characters"): "does not escape them (pyld: URDNA2015), where RDFC-1.0 §5 does",
+    (OPENVC, "context of VP-JWT"): "presents by the JWT encoding of VCDM 1.1 with the context of VCDM 2.0",
     (OPENVC, "line separators"): "ends statements at U+0085 and U+2028, where it hides (pyld: parse_nquads)",
     (OPENVC, "directions"): "drops base directions (pyld without `rdfDirection`): they are not signed",
 }  # fmt: skip

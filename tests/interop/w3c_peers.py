@@ -144,11 +144,14 @@ class Bazaar:
         self.node.ask(op="verify", document=document, suites=[suite], now=times.stamp(at), **more)
 
     def present(self, document: Document, suite: str, holder: Key, nonce: str, audience: str, at: datetime) -> Any:
-        old = document["@context"][0] == contexts.V1
-        more = {"version": 1.0, "context": contexts.DATA_INTEGRITY} if old else {"version": 2.0}
+        return self.present_all([document], suite, holder, nonce, audience, at)
+
+    def present_all(
+        self, documents: Sequence[Document], suite: str, holder: Key, nonce: str, audience: str, at: datetime
+    ) -> Any:
         return self.node.ask(
-            op="present", credentials=[document], suite=suite, key=holder.private, holder=holder.did, challenge=nonce,
-            domain=audience, created=times.stamp(at), now=times.stamp(at), **more,
+            op="present", credentials=documents, suite=suite, key=holder.private, holder=holder.did, challenge=nonce,
+            domain=audience, created=times.stamp(at), now=times.stamp(at),
         )  # fmt: skip
 
     def verify_presentation(

@@ -256,3 +256,25 @@ class PyPi:
         return {
             "document": result["didDocument"], "versionId": told["versionId"], "deactivated": told["deactivated"],
         }  # fmt: skip
+
+
+class OpenVc:
+    """PyPI `openvc-core`: it reads, and does not write."""
+
+    name = "openvc-core"
+
+    def write(self, made: Made, change: Change) -> None:
+        raise NotImplementedError
+
+    def read(self, made: Made, did: str, number: int | None = None) -> dict[str, Any]:
+        with warnings.catch_warnings():  # what its own requirements do is theirs
+            warnings.simplefilter("ignore")
+            from openvc.did.base import DidResolutionError
+            from openvc.did.did_webvh import DidWebvhResolver
+        log = b"".join(jsons.write(entry) + b"\n" for entry in made.log[:number])
+        try:
+            found = DidWebvhResolver(lambda _: log.decode()).resolve(did)
+        except DidResolutionError as error:
+            raise No(str(error)) from error
+        version = made.log[: number or len(made.log)][-1]["versionId"]
+        return {"document": found.raw, "versionId": version, "deactivated": False}
