@@ -14,7 +14,6 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
-from cityid import limits
 from cityid.checks import PASSED, Check, Step, failed, passed
 from cityid.credential import (
     CertificateChain,
@@ -28,15 +27,14 @@ from cityid.credential import (
     Keys,
     Path,
     Presentation,
-    StatusRef,
     Unbound,
     WebIssuer,
     Window,
 )  # fmt: skip
-from cityid.did import parse, parse_url
-from cityid.encoding import base64url, json, times
+from cityid.encoding import json, times
 from cityid.errors import Malformed, Misuse, Problem, Refused
-from cityid.jose import jws, key_binding, sd_jwt, sd_jwt_issue, transaction_data
+from cityid.formats._sd_jwt_vc_payload import check_unregistered, issuer_of, statuses_of, types_of, window_of
+from cityid.jose import jws, key_binding, sd_jwt, sd_jwt_issue, sd_jwt_many, transaction_data
 from cityid.jose.sd_jwt import SdJwt
 from cityid.jose.sd_jwt_issue import Frame
 from cityid.keys import PublicKey, Signer, jwk, x509
@@ -83,7 +81,7 @@ class _SdJwtVc:
             Unavailable: `keys.unavailable`.
         """
         made, claims, (issuer, types, shown, window, signed_by) = self._prepare(draft, signer.public_key, entropy)
-        status = _statuses(claims["status"]) if draft.status else ()
+        status = statuses_of(claims["status"]) if draft.status else ()
         raw = made.signed(signer.sign(made.input)).text
         return Credential(TYP, issuer, types, shown, made.hidden, draft.holder, window, status, signed_by, raw)
 
@@ -91,9 +89,38 @@ class _SdJwtVc:
         self, drafts: Iterable[Draft], signer: Signer, *, at: datetime, entropy: Callable[[int], bytes]
     ) -> list[bytes]:  # fmt: skip
         """What `issue` makes of each draft, in their order. Raises as it."""
-        made = [self._prepare(draft, signer.public_key, entropy)[0] for draft in drafts]
+        given, key = list(drafts), signer.public_key
+        made = self._prepare_many(given, key, entropy)
         signatures = [signer.sign(one.input) for one in made]
         return [one.signed(signature).text for one, signature in zip(made, signatures, strict=True)]
+
+    def _prepare_many(
+        self, drafts: list[Draft], key: PublicKey, entropy: Callable[[int], bytes]
+    ) -> list[sd_jwt_issue.Unsigned]:
+        """`_prepare` for each: together where they are of one type and issuer."""
+        first = drafts[0] if drafts else None
+        if first is None or not all(
+            one.type is first.type and one.issuer == first.issuer and one.signed_by is first.signed_by
+            and not one.suite and _OURS.isdisjoint(one.claims) for one in drafts
+        ):  # fmt: skip
+            return [self._prepare(one, key, entropy)[0] for one in drafts]
+        header, named, _, _ = _letterhead(first.signed_by.at, first.issuer, key)
+        frame, _, names = self._frame(first.type)
+        heads: dict[Window, bytes] = {}
+        cards = []
+        for one in drafts:
+            head = heads.get(one.window)
+            if head is None:
+                head = heads[one.window] = json.write({**named, **names, **_times(one.window)[0]})[1:-1]
+            if one.holder is not None:
+                head = b'%b,"cnf":{"jwk":%b}' % (head, json.write(jwk.write(one.holder)))
+            check_unregistered(one.claims)
+            cards.append(({**one.claims, "status": _status(one)} if one.status else one.claims, head))
+        made = sd_jwt_many.prepare_many(cards, frame, protected=header, entropy=entropy)
+        return [
+            sd_jwt_issue.Unsigned(*found, frozenset()) if found else self._prepare(one, key, entropy)[0]
+            for one, found in zip(drafts, made, strict=True)
+        ]
 
     def _prepare(self, draft: Draft, key: PublicKey, entropy: Callable[[int], bytes]) -> _Prepared:
         claims = draft.claims
@@ -106,7 +133,7 @@ class _SdJwtVc:
         times_, window = _times(draft.window)
         registered = {**named, **names, **times_}
         known = issuer, types, {**registered, **claims}, window, signed_by
-        _check_unregistered(claims)
+        check_unregistered(claims)
         if draft.holder is not None:
             registered["cnf"] = {"jwk": jwk.write(draft.holder)}
         if draft.status:
@@ -124,7 +151,7 @@ class _SdJwtVc:
                 hideable, decoys=type.decoys, unhideable=sd_jwt_issue.UNHIDEABLE | NEVER_HIDDEN, padded=True
             )
             names = {name: value for name, value in type.names[TYP].items() if name in _TYPE_NAMES}
-            found = type, (frame, _types(names), names)
+            found = type, (frame, types_of(names), names)
             if len(self._frames) >= _MEMO:
                 self._frames.clear()
             self._frames[id(type)] = found
@@ -262,12 +289,12 @@ def _credential(token: SdJwt, raw: bytes, holder: PublicKey | None = None) -> Cr
     for path in processed.carriers:
         if path and path[0] in NEVER_HIDDEN:
             raise _hidden(path)
-    types = _types(payload)
-    issuer, place = _issuer(token.jws.header, payload)
+    types = types_of(payload)
+    issuer, place = issuer_of(token.jws.header, payload)
     claims = payload.copy()
     claims.pop("cnf", None)
     status = claims.pop("status", None)
-    _check_unregistered(payload)
+    check_unregistered(payload)
     return Credential(
         TYP,
         issuer,
@@ -275,8 +302,8 @@ def _credential(token: SdJwt, raw: bytes, holder: PublicKey | None = None) -> Cr
         claims,
         hidden,
         _bound_to(payload) if holder is None else holder,
-        _window(payload),
-        () if status is None else _statuses(status),
+        window_of(payload),
+        () if status is None else statuses_of(status),
         (KeyRef(place),),
         raw,
         processed.positions,  # type: ignore[arg-type]  # a key of `positions` holds no None
@@ -297,103 +324,6 @@ def _bound_to(payload: Mapping[str, Any]) -> PublicKey | None:
         if error.code not in _NOT_OURS:
             raise
         return None
-
-
-def _wrong(name: str, expected: str, payload: Mapping[str, Any]) -> Malformed:
-    return Malformed("json.wrong_type", where=f"$.{name}", expected=expected, found=json.kind(payload[name]))
-
-
-def _types(payload: Mapping[str, Any]) -> tuple[str, ...]:
-    vct = payload.get("vct")
-    if type(vct) is not str or not vct:
-        if "vct" in payload and type(vct) is not str:
-            raise _wrong("vct", "string", payload)
-        raise Malformed("sd_jwt_vc.no_vct", where="$.vct", spec="SD-JWT VC §2.2.2.1")
-    if "vct#integrity" in payload and type(payload["vct#integrity"]) is not str:
-        raise _wrong("vct#integrity", "string", payload)
-    if "aka_vcts" not in payload:
-        return (vct,)
-    also = payload["aka_vcts"]
-    if type(also) is not list or not also or not all(type(name) is str and name for name in also) or vct in also:
-        raise Malformed("sd_jwt_vc.aka_vcts", where="$.aka_vcts", spec="SD-JWT VC §2.2.2.2")
-    return (vct, *also)
-
-
-def _check_unregistered(payload: Mapping[str, Any]) -> None:
-    """JWT claims that this format leaves free. `aud` is a string or an array of strings (RFC 7519 §4.1.3); whether the
-    asker is among them is for `verify` to say."""
-    if "sub" in payload and type(payload["sub"]) is not str:
-        raise _wrong("sub", "string", payload)
-    given = payload.get("aud", "")
-    if type(given) is not str and (type(given) is not list or not all(type(name) is str for name in given)):
-        raise _wrong("aud", "string or array of strings", payload)
-
-
-def _issuer(header: Mapping[str, Any], payload: Mapping[str, Any]) -> tuple[str, KeyPlace]:
-    """Who the credential says has issued it, and where it says the key is. Whether that mechanism is the one that this
-    issuer uses is for the trust list to say (§2.5)."""
-    issuer = payload.get("iss", "")
-    if type(issuer) is not str or ("iss" in payload and not issuer):
-        raise _wrong("iss", "string", payload)
-    kid = header.get("kid", "")
-    if type(kid) is not str:
-        raise Malformed("json.wrong_type", where="$.kid", expected="string", found=json.kind(kid))
-    if "x5c" in header:
-        chain = _chain(header["x5c"])
-        return issuer or x509.read(chain.certificates[0]).name, chain
-    if issuer.startswith("https://"):
-        return issuer, WebIssuer(issuer, kid)
-    if issuer.startswith("did:"):
-        return issuer, _did_url(issuer, kid)
-    raise Malformed("sd_jwt_vc.no_key_mechanism", where="$.iss", spec="SD-JWT VC §2.5", issuer=issuer)
-
-
-def _did_url(issuer: str, kid: str) -> DidUrl:
-    """`kid` is a DID URL, a fragment with its `#`, or a bare fragment. A DID URL of another DID stays what it is: the
-    trust list refuses it."""
-    if kid.startswith("did:"):
-        did, fragment = parse_url(kid)
-        return DidUrl(str(did), fragment)
-    parse(issuer)
-    return DidUrl(issuer, kid.removeprefix("#"))
-
-
-def _chain(x5c: Any) -> CertificateChain:
-    if type(x5c) is not list or not 0 < len(x5c) <= limits.CHAIN or not all(type(text) is str for text in x5c):
-        raise Malformed("sd_jwt_vc.x5c", where="$.x5c", spec="RFC 7515 §4.1.6", limit=limits.CHAIN)
-    return CertificateChain(tuple(base64url.decode_standard(text, f"$.x5c[{n}]") for n, text in enumerate(x5c)))
-
-
-def _window(payload: Mapping[str, Any]) -> Window:
-    """From the later of `nbf` and `iat` (nothing holds before it was issued) until `exp`."""
-    start = end = None
-    if "nbf" in payload:
-        start = times.read_numeric(payload["nbf"], "$.nbf")
-    if "iat" in payload and (start is None or type(payload["iat"]) is not int or payload["iat"] != payload["nbf"]):
-        issued = times.read_numeric(payload["iat"], "$.iat")
-        if start is None or issued > start:
-            start = issued
-    if "exp" in payload:
-        end = times.read_numeric(payload["exp"], "$.exp")
-    return Window(start, end)
-
-
-def _statuses(status: Any) -> tuple[StatusRef, ...]:
-    """One reference for each mechanism that `status` names; the job decides what it can check."""
-    fields = json.Fields(status, "$.status")
-    found = []
-    for kind, value in status.items():
-        if kind == "status_list":
-            inner = fields.fields(kind)
-            uri, index = inner.text("uri"), inner.integer("idx")
-            if index < 0:
-                raise Malformed("sd_jwt_vc.status_index", where=inner.at("idx"), spec="Token Status List §6.2")
-        else:
-            # What a mechanism unknown here has in its member is its own affair.
-            given = value.get("uri") if type(value) is dict else ""
-            uri, index = given if type(given) is str else "", -1
-        found.append(StatusRef(kind, uri, index, MappingProxyType(value if type(value) is dict else {})))
-    return tuple(found)
 
 
 def _token(credential: Credential) -> SdJwt:
@@ -463,7 +393,7 @@ def _letterhead(place: KeyPlace, issuer: str, key: PublicKey) -> _Letterhead:
         kid = place.kid if isinstance(place, WebIssuer) else str(place) if place.fragment else ""
         if kid:
             header["kid"] = kid
-    found, where = _issuer(header, named)
+    found, where = issuer_of(header, named)
     return jws.protected(header, key), named, found, (KeyRef(where),)
 
 
@@ -475,7 +405,7 @@ def _times(window: Window) -> tuple[Mapping[str, int], Window]:
         written["iat"] = written["nbf"] = times.numeric(window.start)
     if window.end is not None:
         written["exp"] = times.numeric(window.end)
-    return written, _window(written)
+    return written, window_of(written)
 
 
 def _status(draft: Draft) -> dict[str, Any]:

@@ -31,10 +31,10 @@ Step: TypeAlias = str | int | None
 _quote: Final = encode_basestring
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 _ONLY_TEXT: Final = frozenset({str})
-_SALT: Final = 18  # bytes: 24 characters, of which up to two are left out again
-_KEPT: Final = (22, 24, 23)
+SALT: Final = 18  # bytes: 24 characters, of which up to two are left out again
+KEPT: Final = (22, 24, 23)
 """Characters of a salt, by the length (modulo 3) of all that follows it."""
-_DECOY: Final = 32
+DECOY: Final = 32
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -312,11 +312,7 @@ def prepare(
     """
     if registered.keys().isdisjoint(claims) and (found := sd_jwt_shape.flat(claims)) is not None:
         key, values = found
-        if key not in frame.shapes:
-            if len(frame.shapes) >= sd_jwt_shape.MOST:
-                frame.shapes.clear()
-            frame.shapes[key] = sd_jwt_shape.shape(claims, frame.root, frame.decoys, padded=frame.padded)
-        if (shape := frame.shapes[key]) is not None:
+        if (shape := shape_of(key, claims, frame)) is not None:
             written, disclosures = _shaped(shape, values, frame.hash, registered, entropy)
             return Unsigned(protected + b"." + jws.segment(written), disclosures, shape.hidden)
     pour = _Pour(frame.decoys, frame.padded)
@@ -340,6 +336,15 @@ def prepare(
     return Unsigned(protected + b"." + jws.segment(json.write(payload)), made, frozenset(pour.hidden))
 
 
+def shape_of(key: sd_jwt_shape.Key, claims: Mapping[str, Any], frame: Frame) -> sd_jwt_shape.Shape | None:
+    """The shape that `key` names under a frame, made once; None where these claims have none."""
+    if key not in frame.shapes:
+        if len(frame.shapes) >= sd_jwt_shape.MOST:
+            frame.shapes.clear()
+        frame.shapes[key] = sd_jwt_shape.shape(claims, frame.root, frame.decoys, padded=frame.padded)
+    return frame.shapes[key]
+
+
 def _shaped(
     shape: sd_jwt_shape.Shape, values: list[Any], hash: Hash, registered: Mapping[str, Any],
     entropy: Callable[[int], bytes],
@@ -348,7 +353,7 @@ def _shaped(
     salts = _salts(shape.disclosures, entropy)
     made = _disclosures(shape.first(values), salts)
     first = len(made)
-    texts = hash.texts(made + _drawn(shape.decoys, entropy)) if shape.decoys else hash.texts(made)
+    texts = hash.texts(made + drawn(shape.decoys, entropy)) if shape.decoys else hash.texts(made)
     decoys = texts[first:]
     found = [texts[one.own] + decoys[one.decoys] for one in shape.objects]
     for generation in shape.waits:
@@ -365,11 +370,11 @@ def _shaped(
     return b"{%b}" % b",".join(parts), made
 
 
-def _drawn(count: int, entropy: Callable[[int], bytes]) -> list[bytes]:
-    raw = entropy(_DECOY * count)
-    if len(raw) != _DECOY * count:
+def drawn(count: int, entropy: Callable[[int], bytes]) -> list[bytes]:
+    raw = entropy(DECOY * count)
+    if len(raw) != DECOY * count:
         raise Misuse("sd_jwt.entropy", spec="RFC 9901 §9.3")
-    return [raw[start : start + _DECOY] for start in range(0, len(raw), _DECOY)]
+    return [raw[start : start + DECOY] for start in range(0, len(raw), DECOY)]
 
 
 def _first_generation(pour: _Pour, salts: list[str], hash: Hash) -> list[bytes]:
@@ -401,10 +406,10 @@ def _check_limits(pour: _Pour) -> None:
 
 
 def _salts(count: int, entropy: Callable[[int], bytes]) -> list[str]:
-    raw = entropy(_SALT * count) if count else b""
+    raw = entropy(SALT * count) if count else b""
     text = binascii.b2a_base64(raw, newline=False).translate(_TO_URL).decode("ascii")
     salts = [text[start : start + 24] for start in range(0, 24 * count, 24)]
-    if len(raw) != _SALT * count or len(set(salts)) != count:
+    if len(raw) != SALT * count or len(set(salts)) != count:
         raise Misuse("sd_jwt.entropy", spec="RFC 9901 §9.3")
     return salts
 
@@ -426,9 +431,7 @@ def _disclosures(tails: list[str], salts: list[str]) -> list[bytes]:
         lengths = [len(tail) if tail.isascii() else len(tail.encode()) for tail in tails]
     except UnicodeEncodeError:
         raise Malformed("json.surrogate", spec="RFC 7493 §2.1") from None
-    written = [
-        f'["{salt[: _KEPT[length % 3]]}{tail}' for salt, length, tail in zip(salts, lengths, tails, strict=False)
-    ]
+    written = [f'["{salt[: KEPT[length % 3]]}{tail}' for salt, length, tail in zip(salts, lengths, tails, strict=False)]
     joined = "\0\0\0".join(written).encode()
     return binascii.b2a_base64(joined, newline=False).translate(_TO_URL).split(b"AAAA")
 
@@ -436,5 +439,5 @@ def _disclosures(tails: list[str], salts: list[str]) -> list[bytes]:
 def _add_decoys(pour: _Pour, hash: Hash, entropy: Callable[[int], bytes]) -> None:
     if not pour.decoys:
         return
-    for (target, array), digest in zip(pour.decoys, hash.texts([entropy(_DECOY) for _ in pour.decoys]), strict=True):
+    for (target, array), digest in zip(pour.decoys, hash.texts([entropy(DECOY) for _ in pour.decoys]), strict=True):
         target.append({"...": digest} if array else digest)

@@ -17,7 +17,7 @@ from cityid.encoding import json
 from cityid.errors import Malformed
 from cityid.jose.sd_jwt import RESERVED, Path
 
-__all__ = ["MOST", "Shape", "flat", "shape"]
+__all__ = ["MOST", "Shape", "flat", "say", "shape"]
 
 MOST: Final = 256
 """Shapes that are remembered of a frame."""
@@ -59,7 +59,7 @@ class Shape:
     def first(self, values: list[Any]) -> list[str]:
         """The disclosures that wait for nothing, without what is before the value."""
         return [
-            f"{middle}{_quote(value)}]" if type(value := values[number]) is str else f"{middle}{_say(value)}]"
+            f"{middle}{_quote(value)}]" if type(value := values[number]) is str else f"{middle}{say(value)}]"
             for number, middle in self.tails
         ]
 
@@ -73,7 +73,7 @@ class Shape:
                 out += (self.text(~part, values, digests), "}")  # type: ignore[operator]
             else:
                 value = values[part]  # type: ignore[index]
-                out.append(_quote(value) if type(value) is str else _say(value))
+                out.append(_quote(value) if type(value) is str else say(value))
         if self.objects[number].hides:
             comma = "," if len(out) > 1 else ""
             found = '","'.join(sorted(digests[number]))
@@ -81,7 +81,7 @@ class Shape:
         return "".join(out)
 
 
-def _say(value: Any) -> str:
+def say(value: Any) -> str:
     return _SAID[value] if type(value) is bool else str(value)
 
 

@@ -20,7 +20,7 @@ from cityid.credential import DidUrl, KeyRef, Window
 from cityid.edge import http
 from cityid.encoding import base64url, cbor
 from cityid.errors import CityIdError, Malformed, Unavailable
-from cityid.formats.sd_jwt_vc import _statuses
+from cityid.formats._sd_jwt_vc_payload import statuses_of
 from cityid.plan import Request, Response
 from cityid.status import Freshness
 from cityid.status import token_status_list as lists
@@ -90,9 +90,9 @@ def test_t01_unsigned_bombs_are_not_opened(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize("index", ["1e3", 1.0, "7", "１２", "1_0", " 7", "+5", "007", "²", True, None, [7]])
 def test_t04_indices_are_numbers(index: Any) -> None:
     with pytest.raises(Malformed) as caught:
-        _statuses({"status_list": {"idx": index, "uri": URI}})
+        statuses_of({"status_list": {"idx": index, "uri": URI}})
     assert caught.value.code == "json.wrong_type"
-    assert _statuses({"status_list": {"idx": 7, "uri": URI}})[0].index == 7
+    assert statuses_of({"status_list": {"idx": 7, "uri": URI}})[0].index == 7
 
 
 def test_t04_indices_outside() -> None:
@@ -102,7 +102,7 @@ def test_t04_indices_outside() -> None:
         assert of(made, OFFICE, ref(index)) == "status.index"
     for index in (-1, -(2**63)):
         with pytest.raises(Malformed) as caught:
-            _statuses({"status_list": {"idx": index, "uri": URI}})
+            statuses_of({"status_list": {"idx": index, "uri": URI}})
         assert caught.value.code == "sd_jwt_vc.status_index"
 
 
@@ -258,7 +258,7 @@ def test_t18_a_status_that_is_taken_away(town: Town) -> None:
     assert codes(desk.judge_one(raw, asked, exchange=host))[Step.STATUS] == "status.missing"
     raw, asked = present_of(town, desk, status=(replace(ref(0), kind="unheard_of"),))
     assert codes(desk.judge_one(raw, asked, exchange=host))[Step.STATUS] == "status.kind_not_built"
-    assert _statuses({}) == ()
+    assert statuses_of({}) == ()
     # `status` cannot be hidden, so no holder can take it away
     raw, asked = present_of(town, desk, status=(ref(1),))
     assert codes(desk.judge_one(raw, asked, exchange=host))[Step.STATUS] == "status.invalid"

@@ -110,9 +110,9 @@ class TestOfficialCases:
 
     def test_the_referenced_token(self) -> None:
         """§6.2"""
-        from cityid.formats.sd_jwt_vc import _statuses
+        from cityid.formats._sd_jwt_vc_payload import statuses_of
 
-        (found,) = _statuses(topic("referenced-token-jose")["payload"]["status"])
+        (found,) = statuses_of(topic("referenced-token-jose")["payload"]["status"])
         assert (found.kind, found.index, found.uri) == ("status_list", 0, "https://example.com/statuslists/1")
 
     def test_the_aggregation(self) -> None:
