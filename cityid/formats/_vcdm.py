@@ -144,8 +144,8 @@ def data_of(document: Mapping[str, Any], kind: str, where: str = "$") -> tuple[s
     if listed[:1] != [V2] or not all(type(one) is str for one in listed):
         raise _wrong("vcdm.context", fields.at("@context"), "§4.13.1", expected=V2)
     scheme, _, rest = fields.text("id").partition(":")
-    media, comma, data = rest.partition(",")
-    if scheme != "data" or not comma or not data or not media.startswith(ENVELOPED[kind] + "+"):
+    media, _, data = rest.partition(",")
+    if scheme != "data" or not data or not media.startswith(ENVELOPED[kind] + "+"):
         raise _wrong("vcdm.envelope", fields.at("id"), "§4.13.1")
     return media, data
 

@@ -13,7 +13,6 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from cityid import limits
-from cityid.checks import Outcome
 from cityid.credential import CertificateChain, Credential, DidUrl, KeyPlace, WebIssuer
 from cityid.encoding import json, times
 from cityid.errors import Malformed, Refused
@@ -87,7 +86,7 @@ class ListCredential:
         keys = dict.fromkeys(self.credential.signed_by, key)
         # When the list holds is judged by whoever asks; here, whether it was well signed when it was.
         for check in FORMATS[self.credential.format].check_issued(self.credential, keys, self.iat):
-            if check.outcome is not Outcome.PASSED and check.problem is not None:
+            if check.problem is not None:
                 raise Refused(check.problem)
 
     def entries(self) -> Bitstring:

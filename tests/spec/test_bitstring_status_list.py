@@ -229,6 +229,8 @@ class TestListCredential:
         ({"subject__statusPurpose": []}, "bitstring.no_purpose"),
         ({"subject__statusPurpose": [1]}, "bitstring.no_purpose"),
         ({"subject__statusPurpose": ""}, "bitstring.no_purpose"),
+        ({"subject__statusPurpose": ["revocation", 1]}, "bitstring.no_purpose"),
+        ({"subject__statusPurpose": ["revocation", "suspension"]}, "passed"),
         ({"subject__encodedList": None}, "json.missing"), ({"subject__encodedList": 1}, "json.wrong_type"),
         ({"subject__ttl": 0}, "bitstring.ttl"), ({"subject__ttl": -1}, "bitstring.ttl"),
         ({"subject__ttl": "1"}, "json.wrong_type"), ({"subject__ttl": 0.5}, "passed"),

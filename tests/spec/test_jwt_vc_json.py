@@ -96,7 +96,7 @@ class TestEncoding:
         ({"iss": 1}, "json.wrong_type"), ({"sub": 1}, "json.wrong_type"), ({"jti": 1}, "json.wrong_type"),
         ({"nbf": "x"}, "time.not_numeric"), ({"exp": 1.5}, "time.not_numeric"), ({"iss": None}, "vcdm.missing"),
         ({"nbf": None}, "vcdm.missing"), ({"vc": []}, "json.wrong_type"), ({"vc": None}, "jwt_vc.not_one"),
-        ({"vp": {}}, "jwt_vc.not_one"),
+        ({"vp": {}}, "jwt_vc.not_one"), ({"vc": None, "vp": {}}, "jwt_vc.not_one"),
     ])  # fmt: skip
     def test_wrong_claims(self, changed: dict[str, Any], code: str) -> None:
         assert code_of(lambda: FORM.read(token(w3c.old(**changed)))) == code

@@ -262,6 +262,8 @@ class TestPresentation:
             ({"verifiableCredential": [{**ENVELOPED, "@context": [_vcdm.V2]}]}, ""),
             ({"verifiableCredential": [{**ENVELOPED, "@context": _vcdm.V1}]}, "vcdm.context"),
             ({"verifiableCredential": [{**ENVELOPED, "id": "https://x.example"}]}, "vcdm.envelope"),
+            ({"verifiableCredential": [{**ENVELOPED, "id": "date:application/vc+jwt,x"}]}, "vcdm.envelope"),
+            ({"verifiableCredential": [{**ENVELOPED, "id": "data:application/vc+jwt,x"}]}, ""),
             ({"verifiableCredential": [{**ENVELOPED, "id": "data:application/vc+jwt"}]}, "vcdm.envelope"),
             ({"verifiableCredential": [{**ENVELOPED, "id": "data:application/vc+jwt,"}]}, "vcdm.envelope"),
             ({"verifiableCredential": [{**ENVELOPED, "id": "data:application/vp+jwt,x"}]}, "vcdm.envelope"),
