@@ -1,7 +1,7 @@
 """Attack group X: privacy, linkability; and canaries over a whole session at the command line (U10, W14, W15).
 
-X01 is with U16 (`test_u_files.py`), X04 with the wallet (`test_w.py`), X07 with sessions; X02, X05 and X10 come with
-what they are about: servers, padding of answers, and the linkability report of more than one format.
+X01 is with U16 (`test_u_files.py`), X04 with the wallet (`test_w.py`), what a request for a list says with T20
+(`test_t.py`), X10 with the comparing of showings. X05 is about answers over a network: there is no such service here.
 """
 
 from __future__ import annotations
@@ -13,15 +13,22 @@ import logging
 import os
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cityid import accepting
+from cityid.credential import StatusRef
+from cityid.edge.database import SqliteSessions
+from cityid.edge.software_keys import MemoryKeyring
+from cityid.errors import Unavailable
 from cityid.formats import FORMATS
+from cityid.plan import Request, Response
 from cityid.presenting import Options, options
-from tests.city import ADA, NOW, TYPES, Town
+from tests.city import ADA, NOW, TYPES, Town, issued_with
 from tests.cli.towns import CLAIMS, PASSPHRASE, SHOW, WITH
 from tests.cli.towns import Town as Typed
 from tests.memory import MemoryWallet
@@ -101,6 +108,50 @@ def test_x06_nothing_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     assert caplog.records == []
     logging.getLogger("cityid").debug("the net is not torn")
     assert len(caplog.records) == 1
+
+
+def test_x02_whom_each_job_asks() -> None:
+    """Taking and showing a card ask nobody; judging asks for the status list and nothing else, whosever card it is."""
+    asked: list[tuple[str, str]] = []
+
+    def spy(request: Request) -> Response:
+        asked.append((request.method, request.url))
+        raise Unavailable("net.offline", url=request.url)
+
+    lists = StatusRef("status_list", "https://id.lindau.example/status/1", 7)
+    for index in (7, 900):
+        town = Town()
+        town.takes()
+        assert asked == []
+        question = town.desk().ask()
+        town.shows(question)
+        assert asked == []
+        holder = MemoryKeyring()
+        card = issued_with(town.office.issuer, holder, [replace(lists, index=index)])
+        assert card.holder is not None
+        signer = holder.signer(card.holder)
+        desk = town.desk()
+        question = desk.ask()
+        shown = VC.present(card, [("age_over_18",), ("address", "locality")], question.challenge, signer, at=NOW,
+                           entropy=os.urandom)  # fmt: skip
+        verdict = desk.judge({"card": [shown.decode()]}, question, exchange=spy)
+        assert not verdict
+        assert asked == [("GET", lists.uri)]
+        asked.clear()
+
+
+def test_x07_what_a_service_keeps(tmp_path: Path) -> None:
+    """Of an answer nothing; of a question its name until it is over, and then a mark that it was."""
+    key, canary, until = "x" * 43, b"canary of a question", NOW + timedelta(hours=1)
+    with SqliteSessions(tmp_path / "s.db") as sessions:
+        sessions.put(key, canary, until)
+        assert sessions.forget(NOW) == 0
+        assert sessions.forget(until) == 1
+    raw = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    assert canary not in raw
+    with SqliteSessions(tmp_path / "t.db") as sessions:
+        sessions.put(key, canary, until)
+        assert sessions.take(key, NOW) == canary
 
 
 class TestX09DigestsTellNothing:
