@@ -14,7 +14,8 @@ from cityid.checks import Step
 from cityid.credential import CertificateChain, Challenge, Draft, Unbound, Window
 from cityid.edge.software_keys import MemoryKeyring
 from cityid.encoding import json
-from cityid.errors import Misuse, Refused
+from cityid.errors import Malformed, Misuse, Refused
+from cityid.formats import _w3c
 from cityid.formats.data_integrity import LDP_VC, presentations
 from cityid.formats.data_integrity.presentations import did_of
 from cityid.keys import Algorithm, PublicKey
@@ -197,6 +198,31 @@ class TestBinding:
         found = codes(verify(raw, "ldp_vc", asked.challenge, desk.policy, NOW).run(no_network))
         assert found[Step.ISSUER_SIGNATURE] == "passed"
         assert found[Step.HOLDER_BINDING] == "binding.other_holder"
+
+    @pytest.mark.parametrize("named", [True, False])
+    def test_in_the_name_of_the_holder_or_of_nobody(self, named: bool) -> None:
+        made = town("ecdsa-jcs-2019")
+        desk = made.desk(BAR)
+        asked = desk.ask()
+        (token,) = made.shows(asked)["card"]
+        owner = token["verifiableCredential"][0]["credentialSubject"]["id"]
+        held = made.pocket.keyring.keys()
+        key = next(key for key in held if did_of(key) == owner)
+        document = {name: value for name, value in token.items() if name not in ("proof", "holder")}
+        if named:
+            document["holder"] = owner
+        options = {name: value for name, value in token["proof"].items() if name != "proofValue"}
+        thief = MemoryKeyring()
+        other = thief.create(Algorithm.ES256)
+        for signer, wanted in (
+            (made.pocket.keyring.signer(key), "passed"), (thief.signer(other), "binding.other_holder")
+        ):  # fmt: skip
+            did = did_of(signer.public_key)
+            method = f"{did}#{did.removeprefix('did:key:')}"
+            proof = proofs.create(document, {**options, "verificationMethod": method}, signer, load=contexts.load)
+            raw = json.write({**document, "proof": proof})
+            found = codes(verify(raw, "ldp_vc", asked.challenge, desk.policy, NOW).run(no_network))
+            assert found[Step.HOLDER_BINDING] == wanted
 
     def test_a_card_bound_to_nobody(self) -> None:
         made = Town()
@@ -415,6 +441,17 @@ class TestForm:
     )  # fmt: skip
     def test_what_is_no_presentation(self, change: Callable[[dict[str, Any]], Any], code: str) -> None:
         assert judged(town("ecdsa-jcs-2019"), change)[Step.STRUCTURE] == code
+
+    @pytest.mark.parametrize("text", ["eyJ.proof.c2ln", "eyJ.eyJ.c2ln"])
+    def test_tokens_in_a_presentation_of_version_1(self, text: str) -> None:
+        """VCDM 1.1 lets a presentation hold tokens, which are no embedded credentials, whatever their letters spell."""
+        made = {"@context": [_w3c.V1], "type": [_w3c.PRESENTATION], "verifiableCredential": [text]}
+        with pytest.raises(Malformed) as no:
+            LDP_VC.read_presentation(json.write(made))
+        assert no.value.code == "ldp.not_embedded"
+        walk = town("ecdsa-jcs-2019")
+        (token,) = walk.shows(walk.desk(BAR).ask())["card"]
+        assert len(LDP_VC.read_presentation(json.write(token))) == 1
 
     def test_one_proof_in_a_list(self) -> None:
         found = judged(town("ecdsa-jcs-2019"), lambda token: token.update(proof=[token["proof"]]))
