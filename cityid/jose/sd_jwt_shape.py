@@ -1,8 +1,8 @@
 """SD-JWT payloads by shape: credentials of one type differ in what their claims say, hardly ever in which there are.
 
 For each set of claims that came before, it is known which disclosures there will be, which of them wait for others, and
-what stands around the values. Only objects of texts, integers and truth values have a shape; whatever else there is,
-`sd_jwt_issue` walks through as a whole.
+what stands around the values. Only objects of texts, integers, truth values and arrays of these have a shape; whatever
+else there is, `sd_jwt_issue` walks through as a whole.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ MOST: Final = 256
 _DEEP: Final = 8
 _OPEN: Final = object()
 _CLOSE: Final = object()
+_ARRAY: Final = object()
+_HOLE: Final = None
 _PLAIN: Final = frozenset({str, bool, int})
 _SAID: Final = {True: "true", False: "false"}
 _quote: Final = encode_basestring
@@ -34,14 +36,15 @@ Texts: TypeAlias = Callable[[list[bytes]], list[str]]
 
 @dataclass(frozen=True, slots=True)
 class _Object:
-    """An object as it will be signed: `plain` are texts, numbers of values and numbers of objects (below 0) in turn;
-    `own` the slice of the first generation that is hidden in it, `decoys` that of the decoys, and `hides` whether
-    it has an `_sd`."""
+    """An object or array as it will be signed: `plain` are texts, numbers of values and numbers of objects (below 0) in
+    turn, and holes where the digests of elements go; `own` the slice of the first generation that is hidden in it,
+    `decoys` that of the decoys, and `hides` whether it has an `_sd`."""
 
-    plain: tuple[str | int, ...]
+    plain: tuple[str | int | None, ...]
     own: slice
     decoys: slice
     hides: bool
+    array: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,11 @@ class Shape:
             if type(part) is str:
                 out.append(part)
             elif part < 0:  # type: ignore[operator]
-                out += (self.text(~part, values, digests), "}")  # type: ignore[operator]
+                inner = ~part  # type: ignore[operator]
+                if self.objects[inner].array:
+                    out.append(self._elements(inner, values, digests))
+                else:
+                    out += (self.text(inner, values, digests), "}")
             else:
                 value = values[part]  # type: ignore[index]
                 out.append(_quote(value) if type(value) is str else say(value))
@@ -79,6 +86,19 @@ class Shape:
             found = '","'.join(sorted(digests[number]))
             out.append(f'{comma}"_sd":["{found}"]' if found else f'{comma}"_sd":[]')
         return "".join(out)
+
+    def _elements(self, number: int, values: list[Any], digests: list[list[str]]) -> str:
+        """An array: its elements, shown or hidden, in their order, and then the decoys."""
+        found = iter(digests[number])
+        out = []
+        for part in self.objects[number].plain:
+            if part is _HOLE:
+                out.append(f'{{"...":"{next(found)}"}}')
+            else:
+                value = values[part]  # type: ignore[index]
+                out.append(_quote(value) if type(value) is str else say(value))
+        out += [f'{{"...":"{decoy}"}}' for decoy in found]
+        return f"[{','.join(out)}]"
 
 
 def say(value: Any) -> str:
@@ -107,6 +127,9 @@ def _flatten(claims: Mapping[str, Any], names: list[Any], values: list[Any], roo
             if not room or not _flatten(value, names, values, room - 1):
                 return False
             names.append(_CLOSE)
+        elif type(value) is list:
+            names += (_ARRAY, len(value))
+            values += value
         else:
             values.append(value)
     return True
@@ -172,6 +195,11 @@ class _Compiler:
                     inner = max(inner, 1)
                     later.append((number, middle, inner))
                     inner += 1
+            elif type(value) is list:
+                if middle is not None:
+                    raise _Unshaped
+                number, inner = self.array(value, below, at)
+                plain.append(~number)
             else:
                 if below is not None:
                     raise _Unshaped
@@ -194,3 +222,24 @@ class _Compiler:
                 self.waits.append([])
             self.waits[wait - 1].append((child, middle, number))
         return number, height
+
+    def array(self, value: list[Any], node: Any, path: Path) -> tuple[int, int]:
+        """The number of an array of values, and how many generations it waits for."""
+        if node is not None and (not node.array or node.inside):
+            raise _Unshaped
+        plain: list[int | None] = []
+        start, before, number = len(self.tails), self.decoys, len(self.objects)
+        for index in range(len(value)):
+            middle = None if node is None else node.hide.get(index) or node.hide.get(None)
+            if middle is None:
+                plain.append(self.values)
+            else:
+                plain.append(_HOLE)
+                self.hidden.add((*path, index))
+                self.tails.append((self.values, middle))
+            self.values += 1
+        if node is not None and node.hide:
+            self.decoys += self.each
+        own, decoys = slice(start, len(self.tails)), slice(before, self.decoys)
+        self.objects.append(_Object(tuple(plain), own, decoys, hides=False, array=True))
+        return number, min(len(self.tails) - start, 1)

@@ -22,7 +22,9 @@ Path = tuple[Any, ...]
 LEAVES = st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(max_size=8)
 CLAIMS = st.dictionaries(
     NAMES.filter(lambda name: name not in sd_jwt_issue.UNHIDEABLE),
-    st.recursive(LEAVES, lambda inner: st.dictionaries(NAMES, inner, max_size=3), max_leaves=8),
+    st.recursive(
+        LEAVES | st.lists(LEAVES, max_size=3), lambda inner: st.dictionaries(NAMES, inner, max_size=3), max_leaves=8
+    ),
     max_size=5,
 )
 PROTECTED = jws.protected({"typ": TYP}, ISSUER.public_key)
@@ -39,11 +41,15 @@ def others(value: Any) -> Any:
     """Claims of the same shape that say something else."""
     if isinstance(value, dict):
         return {name: others(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [others(item) for item in value]
     return f"{value}ü" if isinstance(value, str) else not value if isinstance(value, bool) else 7
 
 
 def digests(value: Any) -> list[int]:
-    """How many digests there are in each object of a payload."""
+    """How many digests there are in each object and array of a payload."""
+    if isinstance(value, list):
+        return [sum(isinstance(item, dict) and item.keys() == {"..."} for item in value)]
     if not isinstance(value, dict):
         return []
     own = [len(value["_sd"])] if "_sd" in value else []
@@ -89,14 +95,31 @@ def test_the_same_as_by_walking(
         ({"a": float("nan")}, "json.not_finite"),
         ({"o": "no object"}, "sd_jwt.frame_mismatch"),
         ({"a": b"bytes"}, "json.not_json"),
+        ({"l": [2**53]}, "json.integer_too_large"),
+        ({"l": ["\ud800"]}, "json.surrogate"),
+        ({"a": [b"bytes"]}, "json.not_json"),
+        ({"o": ["no object"]}, "sd_jwt.frame_mismatch"),
+        ({"l": {"no": "array"}}, "sd_jwt.frame_mismatch"),
     ],
 )
 def test_what_has_no_shape_is_refused_as_ever(claims: dict[str, Any], code: str) -> None:
-    frame = sd_jwt_issue.frame([("h",), ("o", "inner")])
+    frame = sd_jwt_issue.frame([("h",), ("o", "inner"), ("l", None)])
     with pytest.raises(Malformed) as no:
         made(claims, frame, {})
     assert no.value.code == code
     assert made({"a": {"b": 2**53 - 1}, "h": "ü", "o": {"inner": True}}, frame, {}).payload["h"] == "ü"
+
+
+@pytest.mark.parametrize("hidden", [[("l", None)], [("l", 1)], [("o",), ("o", "l", None)], [("l",), ("l", None)]])
+def test_arrays_keep_their_order(hidden: list[Path]) -> None:
+    """An array that is hidden as a whole, and one with more inside than values, are walked through."""
+    claims = {"l": ["ü", 2, True], "o": {"l": ["x"], "m": []}}
+    frame = sd_jwt_issue.frame(hidden, decoys=1)
+    for _ in range(2):
+        found = made(claims, frame, {})
+        assert found.payload == claims
+        assert (next(iter(frame.shapes.values())) is None) is (("l",) in hidden)
+    assert made({"l": [{"a": 1}]}, frame, {}).payload == {"l": [{"a": 1}]}
 
 
 def test_as_deep_as_is_read_and_no_deeper() -> None:
