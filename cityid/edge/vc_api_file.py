@@ -27,7 +27,7 @@ from cityid.vc_api import HIDING, SUITES, IssuerOf, Options, Service, StatusList
 
 _TOP: Final = ("url", "network", "options", "schemas", "issuer")
 _OPTIONS: Final = (
-    "controller", "contexts", "answer", "unknown_status", "validity", "schemas", "unsecured_presentations",
+    "controller", "contexts", "answer", "unknown_status", "validity", "revealed", "schemas", "unsecured_presentations",
 )  # fmt: skip
 _ISSUER: Final = ("name", "suite", "secret", "public", "id", "method", "status")
 _URL: Final = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(?:/[A-Za-z0-9._~-]+)*")
@@ -39,6 +39,7 @@ _WORDS: Final = {
     "answer": ("wrapped", "bare"),
     "unknown_status": ("refuse", "ignore"),
     "validity": ("checked", "ignored"),
+    "revealed": ("whole", "part"),
     "schemas": ("warn", "refuse"),
 }
 STATUS: Final = "bitstring"

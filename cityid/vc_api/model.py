@@ -53,6 +53,8 @@ class Options:
     `answer`: is what was issued answered inside an object ("wrapped") or as it is ("bare")?
     `unknown_status`: is a status of an unknown type a *no* ("refuse") or passed over ("ignore")?
     `validity`: does a credential hold only at its time ("checked"), or is that not asked ("ignored")?
+    `revealed`: must what a holder reveals still be a credential, with an issuer, a subject and, in VCDM 1.1, a date
+    ("whole"), or may it be any part of one ("part")?
     `schemas`: is a credential whose JSON Schema is not at hand, or gives no answer, a yes with a warning ("warn") or a
     *no* ("refuse")?
     `unsecured_presentations`: may a presentation come without a proof, its credentials then being all that is judged?
@@ -63,5 +65,6 @@ class Options:
     answer: Literal["wrapped", "bare"] = "wrapped"
     unknown_status: Literal["refuse", "ignore"] = "refuse"
     validity: Literal["checked", "ignored"] = "checked"
+    revealed: Literal["whole", "part"] = "whole"
     schemas: Literal["warn", "refuse"] = "warn"
     unsecured_presentations: bool = False

@@ -30,6 +30,7 @@ from cityid.vc_api import documents, enveloped, hiding
 from cityid.vc_api.model import HIDING, Options
 from cityid.verifying import verify
 
+V1: Final = "https://www.w3.org/2018/credentials/v1"
 V2: Final = "https://www.w3.org/ns/credentials/v2"
 
 
@@ -65,8 +66,9 @@ def credential(
             name, raw = enveloped.opened(document, enveloped.CREDENTIAL, where)
             inside = enveloped.check_credential(raw, name, options, load, where)
         else:
-            name, raw = "ldp_vc", json.write(document)
-            documents.check_credential(document, options, load, where)
+            whole = _completed(document, where) if options.revealed == "part" else document
+            name, raw = "ldp_vc", json.write(whole)
+            documents.check_credential(whole, options, load, where)
             if occasion is not None:
                 for proof in sets.split(document, where):
                     _check_occasion(proof.members, occasion)
@@ -92,6 +94,21 @@ def credential(
         return Judged((*wrong, *unanswered))
     controller = _controller(document) if inside is None else enveloped.controller_of(inside, "issuer")
     return Judged((), controller, warnings=unanswered)
+
+
+def _completed(document: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+    """A part of a credential that a holder derived, with what every credential has and this part does not show: for the
+    rules of the data model. Its proofs are judged over the part itself."""
+    found = sets.split(document, where)
+    if not any(one.members.suite in HIDING for one in found):
+        return document
+    made = dict(document)
+    made.setdefault("issuer", found[0].members.method.partition("#")[0])
+    made.setdefault("credentialSubject", {"id": "urn:hidden"})
+    contexts = made.get("@context")
+    if isinstance(contexts, list) and contexts[:1] == [V1]:
+        made.setdefault("issuanceDate", "1970-01-01T00:00:00Z")
+    return made
 
 
 def _in_any_context(name: str) -> Format:

@@ -26,6 +26,13 @@ def chosen(draw: Any, total: int) -> list[int]:
     return [index for index in range(total) if draw(st.booleans())]
 
 
+def parts(proof: bytes) -> set[bytes]:
+    """The points and the scalars of a proof."""
+    points, scalars = proof[:144], proof[144:]
+    found = [points[at : at + 48] for at in range(0, 144, 48)]
+    return {*found, *(scalars[at : at + 32] for at in range(0, len(scalars), 32))}
+
+
 @FEWER
 @given(suite=SUITES, messages=LISTS, header=st.binary(max_size=40), ph=st.binary(max_size=40), data=st.data())
 def test_what_was_signed_can_be_shown(suite: Any, messages: list[bytes], header: bytes, ph: bytes, data: Any) -> None:
@@ -36,6 +43,9 @@ def test_what_was_signed_can_be_shown(suite: Any, messages: list[bytes], header:
     assert len(proof) == 272 + 32 * (len(messages) - len(disclosed))
     shown = [messages[index] for index in disclosed]
     core.proof_verify(KEY.public, proof, header, ph, disclosed, shown, suite=suite)
+    again = core.proof_gen(KEY.public, signature, header, ph, messages, disclosed, suite=suite)
+    assert parts(proof).isdisjoint(parts(again))
+    assert parts(proof).isdisjoint({signature[:48], signature[48:]})
     for place, message in enumerate(shown):
         other = [*shown[:place], message + b"\0", *shown[place + 1 :]]
         with pytest.raises(Refused):

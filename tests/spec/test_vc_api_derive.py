@@ -13,8 +13,10 @@ from tests.vc_api import (
     HIDING,
     HOLDER_DID,
     NOW,
+    V1,
     V2,
     Server,
+    configured,
     contexts,
     credential,
     entropy,
@@ -25,6 +27,8 @@ from tests.vc_api import (
 
 pytestmark = pytest.mark.parametrize("name", HIDING)
 EXAMPLES = "https://www.w3.org/ns/credentials/examples/v2"
+COUNTED = ("sd.signature_count", "bbs.index_count")
+"""What a statement more than was proved comes to."""
 
 
 @pytest.fixture(scope="module")
@@ -165,3 +169,44 @@ class TestSets:
         for proof in (self.proof({**made, "id": "urn:uuid:1"}), tampered({"proof": self.proof(made)})["proof"]):
             answer = city.verify({**made, "proof": [derived, proof]})
             assert (answer.status, answer.code) == (400, "signature.invalid")
+
+
+class TestParts:
+    """`revealed`: what is shown need not be a whole credential where the options say so."""
+
+    def shown(self, server: Server, name: str, *pointers: str, **changed: Any) -> dict[str, Any]:
+        document = {**card(server, name), **changed}
+        made = server.issued(name, {key: value for key, value in document.items() if value is not None})
+        answer = server.derive(made, *pointers)
+        assert answer.status == 201, answer.body
+        found: dict[str, Any] = answer.body["verifiableCredential"]
+        return found
+
+    @pytest.mark.parametrize("pointers", [["/credentialSubject/name"], ["/id"], ["/issuer"], ["/validFrom", "/issuer"]])
+    def test_without_issuer_or_subject(self, server: Server, name: str, pointers: list[str]) -> None:
+        made = self.shown(server, name, *pointers)
+        assert server.verify(made).code == "vcdm.missing"
+        lenient = Server(configured(revealed='"part"'))
+        answer = lenient.verify(made)
+        assert (answer.status, answer.body["credential"]) == (200, made)
+        assert lenient.verify({**made, "validUntil": "2030-01-01T00:00:00Z"}).code in COUNTED
+        assert lenient.verify({**made, "issuer": "did:example:else"}).status == 400
+
+    def test_of_vcdm_11(self, server: Server, name: str) -> None:
+        older = {"@context": [V1], "validFrom": None,
+                 "issuanceDate": "2026-01-01T00:00:00Z", "type": ["VerifiableCredential"],
+                 "credentialSubject": {"id": "did:example:s"}}  # fmt: skip
+        made = self.shown(server, name, "/issuer", **older)
+        assert server.verify(made).code == "vcdm.missing"
+        assert Server(configured(revealed='"part"')).verify(made).status == 200
+
+    def test_whole_ones_stay_whole(self, server: Server, name: str) -> None:
+        """What is not derived is a credential."""
+        lenient = Server(configured(revealed='"part"'))
+        bare = credential(HOLDER_DID)
+        del bare["credentialSubject"]
+        made = signed(bare, proofPurpose="assertionMethod")
+        assert lenient.verify(made).code == "vcdm.missing"
+        assert lenient.verify(signed(credential(HOLDER_DID), proofPurpose="assertionMethod")).status == 200
+        assert lenient.verify(issued(server, name)).code == "sd.base_proof"
+        assert lenient.verify({"@context": 7, "proof": made["proof"]}).status == 400
