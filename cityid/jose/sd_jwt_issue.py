@@ -357,7 +357,7 @@ def _shaped(
     decoys = texts[first:]
     found = [texts[one.own] + decoys[one.decoys] for one in shape.objects]
     for generation in shape.waits:
-        tails = [f"{middle}{shape.text(number, values, found)}}}]" for number, middle, _ in generation]
+        tails = [f"{middle}{shape.whole(number, values, found)}]" for number, middle, _ in generation]
         later = _disclosures(tails, salts[len(made) :])
         for (_, _, parent), digest in zip(generation, hash.texts(later), strict=True):
             found[parent].append(digest)

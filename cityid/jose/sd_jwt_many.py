@@ -113,7 +113,7 @@ def _alike(
     used = len(made)
     for generation in shape.waits:
         tails = [
-            _tail(f"{middle}{shape.text(number, values, own)}}}]")
+            _tail(f"{middle}{shape.whole(number, values, own)}]")
             for number, middle, _ in generation
             for values, own in zip(rows, found, strict=True)
         ]

@@ -67,17 +67,13 @@ class Shape:
         ]
 
     def text(self, number: int, values: list[Any], digests: list[list[str]]) -> str:
-        """An object, when the digests of all that is hidden in it are known, without its last brace."""
+        """`whole` of an object, without its last brace."""
         out = ["{"]
         for part in self.objects[number].plain:
             if type(part) is str:
                 out.append(part)
             elif part < 0:  # type: ignore[operator]
-                inner = ~part  # type: ignore[operator]
-                if self.objects[inner].array:
-                    out.append(self._elements(inner, values, digests))
-                else:
-                    out += (self.text(inner, values, digests), "}")
+                out.append(self.whole(~part, values, digests))  # type: ignore[operator]
             else:
                 value = values[part]  # type: ignore[index]
                 out.append(_quote(value) if type(value) is str else say(value))
@@ -86,6 +82,12 @@ class Shape:
             found = '","'.join(sorted(digests[number]))
             out.append(f'{comma}"_sd":["{found}"]' if found else f'{comma}"_sd":[]')
         return "".join(out)
+
+    def whole(self, number: int, values: list[Any], digests: list[list[str]]) -> str:
+        """An object or array, when the digests of all that is hidden in it are known."""
+        if self.objects[number].array:
+            return self._elements(number, values, digests)
+        return self.text(number, values, digests) + "}"
 
     def _elements(self, number: int, values: list[Any], digests: list[list[str]]) -> str:
         """An array: its elements, shown or hidden, in their order, and then the decoys."""
@@ -187,19 +189,14 @@ class _Compiler:
                 self.hidden.add(at)
             else:
                 plain.append(f"{',' if plain else ''}{json.write(name).decode('utf-8')}:")
-            if type(value) is dict:
-                number, inner = self.object(value, below, at)
+            if type(value) is dict or type(value) is list:
+                number, inner = self.inside(value, below, at)
                 if middle is None:
                     plain.append(~number)
                 else:
                     inner = max(inner, 1)
                     later.append((number, middle, inner))
                     inner += 1
-            elif type(value) is list:
-                if middle is not None:
-                    raise _Unshaped
-                number, inner = self.array(value, below, at)
-                plain.append(~number)
             else:
                 if below is not None:
                     raise _Unshaped
@@ -222,6 +219,9 @@ class _Compiler:
                 self.waits.append([])
             self.waits[wait - 1].append((child, middle, number))
         return number, height
+
+    def inside(self, value: Any, node: Any, path: Path) -> tuple[int, int]:
+        return self.array(value, node, path) if type(value) is list else self.object(value, node, path)
 
     def array(self, value: list[Any], node: Any, path: Path) -> tuple[int, int]:
         """The number of an array of values, and how many generations it waits for."""

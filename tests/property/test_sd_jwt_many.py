@@ -68,7 +68,7 @@ ONE: dict[str, Any] = {"a": "x", "b": {"c": True}, "d": 7}
 
 
 def test_none_of_what_has_no_shape() -> None:
-    found = many([ONE, {"a": ["x"]}, {**ONE, "_sd": "x"}, {"a": "x", "b": "y"}, ONE], FRAME)
+    found = many([ONE, {"a": [["x"]]}, {**ONE, "_sd": "x"}, {"a": "x", "b": "y"}, ONE], FRAME)
     assert [one is None for one in found] == [False, True, True, True, False]
     assert many([], FRAME) == []
 

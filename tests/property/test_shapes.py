@@ -112,13 +112,13 @@ def test_what_has_no_shape_is_refused_as_ever(claims: dict[str, Any], code: str)
 
 @pytest.mark.parametrize("hidden", [[("l", None)], [("l", 1)], [("o",), ("o", "l", None)], [("l",), ("l", None)]])
 def test_arrays_keep_their_order(hidden: list[Path]) -> None:
-    """An array that is hidden as a whole, and one with more inside than values, are walked through."""
+    """Also where it is hidden as a whole; one with more inside than values is walked through."""
     claims = {"l": ["ü", 2, True], "o": {"l": ["x"], "m": []}}
     frame = sd_jwt_issue.frame(hidden, decoys=1)
     for _ in range(2):
         found = made(claims, frame, {})
         assert found.payload == claims
-        assert (next(iter(frame.shapes.values())) is None) is (("l",) in hidden)
+        assert None not in frame.shapes.values()
     assert made({"l": [{"a": 1}]}, frame, {}).payload == {"l": [{"a": 1}]}
 
 
