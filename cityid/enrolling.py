@@ -20,7 +20,8 @@ from cityid.credential_type import CredentialType, Prepared
 from cityid.encoding import times
 from cityid.keys import BbsSigner
 from cityid.polls import Enrolment
-from cityid.register import Register, Voice, in_batch
+from cityid.register import Batch, Register, Voice, in_batch
+from cityid.register import Roll as Reads
 from cityid.sessions import new_key
 
 __all__ = ["TYPE", "Enrolled", "Roll"]
@@ -52,13 +53,12 @@ class Roll:
     method: str
     timezone: tzinfo = UTC
 
-    def prepare(self, claims: Mapping[str, Any], *, at: datetime) -> Prepared:
-        """What the voice would say of a resident who is new to the roll, to be shown to the clerk.
-
-        Raises:
-            Malformed: `claim.*`. Misuse: `polls.other_type`.
-        """
-        return polls.prepare(self.kind, claims, polls.roll_day(at), at=at, timezone=self.timezone)
+    def prepare(
+        self, person: str, commitment: bytes, claims: Mapping[str, Any], *, at: datetime, lost: bool = False
+    ) -> Prepared:
+        """What the voice would say, to be shown to the clerk. Nothing is kept. Raises as `enrol`, less the signer."""
+        _, made = self._judged(self.register, person, commitment, claims, at, lost, secrets.token_bytes)
+        return self._said(claims, made, at)
 
     def enrol(
         self,
@@ -81,21 +81,37 @@ class Roll:
             Misuse: `polls.other_type`, `time.naive`.
             Unavailable: `register.other_secret`, `store.*`, `bbs.entropy`, and what the signer raises.
         """
-        times.check_aware(at)
-        self.prepare(claims, at=at)
-        start = datetime.combine(polls.roll_day(at), time(), UTC)
 
-        def work(batch: Any) -> Enrolment:
-            known = batch.voice(person, self.secret)
-            kept = known and Enrolment(known.commitment, known.entropy, known.since)
-            made = polls.enrol(
-                kept, commitment, at=at, lost=lost, forgotten=batch.restored_since(start), entropy=entropy
-            )
+        def work(batch: Batch) -> Enrolment:
+            kept, made = self._judged(batch, person, commitment, claims, at, lost, entropy)
             how = "first" if kept is None else "again" if made == kept else "lost"
             batch.enrol(Voice(person, self.secret, made.commitment, made.nym_entropy, made.since), how)
             return made
 
+        times.check_aware(at)
         made = in_batch(self.register, by, new_key(entropy), at, work)
-        prepared = polls.prepare(self.kind, claims, made.since, at=at, timezone=self.timezone)
+        prepared = self._said(claims, made, at)
         card = polls.issue(prepared, made, self.signer, issuer=self.issuer, method=self.method, entropy=entropy)
         return Enrolled(card, made, prepared)
+
+    def _judged(
+        self,
+        roll: Reads,
+        person: str,
+        commitment: bytes,
+        claims: Mapping[str, Any],
+        at: datetime,
+        lost: bool,
+        entropy: Entropy,
+    ) -> tuple[Enrolment | None, Enrolment]:
+        """What the roll has of a person, and what it will have."""
+        known = roll.voice(person, self.secret)
+        kept = None if known is None else Enrolment(known.commitment, known.entropy, known.since)
+        start = datetime.combine(polls.roll_day(at), time(), UTC)
+        forgotten = roll.restored_since(start)
+        made = polls.enrol(kept, commitment, at=at, lost=lost, forgotten=forgotten, entropy=entropy)
+        self._said(claims, made, at)  # wrong claims are told before anything is kept
+        return kept, made
+
+    def _said(self, claims: Mapping[str, Any], made: Enrolment, at: datetime) -> Prepared:
+        return polls.prepare(self.kind, claims, made.since, at=at, timezone=self.timezone)

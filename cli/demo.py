@@ -35,6 +35,12 @@ def _run(command: str, status: int = talk.DONE) -> Step:
 _PASS = "--passphrase-fd 3 3<passphrase"
 _CITY = "did:web:id.lindau.example"
 _SERVICES = (("library", "Stadtbibliothek"), ("bar", "Bar zur Linde"), ("inspector", "Parkaufsicht"))
+_HOMES = (
+    "printf",
+    *(f"cityid init {home} " for home in ("city city", "wallet ada", "wallet joerg", "service library")),
+    *(f"cityid --home {home} trust add" for home in ("ada", "joerg", "library")),
+)
+"""The homes of the town that other scenes play in."""
 _AUTHORITY = "issuing_authority issuing_country issuing_jurisdiction"
 
 
@@ -193,15 +199,17 @@ def demo(
         Path | None, typer.Argument(metavar="FOLDER", help="Where; it must not be there yet. cityid-demo by default.")
     ] = None,
     scene: Annotated[
-        Literal["town", "history"],
-        typer.Option("--scene", help="town is the main job; history is a city that changes its keys under a witness."),
-    ] = "town",
+        Literal["all", "town", "unlinkable", "poll", "history"],
+        typer.Option(
+            "--scene",
+            help="town is the main job; unlinkable a card shown twice; poll a vote; all is these three. "
+            "history is a city that changes its keys under a witness.",
+        ),
+    ] = "all",
 ) -> None:
     """A city, three residents and three services, in a folder: the main job from end to end, and what goes wrong."""
     from cityid.edge.resources import schemas
     from cityid.errors import Misuse
-
-    from . import demo_history
 
     if folder is None:
         folder = _fresh(Path("cityid-demo"))
@@ -214,7 +222,7 @@ def demo(
     program = [sys.executable, "-P", "-m", __package__ or "cityid._cli"]
     prelude = f'cityid() {{ {shlex.join(program)} "$@"; }}\n'
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    steps = story(".residents.csv") if scene == "town" else demo_history.scene()
+    steps = _steps(scene, ".residents.csv")
     for step in steps:
         if step.status is None:
             talk.out("\n" + talk.strong("# " + step.text.replace("\n", "\n# ")))
@@ -232,6 +240,19 @@ def demo(
     )
     for line in _where():
         talk.out(line)
+
+
+def _steps(scene: str, residents: str) -> list[Step]:
+    from . import demo_history, demo_poll, demo_unlinkable
+
+    homes = [step for step in story(residents) if step.text.startswith(_HOMES)]
+    return {
+        "all": lambda: [*story(residents), *demo_unlinkable.scene(), *demo_poll.scene()],
+        "town": lambda: story(residents),
+        "unlinkable": lambda: [*homes, *demo_unlinkable.scene()],
+        "poll": lambda: [*homes, *demo_poll.scene()],
+        "history": demo_history.scene,
+    }[scene]()
 
 
 def _where() -> list[str]:

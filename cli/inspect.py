@@ -22,6 +22,10 @@ def register(app: typer.Typer) -> None:
 
 def inspect(
     file: Annotated[Path | None, typer.Argument(metavar="FILE", help="What to read; - reads standard input.")] = None,
+    beside: Annotated[
+        list[Path] | None,
+        typer.Option("--beside", metavar="FILE", help="Another showing: what could an observer of both compare?"),
+    ] = None,
     record: Record = None,
     replay: Replay = None,
     force: Force = False,
@@ -29,7 +33,8 @@ def inspect(
 ) -> None:
     """Read a credential, presentation, request, answer, offer, key or DID document, and believe nothing of it.
 
-    Exit status 0 says that it could be read, not that it is true.
+    Exit status 0 says that it could be read, not that it is true. With --beside: what several showings have in common,
+    and so who could tell that they are of one person.
     """
     from base64 import b64encode
 
@@ -38,6 +43,13 @@ def inspect(
     from cityid.edge.recorded import Record as Kept
     from cityid.errors import Misuse
 
+    from . import compare
+
+    if beside:
+        if file is None or record is not None or replay is not None:
+            raise Misuse("inspect.beside_alone")
+        compare.show([file, *beside], json_=json_)
+        return
     if replay is not None:
         if file is not None or record is not None:
             raise Misuse("verify.replay_alone")

@@ -48,7 +48,7 @@ def _shipped() -> tuple[Mapping[str, CredentialType], Mapping[str, bytes]]:
 def label(types: Mapping[str, CredentialType], wire: str) -> str:
     """What people call a type that a card names by its wire name; the wire name where the type is not known."""
     for name, kind in types.items():
-        if any(wire in (names.get("vct"), names.get("doctype")) for names in kind.names.values()):
+        if any(wire == kind.wire_name(form) for form in kind.names):
             return name
     return wire
 

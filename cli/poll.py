@@ -106,11 +106,12 @@ def enrol(
     roll = _roll(here, register_, key, passphrase_fd)
     with papers.expected(data, "claims"):
         given = json.read_object(data)
-        prepared = roll.prepare(given, at=at)
+    voter = registers.secret_of(here).voter(person)
+    with papers.expected(data, "claims"):
+        prepared = roll.prepare(voter, committed, given, at=at, lost=lost)
     show_card(roll.kind, prepared)
     if not yes:
         talk.agree("Give out this voice?", flag="--yes")
-    voter = registers.secret_of(here).voter(person)
     made = roll.enrol(voter, committed, given, by=clerk.name, at=at, lost=lost)
     files.write(output, json.write(dict(made.card)) + b"\n", force=force, private=True)
     until, since = made.prepared.end, made.enrolment.since

@@ -53,10 +53,7 @@ def load(here: Home, file: Path | None = None) -> TrustList:
     if not path.exists() and file is None:
         return trust.TrustList((), remembered=seen.load(here))
     types, _ = kinds.known(here)
-    names = {
-        name: tuple(str(wire[key]) for wire in kind.names.values() for key in ("vct", "doctype") if key in wire)
-        for name, kind in types.items()
-    }
+    names = {name: tuple({kind.wire_name(form): None for form in kind.names}) for name, kind in types.items()}
     title = str(path.relative_to(here.folder)) if path.is_relative_to(here.folder) else str(path)
     data = files.read_home_file(path)
     with papers.expected(data, "trust list"):

@@ -255,6 +255,12 @@ class MemoryRegister:
     def events(self, *, after: int = 0) -> Iterator[Event]:
         return iter(self.log[after:])
 
+    def voice(self, person: str, secret: str) -> Voice | None:
+        return None
+
+    def restored_since(self, at: datetime) -> bool:
+        return False
+
     def lists(self) -> tuple[str, ...]:
         return ()
 

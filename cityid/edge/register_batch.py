@@ -15,7 +15,18 @@ from cityid.credential import CredentialType, StatusRef, Window
 from cityid.edge.register_actions import Actions
 from cityid.edge.register_log import erase, lose
 from cityid.edge.register_record import Free, Settings, check, key_of, record
-from cityid.edge.register_rows import KIND, VOICE, card_of, marks, pages, read_rows, seconds, voice_of
+from cityid.edge.register_rows import (
+    KIND,
+    RESTORED,
+    VOICE,
+    card_of,
+    marks,
+    pages,
+    read_rows,
+    restored_since,
+    seconds,
+    voice_of,
+)
 from cityid.edge.sql import Link
 from cityid.encoding.times import numeric
 from cityid.errors import Fact, Misuse, Refused, Unavailable
@@ -25,10 +36,6 @@ _DRAWS: Final = 400
 """Rounds of drawing: one index in eight is free at least, so this many fail together once in 10^23."""
 _GAP: Final = 1_000_000
 """Numbers that are left out after a restore: more than a lost register can have given out since its backup."""
-
-
-_RESTORED: Final = "restored"
-"""The counter that says when that was, in seconds since 1970."""
 
 
 class StoredBatch:
@@ -329,11 +336,7 @@ class StoredBatch:
     # -- the roll of voices --
 
     def voice(self, person: str, secret: str) -> Voice | None:
-        link = self._writing()
-        if link.execute("SELECT 1 FROM voices WHERE secret <> ? LIMIT 1", (secret,)).fetchone():
-            raise Unavailable("register.other_secret")
-        found = link.execute(f"SELECT {VOICE} FROM voices WHERE person = ?", (person,)).fetchone()  # noqa: S608  # our own words, values are bound
-        return voice_of(found) if found else None
+        return voice_of(self._writing(), person, secret)
 
     def enrol(self, voice: Voice, how: str) -> None:
         link = self._writing()
@@ -350,8 +353,7 @@ class StoredBatch:
         self._actions.add("voice", {"how": how, "since": voice.since.isoformat()}, "voices", number)
 
     def restored_since(self, at: datetime) -> bool:
-        found = self._reading().execute("SELECT last FROM counters WHERE name = ?", (_RESTORED,)).fetchone()
-        return found is not None and found[0] >= numeric(at)
+        return restored_since(self._writing(), at)
 
     # -- publishing, and what a restore lost --
 
@@ -405,7 +407,7 @@ class StoredBatch:
     def restart(self) -> int:
         link = self._writing()
         self._count(link, "epoch", int.from_bytes(self._settings.entropy(4), "big"))
-        self._count(link, _RESTORED, self._now)
+        self._count(link, RESTORED, self._now)
         years = {name: last for name, last in link.execute("SELECT name, last FROM counters") if name.isdecimal()}
         years.setdefault(f"{self._at.astimezone(UTC).year:04d}", 0)
         for year, last in years.items():

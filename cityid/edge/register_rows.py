@@ -115,15 +115,28 @@ def conditions(where: Filter) -> tuple[list[str], list[Any]]:
 
 
 VOICE: Final = "person, secret, commitment, entropy, since"
+RESTORED: Final = "restored"
+"""The counter that says when the register was restored from a backup, in seconds since 1970."""
 
 
-def voice_of(row: Sequence[Any]) -> Voice:
-    """Raises Unavailable `store.damaged`."""
-    person, secret, commitment, entropy, since = row
+def voice_of(link: Link, person: str, secret: str) -> Voice | None:
+    """`cityid.register.Roll.voice`. Raises Unavailable `register.other_secret`, `store.damaged`."""
+    if link.execute("SELECT 1 FROM voices WHERE secret <> ? LIMIT 1", (secret,)).fetchone():
+        raise Unavailable("register.other_secret")
+    found = link.execute(f"SELECT {VOICE} FROM voices WHERE person = ?", (person,)).fetchone()  # noqa: S608  # our own words, values are bound
+    if found is None:
+        return None
+    commitment, entropy, since = found[2:]
     try:
         return Voice(person, secret, bytes(commitment), bytes(entropy), date.fromisoformat(since))
     except (TypeError, ValueError):
         raise Unavailable("store.damaged", kind="register") from None
+
+
+def restored_since(link: Link, at: datetime) -> bool:
+    """`cityid.register.Roll.restored_since`."""
+    found = link.execute("SELECT last FROM counters WHERE name = ?", (RESTORED,)).fetchone()
+    return found is not None and found[0] >= numeric(at)
 
 
 EVENT: Final = "id, kind, clerk, at, facts, salt, leaf, position"

@@ -28,14 +28,16 @@ from cityid.edge.register_rows import (
     marks,
     pages,
     read_rows,
+    restored_since,
     time_of,
+    voice_of,
 )
 from cityid.edge.sealed import open_sealed
 from cityid.edge.sql import Sql, SqliteSql
 from cityid.edge.sqlite import Store
 from cityid.errors import Misuse, Refused, Unavailable
 from cityid.log.tiles import FULL, Tile
-from cityid.register import Bits, Checkpoint, Event, Filter, Issued, Key, State, StatusChange, check_text
+from cityid.register import Bits, Checkpoint, Event, Filter, Issued, Key, State, StatusChange, Voice, check_text
 
 __all__ = ["PostgresRegister", "SqliteRegister", "StoredRegister"]
 
@@ -270,6 +272,16 @@ class StoredRegister(Store):
             }  # fmt: skip
         except ValueError:  # a right that this program does not know
             raise Unavailable("store.damaged", kind="register") from None
+
+    # -- the roll of voices --
+
+    def voice(self, person: str, secret: str) -> Voice | None:
+        with self.sql.read() as link:
+            return voice_of(link, person, secret)
+
+    def restored_since(self, at: datetime) -> bool:
+        with self.sql.read() as link:
+            return restored_since(link, at)
 
     def close(self) -> None:
         self.sql.close()

@@ -13,7 +13,7 @@ durable, and only then may an offer, a card or a list leave the house.
 
 from __future__ import annotations
 
-from cityid.register.protocol import Batch, Register, in_batch
+from cityid.register.protocol import Batch, Register, Roll, in_batch
 from cityid.register.rows import (
     NUMBER,
     Bits,
@@ -46,6 +46,7 @@ __all__ = [
     "IssuedCopy",
     "Key",
     "Register",
+    "Roll",
     "State",
     "Status",
     "StatusChange",

@@ -13,7 +13,7 @@ from cityid.errors import Fact, Unavailable
 from cityid.log import Tile
 from cityid.register.rows import Bits, Checkpoint, Entry, Event, Filter, Issued, Key, State, StatusChange, Voice
 
-__all__ = ["Batch", "Register", "in_batch"]
+__all__ = ["Batch", "Register", "Roll", "in_batch"]
 
 ATTEMPTS: Final = 4
 """How often `in_batch` tries, when a store is busy or its connection was lost."""
@@ -41,7 +41,23 @@ def in_batch(register: Register, clerk: str, key: str, at: datetime, work: Calla
     raise AssertionError  # the loop returns or raises
 
 
-class Batch(Protocol):
+class Roll(Protocol):
+    """The roll of voices, to be read. Every method may raise Unavailable `store.*`."""
+
+    def voice(self, person: str, secret: str) -> Voice | None:
+        """What it has of a person.
+
+        Raises:
+            Unavailable: `register.other_secret`, when it was kept under another secret than `secret`.
+        """
+        ...
+
+    def restored_since(self, at: datetime) -> bool:
+        """Was the register restored from a backup (`restart`) at `at` or later, so that it may not know who came?"""
+        ...
+
+
+class Batch(Roll, Protocol):
     """One transaction. All methods but the properties raise Misuse `register.key_used` when `repeats`, and
     `register.batch_over` after the transaction ended."""
 
@@ -122,21 +138,9 @@ class Batch(Protocol):
         edge writes it; without one, what was recorded stays."""
         ...
 
-    def voice(self, person: str, secret: str) -> Voice | None:
-        """What the roll has of a person.
-
-        Raises:
-            Unavailable: `register.other_secret`, when the roll was kept under another secret than `secret`.
-        """
-        ...
-
     def enrol(self, voice: Voice, how: str) -> None:
         """Put a voice on the roll in place of what it had of this person, or say that it was given out once more;
         `how` (`first`, `again`, `lost`) goes into the event, and nothing that is personal."""
-        ...
-
-    def restored_since(self, at: datetime) -> bool:
-        """Was the register restored from a backup (`restart`) at `at` or later, so that it may not know who came?"""
         ...
 
     def published(self, uri: str, version: int) -> None:
@@ -192,7 +196,7 @@ class Batch(Protocol):
 
 
 @runtime_checkable
-class Register(Protocol):
+class Register(Roll, Protocol):
     """The register. Every method may raise Unavailable `store.*`."""
 
     def batch(self, clerk: str, key: str, at: datetime) -> AbstractContextManager[Batch]:

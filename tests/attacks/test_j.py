@@ -637,6 +637,7 @@ READERS = {
     "trust/file.py": "jwk set that is pinned",
     "trust/keys.py": "issuer metadata, jwk set",
     "vc_api/service.py": "bodies of requests; tests/spec/test_vc_api_http.py",
+    "observing.py": "showings that are compared; tests/jobs/test_observing.py",
     "polls/ballots.py": "ballots and published lists; tests/spec/test_polls.py",
     "polls/voice.py": "a commitment; tests/spec/test_polls.py",
     "polls/poll.py": "a poll; tests/spec/test_polls.py",

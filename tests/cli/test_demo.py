@@ -14,7 +14,7 @@ from cityid.errors import Misuse
 
 def code(folder: Path) -> str:
     with pytest.raises(Misuse) as wrong:
-        demo.demo(folder)
+        demo.demo(folder, "town")
     return wrong.value.code
 
 
@@ -39,7 +39,7 @@ def test_a_step_that_ends_otherwise_stops_it(
     steps = [demo.Step("A step."), demo.Step(f"exit {status}", 0), demo.Step("echo after", 0)]
     monkeypatch.setattr(demo, "story", lambda table: steps)
     if expected:
-        demo.demo(tmp_path / "town")
+        demo.demo(tmp_path / "town", "town")
     else:
         assert code(tmp_path / "town") == "demo.differs"
     assert ("\nafter\n" in capfd.readouterr().out) is expected
@@ -54,26 +54,34 @@ def test_its_last_lines_say_where_the_command_is(
     monkeypatch.setattr(sys, "executable", str(bin_ / "python"))
     monkeypatch.setattr(demo, "story", lambda table: [demo.Step("true", 0)])
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
-    demo.demo(tmp_path / "none")
+    demo.demo(tmp_path / "none", "town")
     assert capsys.readouterr().out.rstrip().endswith("type any of them yourself there.")
     for name in ("cityid", "activate"):
         (bin_ / name).write_text("#!/bin/sh\n")
         (bin_ / name).chmod(0o755)
-    demo.demo(tmp_path / "both")
+    demo.demo(tmp_path / "both", "town")
     assert capsys.readouterr().out.splitlines()[-2:] == [
         f"There, `cityid` is '{bin_}/cityid'",
         f"or, once you have typed `. '{bin_}/activate'`, just `cityid`.",
     ]
     monkeypatch.setenv("PATH", f"{bin_}:/usr/bin:/bin")
-    demo.demo(tmp_path / "found")
+    demo.demo(tmp_path / "found", "town")
     assert "There, `cityid` is" not in capsys.readouterr().out
 
 
 def test_the_story_is_made_of_commands() -> None:
-    steps = demo.story("table.csv")
-    commands = [step for step in steps if step.status is not None]
-    assert len(commands) > 40
-    assert {step.status for step in commands} == {0, 1, 2, 4}
+    """All scenes are played by `make demo`, in the stage demo of .ci/run."""
+    scenes = {name: demo._steps(name, "table.csv") for name in ("town", "unlinkable", "poll", "all")}
+    commands = {name: [step for step in steps if step.status is not None] for name, steps in scenes.items()}
+    assert len(commands["town"]) > 40
+    assert {step.status for step in commands["all"]} == {0, 1, 2, 4}
+    # Alone, the two scenes play in the homes of the town; together, in the town.
+    played = commands["unlinkable"] + commands["poll"]
+    assert set(commands["all"]) == {*commands["town"], *played}
+    for name in ("unlinkable", "poll"):
+        homes = [step for step in commands[name] if step in commands["town"]]
+        assert len(homes) == 8
+        assert commands[name][:8] == homes
 
 
 def test_a_language_that_is_not_shipped() -> None:

@@ -89,6 +89,16 @@ class TestTheRoll:
         assert list(register.events()) == []
         assert code(roll(register).enrol, "ada", good, CLAIMS, by="maria", at=NOW) == ""
 
+    def test_the_clerk_sees_what_it_will_say(self, register: StoredRegister) -> None:
+        """Nothing is kept by looking, and what was seen is what is given."""
+        seen = roll(register).prepare("ada", secret(0)[0], CLAIMS, at=NOW)
+        assert list(register.events()) == []
+        assert give(register).prepared == seen
+        lost = roll(register).prepare("ada", secret(1)[0], CLAIMS, at=NOW, lost=True)
+        assert lost.claims["voice_since"] == "2027-01-01"
+        assert code(roll(register).prepare, "ada", secret(1)[0], CLAIMS, at=NOW) == "polls.other_secret"
+        assert code(roll(register, "other").prepare, "ada", secret(0)[0], CLAIMS, at=NOW) == "register.other_secret"
+
     def test_under_another_secret_nobody_is_new(self, register: StoredRegister) -> None:
         """With a lost register.key everybody would have another pseudonym, and a second voice."""
         give(register)
