@@ -311,7 +311,8 @@ class Issuer:
 
     def offer_of(self, card: HeldCard, code: str, expires: datetime) -> Offer:
         """The offer of a card that is kept under `code`."""
-        wire_name = self._type(card.type).wire_name(card.format)
+        # Of a card that is kept its type was checked; tables make offers by the ten thousand.
+        wire_name = (self.types.get(card.type) or self._type(card.type)).wire_name(card.format)
         return Offer(
             self.id, self.name, card.type, card.format, wire_name, card.copies, card.nonce, code, expires,
             self.algorithms,

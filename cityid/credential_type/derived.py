@@ -32,6 +32,16 @@ def birthday(born: date, years: int) -> date:
     return born.replace(year=year)
 
 
+@lru_cache(1 << 10)
+def latest_birth(today: date, years: int) -> date:
+    """The latest day on which somebody was born who has turned `years` by `today`: whoever was born later has a later
+    birthday, or the same, so one comparison tells an age."""
+    year = today.year - years
+    if (today.month, today.day) == (2, 29) and not calendar.isleap(year):
+        return date(year, 2, 28)
+    return today.replace(year=year)
+
+
 def get(claims: Mapping[str, Any], path: Path) -> Any:
     """The value at a path of member names; None where there is none (JSON null is refused elsewhere)."""
     value: Any = claims
@@ -70,7 +80,7 @@ def compute(rules: Iterable[Rule], claims: Mapping[str, Any], today: date, city:
         if value is None:
             continue
         if rule.how == "age_over":
-            value = birthday(read_date(value), rule.years) <= today
+            value = read_date(value) <= latest_birth(today, rule.years)
         elif rule.how == "year":
             value = read_date(value).year
         found[rule.path] = value

@@ -107,6 +107,10 @@ _COLUMNS: Final = (
 )  # fmt: skip
 
 
+_BYTES: Final = (12, 18)
+"""Where bytes are in a row of `cards`: its key, and sealed claims."""
+
+
 def _given(values: tuple[Any, ...]) -> tuple[Any, ...]:
     """A row of `cards` without the columns that are empty at first."""
     return (*values[:8], *values[9:16], values[18])
@@ -177,7 +181,10 @@ def _bind(link: Link, made: Sequence[_Made], free: Free) -> None:
 
 def _known(one: _Made, batch: int) -> Known:
     """The rows about a card that was just made, as `register_marks.rows_about` reads them."""
-    values = [base64url.encode(value) if isinstance(value, bytes) else value for value in one.values]
+    values = list(one.values)
+    for at in _BYTES:
+        if values[at] is not None:
+            values[at] = base64url.encode(values[at])
     card, copies = one.card, one.entry.copies
     rows = [json.write(["cards", *values])]
     for place, copy in enumerate(copies):
