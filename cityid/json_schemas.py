@@ -16,8 +16,6 @@ from typing import Any, Final
 
 from cityid import contexts, trust
 from cityid.checks import Check, Step, failed, passed, undecided
-from cityid.credential import DidUrl, KeyRef
-from cityid.did import parse_url
 from cityid.encoding import json, multibase
 from cityid.encoding.json import Fields
 from cityid.errors import Malformed, Problem, Refused, Unavailable
@@ -130,6 +128,7 @@ def _schema_in(document: dict[str, Any]) -> dict[str, Any]:
         Refused: `signature.invalid`, `di.*`, `did.*`. Unavailable: `net.offline`: only did:key and did:jwk are at hand.
     """
     from cityid import proofs
+    from cityid.formats.data_integrity.presentations import method_of
     from cityid.proofs import sets
 
     types = document.get("type")
@@ -137,8 +136,7 @@ def _schema_in(document: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(types, list) or "JsonSchemaCredential" not in types or subject.text("type") != "JsonSchema":
         raise Malformed("schema.not_a_schema", where=subject.where, spec="VC JSON Schema §2.2")
     for one in sets.split(document, "schema") if "proof" in document else ():
-        did, fragment = parse_url(one.members.method)
-        key = trust.key(KeyRef(DidUrl(str(did), fragment))).run(_offline)
+        key = trust.key(method_of(one.members)).run(_offline)
         proofs.check(one.document, one.proof, key, load=contexts.load, where=one.members.where)
     return subject.object("jsonSchema")
 

@@ -8,10 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from cityid import trust
-from cityid.credential import DidUrl, KeyRef
-from cityid.did import parse_url
 from cityid.encoding.jsonld import Loader
 from cityid.errors import Malformed
+from cityid.formats.data_integrity.presentations import method_of
 from cityid.plan import Steps
 from cityid.proofs import sets
 from cityid.vc_api import documents, hiding
@@ -41,6 +40,5 @@ def derive(
     if len(found) != 1:
         raise Malformed("vc_api.not_derivable", where=f"{where}.proof", count=len(found))
     (base,) = found
-    did, fragment = parse_url(base.members.method)
-    key = yield from trust.key(KeyRef(DidUrl(str(did), fragment)), None, at)
+    key = yield from trust.key(method_of(base.members), None, at)
     return hiding.derive(base, key, pointers, load=load, entropy=entropy)

@@ -1,9 +1,10 @@
 """Answers of the VC-API as Responses: JSON always, a *no* as a problem document (RFC 9457) with the problem types of
-VCDM 2.0 §7.2, Data Integrity 1.0 §4.7 and Bitstring Status List 1.0 §3.5.
+VCDM 2.0 §7.2, Data Integrity 1.0 §4.7, Controlled Identifiers 1.0 §3.3 and Bitstring Status List 1.0 §3.5.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
@@ -31,6 +32,12 @@ _BY_CODE: Final[Mapping[str, str]] = MappingProxyType(
         "di.challenge": _SECURITY + "INVALID_CHALLENGE_ERROR",
         "binding.audience": _SECURITY + "INVALID_DOMAIN_ERROR",
         "binding.nonce": _SECURITY + "INVALID_CHALLENGE_ERROR",
+        "did.url_not_plain": _SECURITY + "INVALID_VERIFICATION_METHOD_URL",
+        "did.url_fragment": _SECURITY + "INVALID_VERIFICATION_METHOD_URL",
+        "did.document_id": _SECURITY + "INVALID_CONTROLLED_IDENTIFIER_DOCUMENT_ID",
+        "did.no_such_key": _SECURITY + "INVALID_VERIFICATION_METHOD",
+        "did.foreign_controller": _SECURITY + "INVALID_VERIFICATION_METHOD",
+        "did.wrong_purpose": _SECURITY + "INVALID_RELATIONSHIP_FOR_VERIFICATION_METHOD",
         "status.index": _STATUS + "RANGE_ERROR",
         "bitstring.too_short": _STATUS + "STATUS_LIST_LENGTH_ERROR",
         **dict.fromkeys(
@@ -52,6 +59,9 @@ _BY_AREA: Final[Mapping[str, str]] = MappingProxyType(
         "bitstring": _STATUS + "STATUS_VERIFICATION_ERROR",
     }
 )
+_IN_PROOF: Final = re.compile(r".*\.proof(?:\[[0-9]+\])?\..+")
+_OF_PROOF: Final = frozenset({"json.missing", "multibase.base", "multibase.alphabet", "multibase.too_long"})
+"""What is PROOF_VERIFICATION_ERROR where a member of a proof is missing or cannot be decoded."""
 _HTTP: Final[Mapping[str, int]] = MappingProxyType(
     {
         "vc_api.not_found": 404,
@@ -64,13 +74,15 @@ _HTTP: Final[Mapping[str, int]] = MappingProxyType(
 )
 
 
-def type_of(code: str, *, about_status: bool = False) -> str:
-    """The problem type of a code: that of the code itself, else that of its area, else what VCDM 2.0 calls it.
-    `about_status` says that it came up while a status was looked up."""
+def type_of(code: str, where: str = "", *, about_status: bool = False) -> str:
+    """The problem type of a code: that of the code itself, else that of its area, else what VCDM 2.0 calls it. `where`
+    is the place in the document; `about_status` says that it came up while a status was looked up."""
     if code in _HTTP:
         return _BLANK
     if about_status and code.startswith("net."):
         return _STATUS + "STATUS_RETRIEVAL_ERROR"
+    if code in _OF_PROOF and _IN_PROOF.fullmatch(where):
+        return _SECURITY + "PROOF_VERIFICATION_ERROR"
     return _BY_CODE.get(code) or _BY_AREA.get(code.partition(".")[0]) or _vcdm.problem_type(code)
 
 
@@ -81,7 +93,7 @@ def status_of(code: str) -> int:
 
 def document(problem: Problem, explain: Explain, *, about_status: bool = False) -> dict[str, Any]:
     """A problem as a problem document. `code` and `where` are ours."""
-    kind = type_of(problem.code, about_status=about_status)
+    kind = type_of(problem.code, problem.where, about_status=about_status)
     made: dict[str, Any] = {
         "type": kind,
         "title": kind.rpartition("#")[2] if kind != _BLANK else problem.code,

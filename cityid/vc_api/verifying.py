@@ -11,14 +11,14 @@ from typing import Any, Final, cast
 
 from cityid import proofs, trust
 from cityid.checks import PASSED, Check, Outcome, Step, Verdict, failed, passed
-from cityid.credential import Challenge, DidUrl, KeyRef, Keys, Presentation, Purpose, StatusRef, Unbound, Window
-from cityid.did import parse_url
+from cityid.credential import Challenge, Keys, Presentation, Purpose, StatusRef, Unbound, Window
 from cityid.encoding import json
 from cityid.encoding.json import Fields
 from cityid.encoding.jsonld import Loader
 from cityid.errors import Malformed, Problem, Refused, Unavailable
 from cityid.formats import FORMATS, Format, vc_jose
 from cityid.formats.data_integrity.ldp_vc import LDP_VC_ANY_CONTEXT
+from cityid.formats.data_integrity.presentations import method_of
 from cityid.json_schemas import Schemas
 from cityid.plan import Steps
 from cityid.policy import Policy
@@ -245,12 +245,13 @@ def _signed(
     for one in sets.split(document, where):
         _check_occasion(one.members, occasion)
         one.members.check_time(at)
-        did, fragment = parse_url(one.members.method)
-        key = yield from trust.key(KeyRef(DidUrl(str(did), fragment), Purpose.AUTHENTICATION), None, at)
+        ref = method_of(one.members, Purpose.AUTHENTICATION)
+        key = yield from trust.key(ref, None, at)
         proofs.check(one.document, one.proof, key, purpose=Purpose.AUTHENTICATION, load=load, where=one.members.where)
-        controller = controller or str(did)
+        did = str(ref.at).partition("#")[0]
+        controller = controller or did
         if options.controller == "issuer":
-            _check_holder(document.get("holder"), str(did), where)
+            _check_holder(document.get("holder"), did, where)
     return controller
 
 

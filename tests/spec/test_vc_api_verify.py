@@ -90,6 +90,8 @@ class TestCredentials:
             ("verificationMethod", None, "json.missing"),
             ("verificationMethod", "did:example:nobody#key", "trust.key_of_other"),
             ("verificationMethod", "did:key:z6Mk#z6Mk", "trust.key_of_other"),
+            ("verificationMethod", "did:key:z6Mk", "did.url_fragment"),
+            ("verificationMethod", "https://city.example/keys#1", "did.url_not_plain"),
             ("proofValue", None, "json.missing"),
             ("proofValue", "", "multibase.base"),
             ("proofValue", "u" + "A" * 86, "multibase.base"),
@@ -108,6 +110,10 @@ class TestCredentials:
             made["proof"][member] = value
         answer = server.verify(made)
         assert (answer.status, answer.code) == (400, code)
+        if code in ("json.missing", "multibase.base"):
+            assert answer.body["type"] == SECURITY + "PROOF_VERIFICATION_ERROR"
+        if code.startswith("did.url"):
+            assert answer.body["type"] == SECURITY + "INVALID_VERIFICATION_METHOD_URL"
 
     def test_expired_proofs(self, server: Server) -> None:
         document = credential(HOLDER_DID)

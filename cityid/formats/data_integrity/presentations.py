@@ -110,8 +110,14 @@ class Shown:
 
 
 def method_of(proof: proofs.Proof, purpose: Purpose = Purpose.ASSERTION) -> KeyRef:
-    """The key that made a proof. Raises Malformed `did.*`."""
+    """The key that made a proof, which it names by more than the DID (CID 1.0 §3.3).
+
+    Raises:
+        Malformed: `did.*`.
+    """
     did, fragment = parse_url(proof.method)
+    if not fragment:
+        raise Malformed("did.url_fragment", where=f"{proof.where}.verificationMethod", spec="CID 1.0 §3.3", found="")
     return KeyRef(DidUrl(str(did), fragment), purpose)
 
 
