@@ -11,14 +11,17 @@ import base64
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final
 
 from cityid import contexts, trust
 from cityid.checks import Check, Step, failed, passed, undecided
+from cityid.credential import CertificateChain, KeyRef
 from cityid.encoding import json, multibase
 from cityid.encoding.json import Fields
 from cityid.errors import Malformed, Problem, Refused, Unavailable
+from cityid.keys import PublicKey
 from cityid.plan import Request, Response
 
 KINDS: Final = ("JsonSchema", "JsonSchemaCredential")
@@ -32,6 +35,7 @@ _DRAFTS: Final = {
 }
 _HASHES: Final = {"sha256": hashlib.sha256, "sha384": hashlib.sha384, "sha512": hashlib.sha512}
 _SPEC: Final = "VC JSON Schema §2"
+_NO_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
 NO_ANSWER: Final = frozenset({"schema.version", "schema.reference", "schema.pattern"})
 """What is wrong with a schema, and says nothing about the credential."""
 
@@ -89,8 +93,9 @@ def check(kind: str, schema: bytes, credential: bytes) -> None:
 def _check(kind: str, schema: bytes, document: dict[str, Any], entries: Iterable[Fields]) -> None:
     for one in entries:
         _check_digest(one, schema)
-    found = json.read_object(schema, where="schema")
-    _validate(_schema_in(found) if kind == "JsonSchemaCredential" else found, document)
+    _validate(
+        _schema_in(schema) if kind == "JsonSchemaCredential" else json.read_object(schema, where="schema"), document
+    )
 
 
 def _entries(document: Mapping[str, Any], where: str) -> list[Fields]:
@@ -120,8 +125,9 @@ def _check_digest(entry: Fields, data: bytes) -> None:
             raise Refused("schema.digest", where=entry.at("digestMultibase"), spec=_SPEC)
 
 
-def _schema_in(document: dict[str, Any]) -> dict[str, Any]:
-    """The schema in a credential of the type JsonSchemaCredential, whose proofs hold where it has any.
+def _schema_in(data: bytes) -> dict[str, Any]:
+    """The schema in a credential of the type JsonSchemaCredential: with proofs, which hold, or without; a JWT; or in an
+    envelope.
 
     Raises:
         Malformed: `json.*`, `schema.not_a_schema`; what is wrong with a proof.
@@ -131,14 +137,45 @@ def _schema_in(document: dict[str, Any]) -> dict[str, Any]:
     from cityid.formats.data_integrity.presentations import method_of
     from cityid.proofs import sets
 
+    document = _opened(data)
     types = document.get("type")
     subject = Fields(document, "schema").fields("credentialSubject")
     if not isinstance(types, list) or "JsonSchemaCredential" not in types or subject.text("type") != "JsonSchema":
         raise Malformed("schema.not_a_schema", where=subject.where, spec="VC JSON Schema §2.2")
     for one in sets.split(document, "schema") if "proof" in document else ():
-        key = trust.key(method_of(one.members)).run(_offline)
+        key = _key(method_of(one.members))
         proofs.check(one.document, one.proof, key, load=contexts.load, where=one.members.where)
     return subject.object("jsonSchema")
+
+
+def _opened(data: bytes) -> dict[str, Any]:
+    """The credential in `data`, whose signature holds where it is around it."""
+    from cityid.formats import _w3c
+    from cityid.formats.vc_jose import secured
+
+    media, raw = "vc+jwt", data.strip()
+    if not raw.startswith(b"eyJ"):
+        document = json.read_object(data, where="schema")
+        if "EnvelopedVerifiableCredential" not in (document.get("type"), *_listed(document.get("type"))):
+            return document
+        media, raw = secured.opened(document, "schema")
+    found = secured.read(raw, media)
+    issuer = found.document.get("issuer")
+    named = issuer.get("id") if isinstance(issuer, Mapping) else issuer
+    place = _w3c.place_of(named if isinstance(named, str) else "", found.kid, found.chain)
+    if isinstance(place, CertificateChain):
+        raise Refused("trust.unknown_issuer", where="schema", issuer=str(named))
+    found.check(_key(KeyRef(place)))
+    return found.document
+
+
+def _key(ref: KeyRef) -> PublicKey:
+    """A key that stands in its DID. Whatever else would have to be fetched, so that no time counts."""
+    return trust.key(ref, None, _NO_TIME).run(_offline)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _offline(request: Request) -> Response:

@@ -13,7 +13,8 @@ import pytest
 from cityid import json_schemas
 from cityid.edge import conformance
 from cityid.encoding import multibase
-from tests.vc_api import signed
+from cityid.formats.vc_jose import secured
+from tests.vc_api import HOLDER, HOLDER_DID, HOLDER_METHOD, signed
 
 NEW = "https://json-schema.org/draft/2020-12/schema"
 DRAFTS = [NEW, "https://json-schema.org/draft/2019-09/schema", "http://json-schema.org/draft-07/schema#"]
@@ -159,9 +160,33 @@ class TestSchemaCredentials:
         good = signed(self.wrapped(), proofPurpose="assertionMethod", cryptosuite="eddsa-jcs-2022")
         assert judged(good, kind="JsonSchemaCredential") == ("success", "")
         assert judged({**good, "issuer": "did:example:x"}, kind="JsonSchemaCredential")[1] == "signature.invalid"
-        elsewhere = {**good["proof"], "verificationMethod": "did:web:city.example#key-1"}
-        found = judged({**good, "proof": elsewhere}, kind="JsonSchemaCredential")
-        assert found == ("indeterminate", "net.offline")
+        history = "did:webvh:QmfGEUAcMpzo25kF2Rhn8L5FAXysfGnkzjwdKoNPi615XQ:city.example"
+        for did in ("did:web:city.example", history):
+            elsewhere = {**good["proof"], "verificationMethod": f"{did}#key-1"}
+            found = judged({**good, "proof": elsewhere}, kind="JsonSchemaCredential")
+            assert found == ("indeterminate", "net.offline")
+
+    @pytest.mark.parametrize("media", ["vc+jwt", "vc+sd-jwt", "vc+cose"])
+    def test_secured_around(self, media: str) -> None:
+        """VC JSON Schema §2.2, VCDM 2.0 §4.13.1: as JWT, and in an envelope."""
+        raw = secured.sign(self.wrapped(issuer=HOLDER_DID), media, HOLDER, kid=HOLDER_METHOD)
+        forms: list[Any] = [secured.envelope(raw, media), *([raw, raw + b"\n"] if media == "vc+jwt" else [])]
+        for form in forms:
+            assert judged(form, kind="JsonSchemaCredential") == ("success", "")
+            bad = subject(emailAddress=7)
+            assert judged(form, bad, "JsonSchemaCredential") == ("failure", "schema.violated")
+
+    def test_whose_key(self) -> None:
+        def told(issuer: Any, kid: str = HOLDER_METHOD, **more: Any) -> tuple[str, str]:
+            raw = secured.sign(self.wrapped(issuer=issuer), "vc+jwt", HOLDER, kid=kid, **more)
+            return judged(raw, kind="JsonSchemaCredential")
+
+        other = "did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK"
+        assert told({"id": HOLDER_DID}, "") == ("success", "")
+        assert told(other, f"{other}#{other[8:]}") == ("failure", "signature.invalid")
+        assert told(7, "") == ("failure", "w3c.no_key_mechanism")
+        assert told("did:web:city.example", "did:web:city.example#1") == ("indeterminate", "net.offline")
+        assert told(HOLDER_DID, "", chain=(b"0",)) == ("failure", "trust.unknown_issuer")
 
     def test_what_is_none(self) -> None:
         for changed in (
