@@ -167,6 +167,23 @@ class TestQueued:
         with PostgresRegister(city.name) as register:
             assert sum(row.clerk == "clerk-7" for row in register.rows()) == 5
 
+    def test_four_eyes(self, city: City) -> None:
+        file = city.folder / "city" / "city.toml"
+        before = file.read_text()
+        file.write_text(before.replace("issuer_key", 'four_eyes = ["age"]\nissuer_key', 1))
+        try:
+            for left in (0, 10):
+                queued = Queued(city, "eyes", 10)
+                queued.ready()
+                city.work()
+                assert queued.over() == 0
+                assert counts(queued.folder) == left
+                if not left:
+                    run = json.loads((queued.folder / ".cityid-run" / "run.json").read_text())
+                    city.run(f"approve {run['asked']} --yes --by jo")
+        finally:
+            file.write_text(before)
+
     def test_nothing_personal_lies_in_clear(self, city: City) -> None:
         queued = Queued(city, "canary", 10)
         run = queued.ready()
