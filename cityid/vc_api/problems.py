@@ -10,6 +10,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
+from cityid import status
 from cityid.encoding import json
 from cityid.errors import Problem
 from cityid.formats import _vcdm
@@ -22,7 +23,9 @@ JSON: Final = "application/json"
 PROBLEM: Final = "application/problem+json"
 _VCDM: Final = "https://www.w3.org/TR/vc-data-model#"
 _SECURITY: Final = "https://w3id.org/security#"
-_STATUS: Final = "https://www.w3.org/ns/credentials/status-list#"
+_STATUS: Final = "https://www.w3.org/ns/credentials/status-list#STATUS_VERIFICATION_ERROR"
+"""Also where the list was believed, and says no."""
+_OF_STATUS: Final = ("status.", "bitstring.")
 _BLANK: Final = "about:blank"
 """What HTTP itself says no to has no type but its status (RFC 9457 §4.2.1)."""
 
@@ -38,16 +41,6 @@ _BY_CODE: Final[Mapping[str, str]] = MappingProxyType(
         "did.no_such_key": _SECURITY + "INVALID_VERIFICATION_METHOD",
         "did.foreign_controller": _SECURITY + "INVALID_VERIFICATION_METHOD",
         "did.wrong_purpose": _SECURITY + "INVALID_RELATIONSHIP_FOR_VERIFICATION_METHOD",
-        "status.index": _STATUS + "RANGE_ERROR",
-        "bitstring.too_short": _STATUS + "STATUS_LIST_LENGTH_ERROR",
-        **dict.fromkeys(
-            (
-                "bitstring.entry_type", "bitstring.entry_purpose", "bitstring.entry_index", "bitstring.entry_url",
-                "bitstring.entry_id", "bitstring.entry_size", "bitstring.entry_reference", "bitstring.messages",
-                "bitstring.message_status",
-            ),
-            _STATUS + "MALFORMED_VALUE_ERROR",
-        ),
     }
 )  # fmt: skip
 _BY_AREA: Final[Mapping[str, str]] = MappingProxyType(
@@ -55,8 +48,6 @@ _BY_AREA: Final[Mapping[str, str]] = MappingProxyType(
         "validity": _VCDM + "RANGE_ERROR",
         "di": _SECURITY + "PROOF_VERIFICATION_ERROR",
         "rdfc": _SECURITY + "PROOF_TRANSFORMATION_ERROR",
-        "status": _STATUS + "STATUS_VERIFICATION_ERROR",
-        "bitstring": _STATUS + "STATUS_VERIFICATION_ERROR",
     }
 )
 _IN_PROOF: Final = re.compile(r".*\.proof(?:\[[0-9]+\])?\..+")
@@ -79,8 +70,10 @@ def type_of(code: str, where: str = "", *, about_status: bool = False) -> str:
     is the place in the document; `about_status` says that it came up while a status was looked up."""
     if code in _HTTP:
         return _BLANK
-    if about_status and code.startswith("net."):
-        return _STATUS + "STATUS_RETRIEVAL_ERROR"
+    if about_status or code.startswith(_OF_STATUS):
+        # A list without a proof is a list that cannot be verified.
+        found = _STATUS if code == "json.missing" and where.endswith(".proof") else status.problem_type(code)
+        return found or _STATUS
     if code in _OF_PROOF and _IN_PROOF.fullmatch(where):
         return _SECURITY + "PROOF_VERIFICATION_ERROR"
     return _BY_CODE.get(code) or _BY_AREA.get(code.partition(".")[0]) or _vcdm.problem_type(code)
@@ -123,11 +116,11 @@ def no(
 
 
 def answer(
-    status: int,
+    code: int,
     body: Any,
     at: datetime,
     kind: str = JSON,
     headers: Mapping[str, str] = MappingProxyType({}),
 ) -> Response:
     """An answer with a JSON body of content type `kind`."""
-    return Response(status, {"content-type": kind, **headers}, json.write(body), at)
+    return Response(code, {"content-type": kind, **headers}, json.write(body), at)
