@@ -1,5 +1,5 @@
-"""VC-API: credentials with a status in a Bitstring Status List that somebody else serves (Bitstring Status List 1.0, §2.1
-and §3.2), and the problem types of §3.5."""
+"""VC-API: credentials with a status in a Bitstring Status List that somebody else serves (Bitstring Status List 1.0
+§2.1, §3.2), and the problem types of §3.5."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_entries(changed: dict[str, Any], code: str, type_: str) -> None:
 
 
 def test_messages_and_refresh() -> None:
-    said = {"statusPurpose": "message", "statusSize": 1, "statusMessage": MESSAGES}
+    said: dict[str, Any] = {"statusPurpose": "message", "statusSize": 1, "statusMessage": MESSAGES}
     set_ = bits(b"\xff" * 16384)
     assert judged(served(**said), **said) == ("", "")
     assert judged(served(**said, encodedList=set_), **said) == ("status.message", WRONG)
