@@ -7,10 +7,13 @@ import json
 
 import pytest
 
+from cityid import polls
 from cityid.did import webvh
 from cityid.did.webvh import Witnesses
 from cityid.encoding import json as jsons
 from tests.cli.towns import WITH, Town
+from tests.polls import NOW, ballot, poll, secret
+from tests.polls import card as voice
 from tests.webvh import W1, created, day, later
 
 # Where the wheel has it; a checker of the tree cannot follow this name.
@@ -45,7 +48,13 @@ def files(town: Town) -> dict[str, str]:
     (kept / "history").write_bytes(later(log, 20))
     (kept / "proof").write_bytes(jsons.write(webvh.approve(log, W1, day(2), seen="")))
     (kept / "type").write_text(town.must("type show age --as definition"))
+    (kept / "commitment").write_bytes(polls.write_commitment(secret(0)[0]))
+    (kept / "voice").write_bytes(jsons.write(voice()))
+    (kept / "poll").write_bytes(poll().write())
+    (kept / "ballot").write_bytes(ballot())
+    (kept / "ballots").write_bytes(polls.publish(poll(), [polls.check(poll(), ballot(), at=NOW)]))
     return {
+        **{sort: f"sorts/{sort}" for sort in ("commitment", "voice", "poll", "ballot", "ballots")},
         "offer": "sorts/offer", "card request": "residency.request", "cards": "residency.cards",
         "request": "sorts/asked", "answer": f"{name}.answer", "session": "sorts/session", "record": "sorts/record",
         "policy": "library/policies/card.toml", "trust list": "library/trust/issuers.toml", "query": "sorts/query",
@@ -78,6 +87,12 @@ READS = {
     "--home library trust add --web https://x.example --type age --keys {}": (2, ("key set",)),
     "--home library trust add --root {} --type age": (2, ("certificate",)),
     "type check {}": (2, ("type",)),
+    f"--home city poll enrol {{}} --claims ada.json --person p --yes -o misplaced {WITH}": (1, ("commitment",)),
+    f"--home ada poll vote {{}} --voice sorts/voice --choice-from ada.json --yes -o misplaced {WITH}": (1, ("poll",)),
+    f"--home ada poll vote sorts/poll --voice {{}} --choice-from ada.json --yes -o misplaced {WITH}": (1, ("voice",)),
+    "poll tally {} --box sorts/box -o misplaced": (1, ("poll",)),
+    "poll tally sorts/poll {} --box sorts/box -o misplaced": (1, ("ballot",)),
+    "poll check {}": (1, ("ballots",)),
     f"--home city key certify issuer issuer-1 --root {{}} -o misplaced.pem {WITH}": (2, ("certificate",)),
 }
 """Each place that reads a file: the exit status where it is another's, and the sorts that belong there. (An answer
