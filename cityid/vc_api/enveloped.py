@@ -6,7 +6,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from cityid import trust
 from cityid.credential import CertificateChain, DidUrl, KeyRef, Purpose
@@ -61,9 +61,8 @@ def check_credential(data: bytes, media: str, options: Options, load: Loader, wh
         Malformed: as `secured.read`; `vcdm.*`, `context.*`, `jsonld.*`, `vc_jose.*`. Refused: `vc_api.resource_digest`.
     """
     found = secured.read(data, media)
-    facts = vc_jose.facts_of(found, any_context=options.contexts == "inline")
-    if isinstance(facts, _vcdm.Facts):
-        resources.check(facts.resources, where)
+    facts = cast("_vcdm.Facts", vc_jose.facts_of(found, any_context=options.contexts == "inline"))
+    resources.check(facts.resources, where)
     jsonld.expand(found.document, load)
     return found
 
