@@ -123,6 +123,14 @@ class TestSignatures:
         assert len(pseudonym.sign(KEY, commitment, 1, added, b"", [])) == 80
         assert code(pseudonym.sign, KEY, other[:48] + commitment[48:], 1, added, b"", []) == "bbs.commitment"
 
+    def test_a_commitment_that_is_kept_before_it_is_signed(self) -> None:
+        good, _ = pseudonym.commit([], pseudonym.prover_nyms())
+        pseudonym.check_commitment(good)
+        assert code(pseudonym.check_commitment, b"") == "bbs.length"
+        assert code(pseudonym.check_commitment, good[:-1] + bytes([good[-1] ^ 1])) == "bbs.commitment"
+        blindly, _ = blind.commit([b"m"])
+        assert code(pseudonym.check_commitment, blindly) == "bbs.commitment"
+
     def test_what_must_not_verify(self) -> None:
         card = Card()
         good: list[Any] = [KEY.public, card.signature, b"h", [b"m"], [b"c"], card.nyms, card.added, card.factor]
