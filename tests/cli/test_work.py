@@ -468,14 +468,19 @@ class TestGone:
 
         assert city.work(lambda part: b"").done == 0
 
+        opened = []
+
         async def gone(self: Any, **given: Any) -> None:
+            opened.append(how)
             raise ConnectorException if how == "refused" else PoolTimeout
 
-        monkeypatch.setattr(cluster_worker, "PATIENCE", 0)
+        # a pool has waited already, and is not asked again
+        monkeypatch.setattr(cluster_worker, "PATIENCE", 0 if how == "refused" else 1)
         monkeypatch.setattr(AsyncConnectionPool, "open", gone)
         with pytest.raises(Unavailable) as no:
             city.work(lambda part: b"")
         assert no.value.code == "store.lost"
+        assert opened == [how]
 
 
 class TestStopped:
