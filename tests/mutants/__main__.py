@@ -1,6 +1,6 @@
 """Removes one check at a time, and expects a test to notice: `make mutants`.
 
-What is removed, found by AST in every file of the library:
+What is removed, found by AST in every file of the library, and of the command line where it issues tables:
 
 - `raise Malformed|Refused(...)`, also through a helper that returns or raises one: the statement goes;
 - `yield failed(...)`, `return failed(...)`, `found.append(failed(...))`, also of `undecided` and of a bare `Problem`,

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 TREE = Path(__file__).resolve().parents[2]
-LIBRARY = "cityid"
+# The library, and what the command line decides about tables by itself.
+SCOPES = ("cityid/**/*.py", "cli/bulk*.py")
 # Where another exception says no as well: what the guarded fetcher will not do and what a damaged or downgraded file
 # is, and what a service may not write into its own files.
 ALSO = {"cityid/edge/": "Unavailable", "cityid/policy": "Misuse", "cityid/trust/file": "Misuse"}
@@ -56,7 +57,9 @@ class Mutant:
 
 
 def files() -> list[str]:
-    return [str(path.relative_to(TREE)) for path in sorted((TREE / LIBRARY).rglob("*.py"))]
+    """In the order of their names; what lies behind a link is found where it lies."""
+    found = {path for scope in SCOPES for path in TREE.glob(scope) if path.resolve() == path}
+    return [str(path.relative_to(TREE)) for path in sorted(found)]
 
 
 def _called(node: ast.AST | None) -> str:
@@ -239,8 +242,7 @@ class Finder:
 
 def mutants(only: str | None = None) -> list[Mutant]:
     sources = {file: (TREE / file).read_text(encoding="utf-8") for file in files()}
-    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in sorted((TREE / "cityid").rglob("*.py"))]
-    helpers = _helpers(trees)
+    helpers = _helpers([ast.parse(source) for source in sources.values()])
     found: list[Mutant] = []
     for file, source in sources.items():
         if only is None or file.startswith(only.removesuffix("/")):

@@ -74,9 +74,12 @@ def _test(context: str) -> str:
 
 
 def _in_tree(path: str) -> str:
-    if "_cli" in path or "/cli/" in path or "/cityid/" not in f"/{path}":
-        return ""
-    return "cityid/" + f"/{path}".rsplit("/cityid/", 1)[1]
+    """The file of the tree that was measured, also where it was installed; "" for another."""
+    for folder, place in (("/_cli/", "cli/"), ("/cli/", "cli/"), ("/cityid/", "cityid/")):
+        _, found, rest = f"/{path}".rpartition(folder)
+        if found:
+            return place + rest
+    return ""
 
 
 def fresh(data: Path) -> bool:
