@@ -18,6 +18,7 @@ from typing import Any
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 import integrity
+import w3c
 from benchlib import Fixtures, damage_b64, must_fail, rotate
 
 import cityid
@@ -440,6 +441,8 @@ CASES = {
     "di.bbs-2023.issue": integrity.issue_hiding("bbs-2023"),
     "di.bbs-2023.derive": integrity.derive("bbs-2023", held=True),
     "di.bbs-2023.verify": integrity.verify_hiding("bbs-2023"),
+    "vcjwt.issue": w3c.issue,
+    "vcjwt.verify": w3c.verify,
     "rdfc.canonize": integrity.canonize,
     "dcql.match": match(indexed=False),
     "dcql.match-indexed": match(indexed=True),

@@ -119,10 +119,12 @@ def protected(members: Mapping[str, Any], kid: str, chain: tuple[bytes, ...], ke
 
 class Meaning(NamedTuple):
     """What the names of a document mean: its `types`, the credential's own first and VerifiableCredential last, a name
-    that no context defines as it is written (OpenID4VP B.1.1); and the names of members that are `defined`."""
+    that no context defines as it is written (OpenID4VP B.1.1); and the names of members that are `defined`. `nested`
+    tells how often its contexts say "@context" themselves."""
 
     types: tuple[str, ...]
     defined: frozenset[str]
+    nested: int
 
 
 def meaning_of(document: Mapping[str, Any], *, any_context: bool = False) -> Meaning:
@@ -149,7 +151,8 @@ def _meaning(written: bytes, names: tuple[str, ...], any_context: bool) -> Meani
         if scoped is not None and scoped.context is not UNSET:
             active = processed.scoped(active, scoped, propagate=False)
     defined = frozenset(name for name, term in active.terms.items() if term.iri is not None) | {"@context"}
-    return Meaning(tuple(sorted(dict.fromkeys(meant), key=lambda name: name == VERIFIABLE_CREDENTIAL)), defined)
+    types = tuple(sorted(dict.fromkeys(meant), key=lambda name: name == VERIFIABLE_CREDENTIAL))
+    return Meaning(types, defined, written.count(b"@context"))
 
 
 # -- whose card it is --

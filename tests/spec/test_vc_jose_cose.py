@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from cityid import contexts
 from cityid.cose import sign1
 from cityid.edge.signers import load
 from cityid.encoding import base64url
@@ -283,6 +284,10 @@ class TestEnvelopes:
         assert code_of(lambda: secured.opened({**good, "id": good["id"][:-1]})) == "base64.alphabet"
 
 
+NESTING = contexts.of_claims("NestingCredential", "https://city.example/nesting", [(("address", "locality"), False)])
+"""A context of a type's own, with one inside of it."""
+
+
 class TestDocuments:
     """What is secured is a good document of VCDM 2.0."""
 
@@ -304,6 +309,18 @@ class TestDocuments:
         text = json.dumps(w3c.document()).encode().replace(b'"given_name": "Ada"', inside + b": []")
         assert code_of(lambda: FORMATS["vc+jwt"].read(w3c.token(text))) == "context.nested"
         FORMATS["vc+jwt"].read(w3c.token(json.dumps(w3c.document()).encode()))
+
+    @pytest.mark.parametrize("inside", [b'"@context"', b'"\\u0040context"', b'"a@context"'])
+    def test_contexts_inside_of_a_card_whose_own_context_has_some(self, inside: bytes) -> None:
+        document = {**w3c.document(), "@context": [V2, NESTING], "type": ["VerifiableCredential", "NestingCredential"]}
+        text = json.dumps(document).encode()
+        assert FORMATS["vc+jwt"].read(w3c.token(text)).types[0] == NESTING["NestingCredential"]
+        changed = text.replace(b'"given_name": "Ada"', inside + b": []")
+        assert changed != text
+        if b"a@" in inside:  # a name that only looks like it
+            FORMATS["vc+jwt"].read(w3c.token(changed))
+        else:
+            assert code_of(lambda: FORMATS["vc+jwt"].read(w3c.token(changed))) == "context.nested"
 
     def test_version(self) -> None:
         first = w3c.document(__context=[w3c.V1], validFrom=None, validUntil=None, issuanceDate="2026-05-04T00:00:00Z")
