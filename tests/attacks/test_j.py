@@ -595,6 +595,7 @@ READERS = {
     "cards.py": "offer, request for cards, cards, proof payload",
     "credential_type/definition.py": "type definition",
     "bulk.py": "a clerk's own file of many rows",
+    "bulk_approval.py": "what a clerk asked for, in the city's own register",
     "credential_type/claims.py": "cells of a clerk's table",
     "did/document.py": "did document",
     "did/jwk.py": "did:jwk",
