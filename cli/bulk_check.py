@@ -201,12 +201,8 @@ def _close(checked: Checked, wrong: Any, seen: bulk_rows.Seen, found: Found) -> 
 
 
 def _of_letter(worker: Worker, line: int, address: Sequence[str]) -> tuple[Problem, ...]:
-    from cityid.errors import Problem
-
-    if worker.letters is None:
-        return ()
-    missing = worker.letters.missing("".join(address))
-    return (Problem("letter.character", {"character": f"U+{ord(missing):04X}"}, f"line {line}"),) if missing else ()
+    refused = worker.letters.refused(address) if worker.letters else None
+    return (replace(refused, where=f"line {line}"),) if refused else ()
 
 
 @contextmanager

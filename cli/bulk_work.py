@@ -207,8 +207,15 @@ class Worker:
     def _letters(self, here: Home) -> Letters:
         from cityid.edge.letters import Letters, text_of
 
-        font = here.path(here.text("letter_font")) if "letter_font" in here.config else None
-        return Letters(self.issuer.name, font=font, text=text_of(here.path("letter.txt")))
+        fonts = [here.path(name) for name in here.texts("letter_font")]
+        letters = Letters(self.issuer.name, fonts=fonts, text=text_of(here.path("letter.txt")))
+        letters.check(self._facts("R-0000-000000", self.until))
+        return letters
+
+    def _facts(self, number: str, until: datetime) -> dict[str, str]:
+        from cityid.credential_type import text_in
+
+        return {"type": text_in(self.type.title), "number": number, "until": f"{until:%d %b %Y %H:%M} UTC"}
 
     def reader(self, columns: Sequence[str]) -> Reader:
         """One for all chunks: what it remembers of values is most of its speed."""
@@ -327,11 +334,8 @@ class Worker:
         if self.letters is None:
             return f"line-{line:06d}.offer", offer.write() + b"\n"
         from cityid.bulk import show_code
-        from cityid.credential_type import text_in
 
-        facts = {
-            "type": text_in(self.type.title), "number": number, "until": f"{offer.expires:%d %b %Y %H:%M} UTC",
-        }  # fmt: skip
+        facts = self._facts(number, offer.expires)
         return f"line-{line:06d}.pdf", self.letters.pdf(address, offer.link(), show_code(offer.code), facts)
 
 

@@ -43,6 +43,18 @@ class Home:
             raise Misuse("home.member", name=name, file=str(self.file))
         return value
 
+    def texts(self, name: str) -> tuple[str, ...]:
+        """A member that is a text or a list of some; none where it is not there.
+
+        Raises:
+            Misuse: `home.member`.
+        """
+        value = self.config.get(name, [])
+        found = tuple(value) if isinstance(value, list) else (value,)
+        if not all(isinstance(one, str) and one for one in found):
+            raise Misuse("home.member", name=name, file=str(self.file))
+        return found
+
 
 def find(given: Path | None, role: str | None = None) -> Home:
     """The home to work in; `role` is what the command needs.
