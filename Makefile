@@ -2,7 +2,7 @@
 # (and node for `make interop`).
 
 VENV    ?= .venv
-EXTRAS  ?= net
+EXTRAS  ?= net,bbs
 INSTALL ?= -e .[$(EXTRAS)]
 # where the tests are run from; .ci/run copies them away from the source, so that the installed wheel is tested
 RUN_IN  ?= .

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -209,8 +210,11 @@ def demo(
 ) -> None:
     """A city, three residents and three services, in a folder: the main job from end to end, and what goes wrong."""
     from cityid.edge.resources import schemas
-    from cityid.errors import Misuse
+    from cityid.errors import Misuse, Unavailable
 
+    can_hide = find_spec("pyblst") is not None
+    if scene in ("unlinkable", "poll") and not can_hide:
+        raise Unavailable("install.extra", extra="bbs")
     if folder is None:
         folder = _fresh(Path("cityid-demo"))
     if folder.exists():
@@ -222,7 +226,7 @@ def demo(
     program = [sys.executable, "-P", "-m", __package__ or "cityid._cli"]
     prelude = f'cityid() {{ {shlex.join(program)} "$@"; }}\n'
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    steps = _steps(scene, ".residents.csv")
+    steps = _steps(scene if can_hide or scene != "all" else "town", ".residents.csv")
     for step in steps:
         if step.status is None:
             talk.out("\n" + talk.strong("# " + step.text.replace("\n", "\n# ")))
@@ -238,6 +242,8 @@ def demo(
     talk.out(
         f"\nThat was all: {commands} commands. Everything is in {talk.clean(folder)}/; type any of them yourself there."
     )
+    if scene == "all" and not can_hide:
+        talk.out("Two more scenes, a card that nobody can link and a poll, need: pip install 'cityid[bbs]'")
     for line in _where():
         talk.out(line)
 

@@ -9,7 +9,7 @@ import pytest
 from cityid._cli import demo
 
 from cityid.edge import messages
-from cityid.errors import Misuse
+from cityid.errors import Misuse, Unavailable
 
 
 def code(folder: Path) -> str:
@@ -82,6 +82,26 @@ def test_the_story_is_made_of_commands() -> None:
         homes = [step for step in commands[name] if step in commands["town"]]
         assert len(homes) == 8
         assert commands[name][:8] == homes
+
+
+def test_without_the_extra_for_bbs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The main job is played all the same; a scene that needs it makes nothing."""
+    monkeypatch.setattr(demo, "story", lambda table: [demo.Step("true", 0)])
+    with monkeypatch.context() as patch:
+        patch.setattr(demo, "find_spec", lambda name: None)
+        with pytest.raises(Unavailable) as missing:
+            demo.demo(tmp_path / "poll", "poll")
+        assert missing.value.code == "install.extra"
+        assert not (tmp_path / "poll").exists()
+        demo.demo(tmp_path / "all")
+        assert "need: pip install 'cityid[bbs]'" in capsys.readouterr().out
+        demo.demo(tmp_path / "town", "town")
+        assert "cityid[bbs]" not in capsys.readouterr().out
+    monkeypatch.setattr(demo, "_steps", lambda scene, table: [demo.Step(f"echo {scene}", 0)])
+    demo.demo(tmp_path / "more")
+    assert "$ echo all" in capsys.readouterr().out
 
 
 def test_a_language_that_is_not_shipped() -> None:
