@@ -32,7 +32,7 @@ PEERS = (
     "acapy", "jsonld-js", "pyld", "did-webvh", "didwebvh-ts",
 )  # fmt: skip
 # Whose fixtures are the shared harness's alone.
-SHARED = ("di.", "rdfc.", "did.webvh")
+SHARED = ("di.", "vcjwt.", "rdfc.", "did.webvh")
 # case: (least ratio to the floor, least operations a second)
 CASES: dict[str, tuple[float, float]] = {
     "sdjwt.issue.es256": (0.43, 0),
@@ -52,6 +52,8 @@ CASES: dict[str, tuple[float, float]] = {
     "di.bbs-2023.issue": (0.60, 0),
     "di.bbs-2023.derive": (0.75, 0),
     "di.bbs-2023.verify": (0.75, 0),
+    "vcjwt.issue": (0, 0),
+    "vcjwt.verify": (0.55, 0),
     "rdfc.canonize": (0, 10_000),
     "dcql.match": (0, 3_000),
     "dcql.match-indexed": (0, 8_000),
