@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from cityid import contexts
 from cityid.errors import Malformed, Refused
 from cityid.formats.data_integrity import suites
 from cityid.keys import Algorithm
@@ -117,6 +118,54 @@ class TestBazaar:
         made = Signed(suite, name)
         card = made.by_them(bazaar)
         made.both_check(bazaar, made.shown_by_us(card) if made.hides else card)
+
+
+_TERM = {"@id": "urn:v:t"}
+LOST: dict[str, tuple[list[Any], dict[str, Any], str]] = {
+    # contexts, members, our code; `fine` has nothing wrong with it
+    "fine": ([{"t": _TERM}], {"credentialSubject": {"t": "x"}}, ""),
+    "a term of no context": ([], {"credentialSubject": {"id": "urn:a", "t": "x"}}, "jsonld.dropped"),
+    "a term that means nothing": ([{"t": None}], {"credentialSubject": {"t": "x"}}, "jsonld.dropped"),
+    "a term for a node without a name": ([{"t": "_:t"}], {"credentialSubject": {"t": "x"}}, "jsonld.dropped"),
+    "a name like a keyword": ([{"t": _TERM}], {"credentialSubject": {"t": "x", "@foo": "x"}}, "jsonld.dropped"),
+    "a value by itself": ([{"t": _TERM}], {"credentialSubject": {"t": "x"}, "@graph": ["x"]}, "jsonld.dropped"),
+    "a tag that is none": (
+        [{"t": _TERM}],
+        {"credentialSubject": {"t": {"@value": "x", "@language": "not a tag"}}},
+        "jsonld.dropped",
+    ),
+    "a type of no context": ([], {"credentialSubject": {"type": "Nonsense"}}, "jsonld.relative"),
+    "a relative id": ([{"t": _TERM}], {"credentialSubject": {"t": {"id": "b/c"}}}, "jsonld.relative"),
+    "a relative datatype": (
+        [{"t": _TERM}],
+        {"credentialSubject": {"t": {"@value": "x", "@type": "relative"}}},
+        "jsonld.relative",
+    ),
+    "a term defined anew": ([{"name": "urn:v:name"}], {"credentialSubject": {"name": "x"}}, "jsonld.error"),
+    "a context that nobody has": (["https://city.example/c"], {"credentialSubject": {"name": "x"}}, "context.unknown"),
+}
+
+
+@pytest.mark.interop("npm")
+@pytest.mark.parametrize("name", LOST)
+def test_nobody_signs_what_would_be_lost(bazaar: Bazaar, name: str) -> None:
+    more, members, code = LOST[name]
+    key, suite = KEYS["eddsa-rdfc-2022"], "eddsa-rdfc-2022"
+    content = {"@context": [contexts.V2, *more], "type": ["VerifiableCredential"], "issuer": key.did, **members}
+    options = Signed(suite, "numbers").options
+
+    def we_sign() -> Any:
+        return suites.sign(content, options, key.signer, (), secrets.token_bytes)
+
+    if not code:
+        assert we_sign()
+        assert bazaar.issue(content, suite, key, (), AT)
+        return
+    with pytest.raises(Malformed) as caught:
+        we_sign()
+    assert caught.value.code == code
+    with pytest.raises(No, match=r"Safe mode validation error|protected term|Dereferencing a URL"):
+        bazaar.issue(content, suite, key, (), AT)
 
 
 @pytest.fixture(scope="module")

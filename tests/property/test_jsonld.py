@@ -94,7 +94,13 @@ OTHERS: dict[str, st.SearchStrategy[Any]] = {
     "word": whole | st.just("Red"),
     "id": whole,
     "type": st.sampled_from(["A", "B", ["A", "B"], ["A"], "ex:C", "https://a.example/D"]),
-    "json": st.recursive(leaves, lambda inner: st.lists(inner, max_size=2), max_leaves=3),
+    "json": st.recursive(
+        leaves,
+        lambda inner: (
+            st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["a", "@id", "@value", "@type"]), inner)
+        ),
+        max_leaves=3,
+    ),
     "said": st.dictionaries(st.sampled_from(["en", "de", "@none"]), texts, max_size=2),
     "@context": st.sampled_from([RICH, {"name": "https://ex.example/other_name"}, [RICH, TRAPS]]),
 }

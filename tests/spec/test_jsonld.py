@@ -227,7 +227,7 @@ class TestSafeMode:
     """Nothing is dropped, nothing stays relative without a word."""
 
     def test_what_is_said_is_in_the_dataset(self) -> None:
-        assert nquads.write(safe(knows=["urn:grace"], kind="Person", unsaid="a word", name=None)) == (
+        assert nquads.write(safe(knows=["urn:grace"], kind="Person", name=None)) == (
             f"<urn:ada> <http://www.w3.org/1999/02/22-rdf-syntax-ns#type> <{VOCAB}Person> .\n"
             f"<urn:ada> <{VOCAB}kind> <{VOCAB}Person> .\n"
             f"<urn:ada> <{VOCAB}knows> <urn:grace> .\n"
@@ -237,6 +237,7 @@ class TestSafeMode:
         ("name", "value"),
         [
             ("nickname", "A"),
+            ("unsaid", "A"),
             ("@likeKeyword", "A"),
             ("_:blank", "A"),
             ("blank", "A"),

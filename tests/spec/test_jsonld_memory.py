@@ -135,7 +135,7 @@ class TestTemplates:
             {f"{EX}value": {"@value": "x", "@type": "en:x"}},
             {"@context": [URL]},
             {"@context": [URL, {"name": f"{EX}other"}]},
-            {"other": None, "@context": [URL, {"other": None}]},
+            {"name": None, "@context": [URL, {"other": None}]},
         ],
     )
     def test_what_belongs_to_the_key(self, counted: Counted, more: dict[str, Any]) -> None:

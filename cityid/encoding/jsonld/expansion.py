@@ -144,9 +144,7 @@ class Expansion:
                 continue
             expanded = self.name(active, key)
             if expanded is None or not (expanded in KEYWORDS or ":" in expanded):
-                # A term that was declared to mean nothing is dropped by its author's own word.
-                if key not in active.terms:
-                    self.dropped(key)
+                self.dropped(key)  # of a term that is declared to mean nothing too: what it says would not be signed
                 continue
             value = element[key]
             if expanded in KEYWORDS:
