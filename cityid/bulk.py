@@ -184,7 +184,7 @@ class Bulk:
             holders = (person.holder.thumbprint,) if person.holder else ()
             # An offer that was taken meanwhile is for keys that nobody knew before.
             same = row.holders == holders or (row.state is State.ISSUED and not holders)
-            if not same or (row.digest, row.subject) != (person.digest, person.subject):
+            if not same or (row.digest, row.subject, row.format) != (person.digest, person.subject, self.format):
                 raise Refused("bulk.not_as_approved", number=row.number, line=person.line)
         return found
 

@@ -148,7 +148,7 @@ class TestSigned:
         assert desk.bulk().sign(people, 0, NOW) == []
 
     def test_only_what_was_approved(self, desk: Desk) -> None:
-        """Whoever asked has the table and the run's file: neither helps them to other values, people or keys."""
+        """Whoever asked has the table and the run's file: they help to no other values, people, keys or formats."""
         people = desk.hall.people(signed=True)
         asked = desk.ask(people, signed=True)
         desk.waiting.approve(asked, by="jo", at=NOW)
@@ -162,6 +162,7 @@ class TestSigned:
             changed = [replace(people[0], **other), *people[1:]]
             assert code(partial(desk.bulk().sign, changed, 0, NOW)) == "bulk.not_as_approved"
             assert code(partial(desk.bulk().offer, changed, 0, NOW)) == "bulk.not_as_approved"
+        assert code(lambda: desk.bulk(format="vc+jwt").sign(people, 0, NOW)) == "bulk.not_as_approved"
         assert desk.states() == [State.OFFERED] * 5
         assert len(desk.bulk().sign(people, 0, NOW)) == 5
 
