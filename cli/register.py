@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import register_devices, register_files, register_log, register_move, talk
+from . import register_devices, register_files, register_log, register_move, register_witness, talk
 from .options import Force, Json, named, plain
 from .registers import By, ClerkFd
 
@@ -58,6 +58,7 @@ def register(app: typer.Typer) -> None:
     group.command("changed")(register_move.changed)
     group.command("copy")(register_move.copy)
     group.command("audit")(register_log.audit)
+    group.command("witness")(register_witness.witness)
     group.command("prove")(register_log.prove)
     group.command("erase-salts")(register_log.erase_salts)
     app.add_typer(group, name="register")

@@ -90,7 +90,7 @@ def known_keys(here: Home) -> list[Verifier]:
 
     files = [here.path(name) for name in (KEY, FORMER)]
     given = [str(file) for file in files if file.exists() and file.stat().st_size]
-    return list(dict.fromkeys(_vkeys(given, Verifier.read, KEY)))
+    return list(dict.fromkeys(keys_given(given, Verifier.read, KEY)))
 
 
 def publish_log(
@@ -150,6 +150,10 @@ def audit(
             help="Somebody who must have cosigned the log (name+hash+key), or a file with it; may be repeated.",
         ),
     ] = None,
+    quorum: Annotated[
+        int | None,
+        typer.Option("--quorum", metavar="K", min=1, help="So many of the witnesses are enough, instead of all."),
+    ] = None,
     by: By = None,
     clerk_fd: ClerkFd = None,
     json_: Json = False,
@@ -161,19 +165,19 @@ def audit(
     from cityid.errors import Misuse
     from cityid.log import Verifier, Witness
 
-    logs = _vkeys(key or [], Verifier.read, "--key")
-    witnesses = _vkeys(witness or [], Witness.read, "--witness")
+    logs = keys_given(key or [], Verifier.read, "--key")
+    witnesses = keys_given(witness or [], Witness.read, "--witness")
     if logs and proof is not None:
-        _shown(logs[0], proof, witnesses, json_=json_)
+        _shown(logs[0], proof, witnesses, quorum, json_=json_)
     elif logs and tiles is not None:
-        _outside(logs, tiles, since, witnesses, json_=json_)
-    elif logs or proof is not None or since is not None or witnesses:
+        _outside(logs, tiles, since, witnesses, quorum, json_=json_)
+    elif logs or proof is not None or since is not None or witnesses or quorum is not None:
         raise Misuse("audit.options")
     else:
         _inside(tiles, by, clerk_fd, json_=json_)
 
 
-def _vkeys(given: list[str], read: Callable[[str, str], T], option: str) -> list[T]:
+def keys_given(given: list[str], read: Callable[[str, str], T], option: str) -> list[T]:
     """Keys as an option gives them: each a vkey, or a file with some, one a line."""
     from cityid.edge import files
     from cityid.errors import Malformed, Misuse
@@ -194,14 +198,14 @@ def _vkeys(given: list[str], read: Callable[[str, str], T], option: str) -> list
 
 
 def _outside(
-    logs: list[Verifier], folder: Path, since: Path | None, witnesses: list[Witness], *, json_: bool
-) -> None:  # fmt: skip
+    logs: list[Verifier], folder: Path, since: Path | None, witnesses: list[Witness], quorum: int | None, *, json_: bool
+) -> None:
     from cityid import limits
     from cityid.edge import files, log_files
 
     log, *former = logs
     kept = files.read(since, limits.NOTE) if since else None
-    found = log_files.audit_files(folder, log, kept, former=former, witnesses=witnesses)
+    found = log_files.audit_files(folder, log, kept, former=former, witnesses=witnesses, quorum=quorum)
     facts: dict[str, Any] = {"origin": found.checkpoint.origin, "size": found.checkpoint.size}
     facts |= {"witnesses": {name: at.isoformat() for name, at in found.seen}} if found.seen else {}
     told = f"The log {talk.clean(log.name)} is whole: {found.checkpoint.size} entries, all under one signed checkpoint."
@@ -209,18 +213,17 @@ def _outside(
     _give(told, found.findings, facts, json_=json_)
 
 
-def _shown(log: Verifier, file: Path, witnesses: list[Witness], *, json_: bool) -> None:
+def _shown(log: Verifier, file: Path, witnesses: list[Witness], quorum: int | None, *, json_: bool) -> None:
     """One action that a city showed: what it was, and that the log has it."""
     from cityid.edge import files
     from cityid.encoding import json
-    from cityid.log import Proof, leaf_hash, note
+    from cityid.log import Proof, cosignature, leaf_hash, note
     from cityid.register.leaves import read_opening
 
     proof = Proof.read(files.read(file))
     entry, event = read_opening(proof.extra)
     checkpoint = proof.verify(leaf_hash(entry), log)
-    for one in witnesses:
-        one.saw(note.read(proof.checkpoint))
+    cosignature.seen(note.read(proof.checkpoint), witnesses, quorum)
     if json_:
         talk.give({"event": event, "index": proof.index, "size": checkpoint.size, "origin": checkpoint.origin})
         return

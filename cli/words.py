@@ -61,6 +61,7 @@ EXAMPLES = {
     "register publish": "register publish /srv/www/status",
     "register reconcile": "register reconcile /srv/www/status",
     "register audit": "register audit --tiles /srv/www/status/log",
+    "register witness": "register witness /srv/www/status --witness court.key --url https://court.example/witness",
     "register prove": "register prove R-2026-000001 -o proofs",
     "register erase-salts": "register erase-salts --before 2025-01-01",
     "poll join": "poll join --issuer did:web:id.lindau.example -o ada.commitment",

@@ -15,14 +15,24 @@ from cityid import limits
 from cityid.edge import files
 from cityid.errors import Malformed, Misuse, Problem, Refused
 from cityid.keys import Signer
-from cityid.log import Checkpoint, Frontier, Tile, Verifier, Witness, leaf_hash, tiles
+from cityid.log import Checkpoint, Frontier, Tile, Verifier, Witness, cosignature, leaf_hash, merkle, tiles, witnessing
 from cityid.log.checkpoint import open_signed
 from cityid.log.note import read as read_note
 from cityid.log.tiles import CHECKPOINT, FULL, fresh, nodes_of, read_bundle, read_tile, write_bundle
+from cityid.plan import Exchange
 from cityid.register import Register
 from cityid.register.sequencer import root_at, sequence
 
-__all__ = ["AuditedFiles", "audit_files", "differences", "publish", "published", "take_over"]
+__all__ = [
+    "AuditedFiles",
+    "add_cosignature",
+    "ask_witness",
+    "audit_files",
+    "differences",
+    "publish",
+    "published",
+    "take_over",
+]
 
 _BUNDLE: Final = FULL * (2 + tiles.LONGEST)
 _TILE: Final = FULL * 32
@@ -140,21 +150,20 @@ def audit_files(
     *,
     former: Sequence[Verifier] = (),
     witnesses: Sequence[Witness] = (),
+    quorum: int | None = None,
 ) -> AuditedFiles:
     """Recheck a published log with nothing but its key: every entry against its tile, every tile against those below,
     all of it against the signed checkpoint; and that it still begins with what an older checkpoint (`since`, a signed
-    note that was kept, perhaps with a `former` key) says. All `witnesses` must have cosigned.
+    note that was kept, perhaps with a `former` key) says. All `witnesses` must have cosigned, or `quorum` of them.
 
     Raises:
         Malformed, Refused: a checkpoint that cannot be read, is not by this log, or was not cosigned (`witness.*`).
         Misuse: `audit.nothing_published`; `file.*`.
         Unavailable: `file.*`.
     """
-    data = _signed(folder)
-    if data is None:
-        raise Misuse("audit.nothing_published", folder=str(folder))
+    data = _published(folder)
     checkpoint, note = open_signed(data, log), read_note(data)
-    seen = tuple((one.name, one.saw(note)) for one in witnesses)
+    seen = cosignature.seen(note, witnesses, quorum)
     before = open_signed(since, log, *former) if since is not None else None
     found: list[Problem] = []
     rows: dict[int, list[bytes]] = {}
@@ -199,6 +208,37 @@ def _above(folder: Path, size: int, rows: dict[int, list[bytes]]) -> Iterator[Pr
                 wrong = True
             if wrong:
                 yield Problem("audit.file", {"file": tile.path})
+
+
+def ask_witness(folder: Path, log: Verifier, url: str, witness: Witness, exchange: Exchange) -> bytes:
+    """The published checkpoint with the cosignature of a witness who is asked for it; nothing is written.
+
+    Raises:
+        As `cityid.log.witnessing.ask`, and as `published`. Misuse: `audit.nothing_published`.
+    """
+    signed = _published(folder)
+    size = open_signed(signed, log).size
+    nodes = nodes_of(lambda tile: _tile(folder, tile), size)
+    return witnessing.ask(url, witness, signed, lambda old, new: merkle.consistency(nodes, old, new)).run(exchange)
+
+
+def add_cosignature(folder: Path, log: Verifier, answer: bytes, witness: Witness) -> None:
+    """Publishes the checkpoint again with what `witness` answered.
+
+    Raises:
+        As `cityid.log.witnessing.add` and `published`: `witness.other` when another checkpoint was published meanwhile.
+        Misuse: `audit.nothing_published`.
+    """
+    signed = _published(folder)
+    open_signed(signed, log)
+    files.write(folder / CHECKPOINT, witnessing.add(signed, answer, [witness]), force=True)
+
+
+def _published(folder: Path) -> bytes:
+    data = _signed(folder)
+    if data is None:
+        raise Misuse("audit.nothing_published", folder=str(folder))
+    return data
 
 
 def differences(register: Register, folder: Path, log: Verifier) -> Iterator[Problem]:

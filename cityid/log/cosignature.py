@@ -4,15 +4,16 @@ that contradicts it. A city that shows two people two logs needs its witnesses' 
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from cityid.errors import Refused
+from cityid.errors import Misuse, Refused
 from cityid.keys import Signer
 from cityid.log.checkpoint import Checkpoint
 from cityid.log.note import DASH, NamedKey, Note, read
 
-__all__ = ["COSIGNATURE", "Witness", "cosign"]
+__all__ = ["COSIGNATURE", "Witness", "cosign", "seen"]
 
 COSIGNATURE: Final = 0x04
 """The type of a timestamped Ed25519 cosignature."""
@@ -55,6 +56,30 @@ class Witness(NamedKey):
 
 def _message(text: str, time: int) -> bytes:
     return f"cosignature/v1\ntime {time}\n{text}".encode()
+
+
+def seen(note: Note, witnesses: Sequence[Witness], quorum: int | None = None) -> tuple[tuple[str, datetime], ...]:
+    """Who of `witnesses` cosigned, and when: all of them, or as many as `quorum` asks. A cosignature that is wrong is
+    never passed over, and one key is one witness under whatever names.
+
+    Raises:
+        Malformed: `checkpoint.*`. Refused: `witness.absent`, `witness.quorum`, `witness.invalid`.
+        Misuse: `witness.too_few`, when not so many are known.
+    """
+    known = len({one.key for one in witnesses})
+    if quorum is not None and known < quorum:
+        raise Misuse("witness.too_few", quorum=quorum, known=known)
+    found: dict[Witness, datetime] = {}
+    for one in witnesses:
+        try:
+            found[one] = one.saw(note)
+        except Refused as error:
+            if quorum is None or error.code != "witness.absent":
+                raise
+    count = len({one.key for one in found})
+    if quorum is not None and count < quorum:
+        raise Refused("witness.quorum", spec=SPEC, quorum=quorum, found=count)
+    return tuple((one.name, at) for one, at in found.items())
 
 
 def cosign(data: bytes, name: str, signer: Signer, at: datetime) -> bytes:
