@@ -355,7 +355,7 @@ class TestRefused:
         with PostgresRegister(city.name) as register:
             assert [event.by for event in register.events() if event.kind == "refused"] == ["maria"]
 
-    def test_a_clerk_who_is_not_known(self, city: City) -> None:
+    def test_a_clerk_who_is_not_known(self, city: City, capsys: pytest.CaptureFixture[str]) -> None:
         queued = Queued(city, "gone", 10, clerk="nobody")
         queued.ready()
         with _clerks(city, Clerk("maria", frozenset({Right.ISSUE}))):
@@ -363,6 +363,7 @@ class TestRefused:
         queued.over()
         assert queued.error is not None
         assert queued.error.code == "work.parts_failed"
+        assert "(clerk.unknown)" in capsys.readouterr().err
 
     @pytest.mark.parametrize("what", ["secret", "timezone"])
     def test_another_home(self, city: City, what: str) -> None:
