@@ -218,6 +218,10 @@ def _call(call: str, spare: int, folder: Path) -> None:
         os.write(spare, b"x")
     elif call == "rename":
         (folder / "spare").rename(folder / "spare")
+    elif call == "unlink":
+        spare_name = folder / f"spare-{os.getpid()}"
+        spare_name.touch()
+        spare_name.unlink()
 
 
 if __name__ == "__main__":
