@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -253,6 +254,17 @@ class TestBounds:
         found = self.run(shell, "rows.csv", monkeypatch, TABLE_ROWS=1)
         assert isinstance(found, Malformed)
         assert found.code == "table.too_many_rows"
+
+    def test_rows_of_several_blocks(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        modules = modules_of_the_command()
+        begun, many = SimpleNamespace(offset=0, line=2), modules["check"].ROWS
+        table = SimpleNamespace(blocks=lambda rows: [(begun, rows, None), (begun, 1, None)])
+        monkeypatch.setattr(modules["limits"], "TABLE_ROWS", many + 1)
+        assert len(list(modules["check"]._blocks(table))) == 2
+        monkeypatch.setattr(modules["limits"], "TABLE_ROWS", many)
+        with pytest.raises(Malformed) as no:
+            list(modules["check"]._blocks(table))
+        assert no.value.code == "table.too_many_rows"
 
     def test_rows_that_repeat_others(self, shell: transcripts.Shell, monkeypatch: pytest.MonkeyPatch) -> None:
         (shell.folder / "twice.csv").write_text("birthdate\n" + "1990-12-10\n" * 3)
