@@ -17,11 +17,11 @@ CARD = {"id", "type", "wire_type", "issuer", "issuer_name", "format", "valid_unt
 KEY = {"label", "algorithm", "thumbprint"}
 DOCUMENT = "did resolve did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK --json"
 FORMS: dict[str, tuple[bool, set[str]]] = {
-    "--home ada wallet list --json": (True, {*CARD, "person", "hints"}),
-    "--home ada wallet show '' --json": (True, {*CARD, "claims", "hideable"}),
+    "--home ada wallet list --json": (True, {*CARD, "without_limit", "person", "hints"}),
+    "--home ada wallet show '' --json": (True, {*CARD, "without_limit", "claims", "hideable"}),
     "--home city key list --json": (True, {*KEY, "uses", "created", "not_after"}),
     "--home city key show issuer-1 --json": (True, {*KEY, "jwk", "multikey"}),
-    "--home city key create {} --json": (True, {*KEY, "jwk"}),
+    "--home city key create {} --json": (True, {*KEY, "jwk", "multikey"}),
     "--home city key certify root root -o {} --json": (True, {"kind", "label", "file", "pem"}),
     "--home city did create key --key issuer-1 --json": (True, {"did"}),
     "--home city did create web --key issuer-1 --host x.example --json": (True, {"did", "url", "document"}),
