@@ -30,6 +30,8 @@ def folder(tmp_path: Path) -> Path:
 def serving(folder: Path, *more: str) -> Iterator[dict[str, Any]]:
     """What the server says when it listens; afterwards it has ended as it should."""
     command = [str(Path(sys.executable).parent / "cityid"), "serve", "vc-api", "vc-api.toml", "--port", "0", "--json"]
+    # a run in the background of a shell ignores this signal, and would leave that to what it starts
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(
         [*command, *more], cwd=folder, env=environment(folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
