@@ -320,7 +320,7 @@ def prepare(
     _check_limits(pour)
     _add_decoys(pour, frame.hash, entropy)
     count = len(pour.hidden)
-    salts = _salts(count, entropy)
+    salts = salts_of(count, entropy)
     made = _first_generation(pour, salts, frame.hash)
     for generation in pour.later:
         _sort(pour)
@@ -350,7 +350,7 @@ def _shaped(
     entropy: Callable[[int], bytes],
 ) -> tuple[bytes, list[bytes]]:  # fmt: skip
     """The payload and the disclosures of claims whose shape is known."""
-    salts = _salts(shape.disclosures, entropy)
+    salts = salts_of(shape.disclosures, entropy)
     made = _disclosures(shape.first(values), salts)
     first = len(made)
     texts = hash.texts(made + drawn(shape.decoys, entropy)) if shape.decoys else hash.texts(made)
@@ -405,7 +405,12 @@ def _check_limits(pour: _Pour) -> None:
         raise Malformed("sd_jwt.digest_count", limit=limits.DIGESTS)
 
 
-def _salts(count: int, entropy: Callable[[int], bytes]) -> list[str]:
+def salts_of(count: int, entropy: Callable[[int], bytes]) -> list[str]:
+    """Salts of 24 characters each, all drawn at once.
+
+    Raises:
+        Misuse: `sd_jwt.entropy`: too few bytes, or one salt twice.
+    """
     raw = entropy(SALT * count) if count else b""
     text = binascii.b2a_base64(raw, newline=False).translate(_TO_URL).decode("ascii")
     salts = [text[start : start + 24] for start in range(0, 24 * count, 24)]

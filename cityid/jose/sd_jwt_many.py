@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from json.encoder import encode_basestring
 from typing import Any, Final, TypeAlias
 
-from cityid.errors import Malformed, Misuse
+from cityid.errors import Malformed
 from cityid.jose import jws, sd_jwt_shape
 from cityid.jose.digests import Hash
-from cityid.jose.sd_jwt_issue import KEPT, SALT, Frame, drawn, shape_of
+from cityid.jose.sd_jwt_issue import KEPT, Frame, drawn, salts_of, shape_of
 from cityid.jose.sd_jwt_shape import Shape
 
 __all__ = ["Card", "Made", "prepare_many"]
@@ -93,7 +93,7 @@ def _alike(
 ) -> tuple[list[bytes], list[list[bytes]]]:
     """The payloads and the disclosures of claims of one shape."""
     count = len(rows)
-    salts = _salts(count * shape.disclosures, entropy)
+    salts = salts_of(count * shape.disclosures, entropy)
     tails: list[tuple[int, str]] = []
     for number, middle in shape.tails:
         tails += _column(middle, [values[number] for values in rows])
@@ -135,15 +135,6 @@ def _alike(
     except UnicodeEncodeError:
         raise Malformed("json.surrogate", spec="RFC 7493 §2.1") from None
     return payloads, disclosures
-
-
-def _salts(count: int, entropy: Callable[[int], bytes]) -> list[str]:
-    raw = entropy(SALT * count) if count else b""
-    text = binascii.b2a_base64(raw, newline=False).translate(_TO_URL).decode("ascii")
-    salts = [text[start : start + 24] for start in range(0, 24 * count, 24)]
-    if len(raw) != SALT * count or len(set(salts)) != count:
-        raise Misuse("sd_jwt.entropy", spec="RFC 9901 §9.3")
-    return salts
 
 
 def _disclosures(tails: list[tuple[int, str]], salts: list[str]) -> list[bytes]:
