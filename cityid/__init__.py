@@ -11,8 +11,9 @@ Everything public is here, and is imported when it is first used.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from cityid import lazily
 
 if TYPE_CHECKING:
     from cityid.accepting import accept, begin
@@ -72,14 +73,8 @@ __all__ = [
 ]  # fmt: skip
 
 
-def __getattr__(name: str) -> Any:
-    place = _PLACES.get(name)
-    if place is None:
-        what = f"module 'cityid' has no attribute {name!r}"
-        raise AttributeError(what)
-    value = getattr(import_module(f"cityid.{place}"), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # who checks types sees the names above, and no others
+    __getattr__ = lazily.attributes(__name__, globals(), _PLACES)
 
 
 def __dir__() -> list[str]:

@@ -12,6 +12,8 @@ from .options import Force, Json, Record, Replay
 from .state import STATE
 
 if TYPE_CHECKING:
+    from cityid.edge.recorded import Recorder
+    from cityid.plan import Exchange
     from cityid.verifying import AnswerVerdict
 
     from .service import Taken
@@ -127,7 +129,6 @@ def _one(
 ) -> tuple[int, dict[str, Any]]:
     """Judge one answer and tell the verdict, but for JSON: exit status and result."""
     from cityid.edge import clock, files
-    from cityid.edge.recorded import Recorder
     from cityid.encoding import json
     from cityid.errors import Malformed, Refused
     from cityid.verifying import not_open, verify_answer
@@ -156,14 +157,20 @@ def _one(
         taken.give_back(name)
         raise
     watch = seen.Watch(service.network(here, asked.policy.freshness.offline, away=offline))
-    exchange = Recorder(watch)
-    verdict = verify_answer(token, asked, at, sessions=taken).run(exchange)
+    recorder = None if record is None else _recorder(watch)
+    verdict = verify_answer(token, asked, at, sessions=taken).run(watch if recorder is None else recorder)
     watch.remember(here, asked.policy.trust, at)
-    if record is not None:
+    if record is not None and recorder is not None:
         context = {"session": name, "question": question.write(), "answer": sent, "given": given, "seen": dict(known)}
-        files.write(record, exchange.record(at, context).write(), force=force, private=True)
+        files.write(record, recorder.record(at, context).write(), force=force, private=True)
         talk.say(f"Kept in {talk.clean(record)}. It may hold personal data.")
     return show(verdict, asked, token, at, json_=json_)
+
+
+def _recorder(exchange: Exchange) -> Recorder:
+    from cityid.edge.recorded import Recorder
+
+    return Recorder(exchange)
 
 
 def _unread(problem: Any, *, json_: bool) -> dict[str, Any]:

@@ -17,14 +17,13 @@ from cityid.did import jwk, web, webvh
 from cityid.did import key as did_key
 from cityid.did.document import DidDocument, VerificationMethod, read_document
 from cityid.did.syntax import Did, parse, parse_url
-from cityid.did.webvh import Resolution
 from cityid.encoding.times import check_aware
 from cityid.errors import Malformed, Misuse, Refused
 from cityid.keys import PublicKey
 from cityid.plan import Steps, plan
 
 __all__ = [
-    "Did", "DidDocument", "Resolution", "VerificationMethod", "dereference", "history", "key_at", "look_up", "parse",
+    "Did", "DidDocument", "VerificationMethod", "dereference", "history", "key_at", "look_up", "parse",
     "parse_url", "read_document", "resolve",
 ]  # fmt: skip
 
@@ -77,7 +76,7 @@ def key_at(
 
 
 @plan
-def look_up(url: str, at: datetime | None = None, seen: str = "") -> Steps[Resolution]:
+def look_up(url: str, at: datetime | None = None, seen: str = "") -> Steps[webvh.Resolution]:
     """What a DID, or a DID URL whose query asks for a version of a did:webvh, resolves to. `seen` is the versionId of
     its log that was seen last: a log that does not go on from there is refused.
 
@@ -91,7 +90,7 @@ def look_up(url: str, at: datetime | None = None, seen: str = "") -> Steps[Resol
         if mark:
             raise Malformed("did.url_not_plain", spec="DID Core §3.2", found=url)
         document = yield from _document(parsed)
-        return Resolution(document.raw, {})
+        return webvh.Resolution(document.raw, {})
     asked = webvh.asked(query)
     log = yield from _log(parsed, at)
     if seen:

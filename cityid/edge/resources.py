@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib import resources, util
-from importlib.resources.abc import Traversable
+from importlib import util
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cityid.errors import Misuse
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+
+def folder(package: str, *inside: str) -> Traversable:
+    """The folder of an installed package, or one inside it."""
+    spec = util.find_spec(package)
+    for place in (spec and spec.submodule_search_locations) or ():
+        if (found := Path(place, *inside)).is_dir():
+            return found
+    from importlib import resources  # for a package in an archive; it takes a while to import
+
+    return resources.files(package).joinpath(*inside)
 
 
 @cache
 def schemas() -> Traversable:
     """The shipped `schemas` folder: inside the installed package, or beside it in a checkout that was not installed."""
     if util.find_spec("cityid._schemas") is not None:
-        return resources.files("cityid._schemas")
+        return folder("cityid._schemas")
     return Path(__file__).resolve().parents[2] / "schemas"
 
 

@@ -11,10 +11,10 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any, Protocol
 
+from cityid.edge import resources
 from cityid.edge.sqlite import Database, Store, snapshot
 
 __all__ = ["Cursor", "Link", "Sql", "SqliteSql", "migrations"]
@@ -69,7 +69,7 @@ class Sql(Protocol):
 def migrations(kind: str, dialect: str) -> tuple[str, ...]:
     """The shipped migrations of one kind of store, in their order."""
     found: dict[int, str] = {}
-    for entry in (resources.files("cityid.edge") / "migrations" / kind).iterdir():
+    for entry in resources.folder("cityid.edge", "migrations", kind).iterdir():
         parts = re.fullmatch(r"([0-9]{4})(?:\.(sqlite|postgresql))?\.sql", entry.name)
         if parts and parts[2] in (None, dialect):
             found[int(parts[1])] = entry.read_text("utf-8")

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final, cast
 
 from cityid.checks import Check, Outcome, Step, failed, passed, undecided
 from cityid.credential import KeyRef, StatusRef
 from cityid.encoding import times
 from cityid.errors import Malformed, Problem, Refused, Unavailable
 from cityid.plan import Steps, plan
-from cityid.status import bitstring_status_list
-from cityid.status.bitstring_status_list import LEAST, Bitstring, read_entry
+from cityid.status import names
 from cityid.status.lists import KINDS, Freshness, Known, historical, known
 from cityid.trust import TrustList
+
+if TYPE_CHECKING:
+    from cityid.status.bitstring_status_list import Bitstring
 
 __all__ = ["Freshness", "check", "check_then", "problem_type"]
 
@@ -103,7 +105,9 @@ def _entry(ref: StatusRef, issuer: KeyRef, trust: TrustList, freshness: Freshnes
 
 def _malformed(ref: StatusRef) -> Problem | None:
     """What is wrong with an entry of a W3C list, which its issuer has signed: nothing is asked for on its behalf."""
-    if ref.kind == bitstring_status_list.KIND:
+    if ref.kind == names.BITSTRING:
+        from cityid.status.bitstring_status_list import read_entry
+
         try:
             read_entry(ref.facts)
         except Malformed as error:
@@ -113,8 +117,8 @@ def _malformed(ref: StatusRef) -> Problem | None:
 
 def _judged(ref: StatusRef, known: Known) -> Check:
     """Raises Refused `status.index` and `bitstring.*`, Malformed `bitstring.*`."""
-    if isinstance(known.entries, Bitstring):
-        return _judged_for_a_purpose(ref, known.entries, known)
+    if ref.kind == names.BITSTRING:
+        return _judged_for_a_purpose(ref, cast("Bitstring", known.entries), known)
     value = known.entries[ref.index]
     if value == VALID:
         return _passed(ref, known, "valid")
@@ -129,6 +133,8 @@ def _judged(ref: StatusRef, known: Known) -> Check:
 
 def _judged_for_a_purpose(ref: StatusRef, found: Bitstring, known: Known) -> Check:
     """Bitstring Status List 1.0 §3.2, from step 5 on, and what each purpose means (§2.1)."""
+    from cityid.status.bitstring_status_list import LEAST, read_entry
+
     entry = read_entry(ref.facts)
     if entry.purpose not in found.purposes:
         told = ", ".join(found.purposes)

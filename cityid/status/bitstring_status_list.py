@@ -20,23 +20,17 @@ from typing import Any, Final
 from cityid import limits
 from cityid.encoding import base64url, json, times
 from cityid.errors import Malformed, Misuse, Refused
+from cityid.status import names
 
 __all__ = ["KIND", "LEAST", "Bitstring", "Entry", "Packed", "build", "credential", "decode", "encode", "read_entry"]
 
-KIND: Final = "BitstringStatusListEntry"
-"""The `type` of an entry in `credentialStatus` (§2.1)."""
+KIND: Final = names.BITSTRING
 LIST: Final = "BitstringStatusListCredential"
 SUBJECT: Final = "BitstringStatusList"
 LEAST: Final = 131_072
 """Entries that a list has at least, so that nobody stands out in it (§3.1)."""
 SIZES: Final = 16
 """Bits of an entry at most: each of its values has a message."""
-MEDIA: Final = (
-    "application/vc+jwt", "application/vc+cose", "application/vc", "application/vc+ld+json", "application/ld+json",
-    "application/json",
-)  # fmt: skip
-"""As what a list's credential may come; with its proof inside it was plain JSON before it had a media type."""
-ACCEPT: Final = "application/vc+jwt, application/vc;q=0.9, application/vc+cose;q=0.8, application/json;q=0.5"
 V2: Final = "https://www.w3.org/ns/credentials/v2"
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,15}")
 _HEX: Final = re.compile(r"0x(?:0|[1-9a-fA-F][0-9a-fA-F]{0,3})")

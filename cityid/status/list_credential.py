@@ -22,6 +22,7 @@ from cityid.formats.vc_jose import VC_JWT as _JWT
 from cityid.formats.vc_jose import secured
 from cityid.keys import PublicKey, Signer
 from cityid.status import bitstring_status_list as bitstring
+from cityid.status import names
 from cityid.status.bitstring_status_list import Bitstring
 from cityid.status.lists import EVER
 
@@ -176,7 +177,7 @@ def _stamp(proof: json.Fields, name: str) -> datetime | None:
 
 READERS: Final[Mapping[str, Callable[[bytes], ListCredential]]] = MappingProxyType(
     {
-        **dict.fromkeys(bitstring.MEDIA, _with_proof),
+        **dict.fromkeys(names.CREDENTIALS, _with_proof),
         "application/vc+jwt": lambda body: read(body, "vc+jwt"),
         "application/vc+cose": lambda body: read(body, "vc+cose"),
     }

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import quote
 
 from cityid import limits, trust
@@ -22,9 +22,12 @@ from cityid.encoding import times
 from cityid.errors import Malformed, Refused, Unavailable
 from cityid.keys import PublicKey, x509
 from cityid.plan import Request, Response, Steps
-from cityid.status import bitstring_status_list, token_status_list
+from cityid.status import names
 from cityid.status.memo import Entries, Memo, Reading
 from cityid.trust import TrustList
+
+if TYPE_CHECKING:
+    from cityid.status import token_status_list
 
 _NOW: Final = timedelta(0)
 EVER: Final = datetime.min.replace(tzinfo=UTC)
@@ -76,25 +79,28 @@ class Kind:
     then: Callable[[datetime], str]
 
 
+def _token(form: token_status_list.Form, body: bytes) -> SignedList:
+    from cityid.status import token_status_list  # what is imported here, most answers do without
+
+    return token_status_list.read(body, form)
+
+
 def _list_credential(media: str, body: bytes) -> SignedList:
-    from cityid.status import list_credential  # the formats of the W3C, which a token status list does without
+    from cityid.status import list_credential
 
     return list_credential.READERS[media](body)
 
 
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
     {
-        token_status_list.KIND: Kind(
-            f"{token_status_list.JWT}, {token_status_list.CWT};q=0.9",
-            {
-                token_status_list.JWT: lambda body: token_status_list.read(body, "jwt"),
-                token_status_list.CWT: lambda body: token_status_list.read(body, "cwt"),
-            },
+        names.TOKEN: Kind(
+            f"{names.JWT}, {names.CWT};q=0.9",
+            {names.JWT: partial(_token, "jwt"), names.CWT: partial(_token, "cwt")},
             lambda moment: f"time={times.numeric(moment)}",
         ),
-        bitstring_status_list.KIND: Kind(
-            bitstring_status_list.ACCEPT,
-            {media: partial(_list_credential, media) for media in bitstring_status_list.MEDIA},
+        names.BITSTRING: Kind(
+            names.ACCEPT_CREDENTIALS,
+            {media: partial(_list_credential, media) for media in names.CREDENTIALS},
             lambda moment: f"timestamp={quote(times.stamp(moment), safe='')}",
         ),
     }

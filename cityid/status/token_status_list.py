@@ -24,6 +24,8 @@ from cityid.encoding import base64url, cbor, json, times
 from cityid.errors import Malformed, Misuse, Refused
 from cityid.jose import jws
 from cityid.keys import PublicKey, Signer
+from cityid.status import names
+from cityid.status.names import CWT, JWT
 
 __all__ = [
     "CWT",
@@ -41,10 +43,7 @@ __all__ = [
 ]  # fmt: skip
 
 Form: TypeAlias = Literal["jwt", "cwt"]
-KIND: Final = "status_list"
-"""The member of `status` that names an entry of such a list (§6.1)."""
-JWT: Final = "application/statuslist+jwt"
-CWT: Final = "application/statuslist+cwt"
+KIND: Final = names.TOKEN
 _JWT_TYP: Final = "statuslist+jwt"
 _END: Final = 253402300799
 """The last second of the year 9999, after which no reader of ours knows a time."""

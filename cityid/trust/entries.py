@@ -11,9 +11,7 @@ from typing import Any, Final, Literal
 
 from cityid.checks import Check, Step, failed, passed
 from cityid.credential import CertificateChain, DidUrl, KeyPlace, KeyRef, Purpose, WebIssuer
-from cityid.did import DidDocument
-from cityid.did.webvh import Log
-from cityid.did.webvh.identifier import scid_of
+from cityid.did import DidDocument, webvh
 from cityid.errors import Malformed, Misuse, Refused
 from cityid.keys import PublicKey, x509
 from cityid.keys.algorithms import CURVES
@@ -53,7 +51,7 @@ class TrustEntry:
     """How the file names the roots."""
     document: DidDocument | None = field(default=None, repr=False)
     keys: Mapping[str, PublicKey] | None = field(default=None, repr=False)
-    history: Log | None = field(default=None, repr=False)
+    history: webvh.Log | None = field(default=None, repr=False)
     """Of a did:webvh: its log, judged by its witnesses."""
     seen: str = ""
     """The versionId of its log that was seen last: a log that does not go on from there is refused."""
@@ -315,10 +313,11 @@ class TrustList:
         """What was seen last of the log of `did`: any log of it must have these entries."""
         if not did.startswith("did:webvh:"):
             return ()
-        listed = [entry.seen for entry in self.entries if entry.seen and scid_of(entry.did) == scid_of(did)]
-        return tuple(dict.fromkeys((*listed, *filter(None, [self.remembered.get(scid_of(did), "")]))))
+        scid = webvh.scid_of(did)
+        listed = [entry.seen for entry in self.entries if entry.seen and webvh.scid_of(entry.did) == scid]
+        return tuple(dict.fromkeys((*listed, *filter(None, [self.remembered.get(scid, "")]))))
 
-    def history(self, did: str) -> Log | None:
+    def history(self, did: str) -> webvh.Log | None:
         """The log that the list pins; None where it is to be fetched."""
         entry = self._documents.get(did)
         return None if entry is None else entry.history

@@ -14,7 +14,6 @@ from typing import Any, Final, cast
 
 from cityid import limits
 from cityid.did import parse, read_document, webvh
-from cityid.did.webvh import history, identifier
 from cityid.encoding import base64url, json
 from cityid.errors import Malformed, Misuse, Problem, Refused
 from cityid.keys import PublicKey, jwk, x509
@@ -182,6 +181,8 @@ def _pin(read_it: Callable[[], Any], where: str, file: str) -> Any:
 
 def _history(log: bytes, proofs: bytes | None, did: str) -> webvh.Log:
     """A log that holds, at whatever time it is asked."""
+    from cityid.did.webvh import history, identifier
+
     return history.belonging(history.approved(webvh.judged(log), proofs), identifier.read(did)).whole()
 
 

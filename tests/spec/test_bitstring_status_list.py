@@ -18,7 +18,7 @@ from cityid.encoding import base64url
 from cityid.errors import Malformed
 from cityid.plan import Request, Response
 from cityid.status import bitstring_status_list as bitstring
-from cityid.status import list_credential
+from cityid.status import list_credential, names
 from cityid.status.bitstring_status_list import KIND, LEAST, Bitstring, build, decode, encode, read_entry
 from cityid.status.lists import Freshness, readable
 from cityid.trust import TrustEntry, TrustList
@@ -427,8 +427,8 @@ class TestValidate:
         for kind in ("EnvelopedVerifiableCredential", ["EnvelopedVerifiableCredential"]):
             body = json.dumps({**inside, "type": kind}).encode()
             assert verdict(body, media="application/vc") == "passed"
-        assert readable(bitstring.ACCEPT, "application/vc+jwt", w3c.token(document()))
-        assert not readable(bitstring.ACCEPT, "application/vc+jwt", b"<html>")
+        assert readable(names.ACCEPT_CREDENTIALS, "application/vc+jwt", w3c.token(document()))
+        assert not readable(names.ACCEPT_CREDENTIALS, "application/vc+jwt", b"<html>")
 
     def test_too_few_words_of_an_issuer_elsewhere(self) -> None:
         """The list's key is found where the issuer's keys are."""
