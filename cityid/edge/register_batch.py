@@ -7,7 +7,7 @@ behind that.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from cityid.clerks import Clerk
@@ -35,7 +35,8 @@ from cityid.register import Entry, Issued, Key, State, Voice, check_change, chec
 _DRAWS: Final = 400
 """Rounds of drawing: one index in eight is free at least, so this many fail together once in 10^23."""
 _GAP: Final = 1_000_000
-"""Numbers that are left out after a restore: more than a lost register can have given out since its backup."""
+"""Numbers that are left out after a restore: more than a lost register can have given out since its backup, and than
+one gives out in a minute."""
 
 
 class StoredBatch:
@@ -409,9 +410,13 @@ class StoredBatch:
         self._count(link, "epoch", int.from_bytes(self._settings.entropy(4), "big"))
         self._count(link, RESTORED, self._now)
         years = {name: last for name, last in link.execute("SELECT name, last FROM counters") if name.isdecimal()}
-        years.setdefault(f"{self._at.astimezone(UTC).year:04d}", 0)
+        then = self._at.astimezone(UTC)
+        years.setdefault(f"{then.year:04d}", 0)
+        # By the minute, because the same backup may be restored again: what went out since the first time is lost, too.
+        minutes = (then - datetime(then.year, 1, 1, tzinfo=UTC)) // timedelta(minutes=1)
         for year, last in years.items():
-            self._count(link, year, (last // _GAP + 1) * _GAP)
+            least = minutes if int(year) == then.year else 0
+            self._count(link, year, max(last // _GAP + 1, least) * _GAP)
         self._actions.lists |= dict.fromkeys(one for (one,) in link.execute("SELECT id FROM lists WHERE open = 1"))
         return link.execute("UPDATE lists SET open = 0 WHERE open = 1").rowcount
 

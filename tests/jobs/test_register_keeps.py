@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 
 from cityid.clerks import Clerk, Right
 from cityid.credential import StatusRef
-from cityid.edge.database import StoredRegister
+from cityid.edge.database import SqliteRegister, StoredRegister
 from cityid.errors import CityIdError, Malformed, Misuse, Refused, Unavailable
 from cityid.register import Batch, Checkpoint, Filter, Key, State, Status, check_text, in_batch
 from cityid.register.leaves import commitment
@@ -22,6 +22,8 @@ from tests.registers import BASE, OpenRegister
 
 KEY = bytes(range(32))
 KEYS = count()
+FIRST, SECOND = "R-2026-468720000001", "R-2026-468721000001"
+"""The first numbers after a restore at AT, in the year's 468,720th minute, and after another one."""
 
 
 def does(register: StoredRegister, work: Callable[[Batch], Any], key: str = "", clerk: str = "jo") -> Any:
@@ -267,15 +269,30 @@ class TestAfterARestore:
         offered(register)
         assert does(register, lambda batch: batch.restart()) == 1
         row = offered(register, "2")
-        assert row.number == "R-2026-1000001"
+        assert row.number == FIRST
         assert row.status[0].uri.startswith(f"{BASE}/2-")
         assert len(row.status[0].uri) == len(f"{BASE}/2-") + 8
         assert does(register, lambda batch: batch.restart()) == 1
-        assert offered(register, "3").number == "R-2026-2000001"
+        assert offered(register, "3").number == SECOND
+
+    def test_the_same_backup_again(self) -> None:
+        """What went out since the first time is lost with the second: its numbers are not given out again."""
+        for later, number in ((0, FIRST), (1, SECOND)):
+            with SqliteRegister(None, status_base=BASE, list_size=64) as backup:
+                offered(backup)
+                with backup.batch("jo", "restored", AT + timedelta(minutes=later)) as batch:
+                    batch.restart()
+                assert offered(backup, "2").number == number
+
+    def test_another_year_goes_on_at_the_next_million(self, register: StoredRegister) -> None:
+        offered(register)
+        with register.batch("jo", "in the new year", datetime(2027, 1, 1, 0, 1, tzinfo=UTC)) as batch:
+            batch.restart()
+        assert offered(register, "2").number == "R-2026-1000001"
 
     def test_a_year_that_was_lost_altogether(self, register: StoredRegister) -> None:
         does(register, lambda batch: batch.restart())
-        assert offered(register).number == "R-2026-1000001"
+        assert offered(register).number == FIRST
 
     def test_a_list_that_was_lost_altogether(self, register: StoredRegister) -> None:
         offered(register)
