@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import talk
-from .options import Json, one_line, plain
+from .options import Force, Json, one_line, plain
 from .state import STATE
 
 if TYPE_CHECKING:
@@ -151,10 +152,11 @@ def add(
     since: Annotated[str | None, typer.Option("--since", metavar="DATE", help="Trusted from this day.")] = None,
     until: Annotated[str | None, typer.Option("--until", metavar="DATE", help="Trusted until this day.")] = None,
     file: ListFile = None,
+    force: Force = False,
     json_: Json = False,
 ) -> None:
     """Trust an issuer for the types named. The files named are copied beside the list."""
-    from cityid import limits, trust
+    from cityid import trust
     from cityid.edge import files
     from cityid.errors import Misuse
 
@@ -191,15 +193,19 @@ def add(
     changed = trust.add(old, entry)
     beside = files.beside(path.parent)
     # Read as it will stand before anything is written: a list that cannot be read trusts nobody.
-    read = trust.read(changed, lambda wanted: copies.get(path.parent / wanted) or beside(wanted))
+    named = Counter[str]()
+
+    def load_(wanted: str) -> bytes:
+        named[wanted] += 1
+        return copies.get(path.parent / wanted) or beside(wanted)
+
+    read = trust.read(changed, load_)
     logs = [one.history for one in read.entries if one.did == did and one.history is not None]
     trusted = replace(read, remembered=seen.load(here))
     for history in logs:
         for last in trusted.seen(did or ""):
             history.continues(last)
-    for target, data in copies.items():
-        if not target.exists() or files.read_home_file(target, limits.WEBVH_LOG) != data:
-            files.write(target, data, force=target in dict(histories.values()))
+    _keep(copies, {place for place, _ in histories.values()}, named, force=force)
     files.write(path, changed.encode("utf-8"), force=True)
     seen.remember(here, logs)
     subject = did or web or issuer or str(root)
@@ -216,6 +222,26 @@ def add(
         )
     if json_:
         talk.give({"issuer": subject, "mechanism": entry["mechanism"], "types": types, "file": str(path)})
+
+
+def _keep(copies: dict[Path, bytes], histories: set[Path], named: Counter[str], *, force: bool) -> None:
+    """Write what entries name beside the list. `named` says how many entries name it; a history goes on by itself.
+
+    Raises:
+        Misuse: `trust_file.kept_for_another`, `file.*`.
+    """
+    from cityid import limits
+    from cityid.edge import files
+    from cityid.errors import Misuse
+
+    for target, data in copies.items():
+        there = target.exists()
+        if there and files.read_home_file(target, limits.WEBVH_LOG) == data:
+            continue
+        history = target in histories
+        if there and not history and named[target.name] > 1:
+            raise Misuse("trust_file.kept_for_another", file=str(target))
+        files.write(target, data, force=force or history)
 
 
 def histories_of(folder: Path, did: str, log: Path | None, proofs: Path | None) -> dict[str, tuple[Path, bytes]]:
@@ -253,7 +279,7 @@ def _date(text: str) -> date:
 
 
 def remove(
-    issuer: Annotated[str, typer.Argument(metavar="ISSUER", help="Its DID, URL or root file.")],
+    issuer: Annotated[str, typer.Argument(metavar="ISSUER", help="Its DID, URL, name in certificates or root file.")],
     file: ListFile = None,
     json_: Json = False,
 ) -> None:

@@ -255,14 +255,15 @@ def add(text: str, entry: Mapping[str, Any]) -> str:
 
 
 def remove(text: str, issuer: str) -> str:
-    """`text` without the entries about `issuer` (its DID, https issuer or root file) and the comments right above them.
+    """`text` without the entries about `issuer` (its DID, https issuer, name in certificates, or root file) and the
+    comments right above them.
 
     Raises:
         Misuse: `trust_file.no_such_issuer`; `trust_file.not_editable`, when the file is written in a form that only a
             person can change safely (inline tables, headers inside strings).
     """
     items = _items(_parse(text))
-    kept = [item for item in items if issuer not in (item.get("did"), item.get("web"), item.get("root"))]
+    kept = [item for item in items if issuer not in (item.get(name) for name in ("did", "web", "issuer", "root"))]
     if len(kept) == len(items):
         raise Misuse("trust_file.no_such_issuer", issuer=issuer)
     starts = [_with_comments(text, found.start()) for found in _HEADER.finditer(text)]

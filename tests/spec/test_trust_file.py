@@ -240,6 +240,13 @@ class TestChanging:
         assert len(read(changed).entries) == left
         assert issuer not in changed
 
+    def test_remove_one_whose_name_is_in_its_certificates(self) -> None:
+        """By the name under which `cityid trust list` shows it; others under the same root stay."""
+        named = one(did="", mechanism='"x5c"', root='"ca.pem"', issuer='"https://id.bregenz.example"')
+        other = named.replace("bregenz", "wangen")
+        assert trust.remove(named + other, "https://id.bregenz.example") == other
+        assert trust.remove(named + other, "ca.pem") == ""
+
     def test_remove_takes_the_comment_above_along(self) -> None:
         changed = trust.remove(GOOD, "ca.pem")
         assert "Bregenz" not in changed
