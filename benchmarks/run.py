@@ -32,7 +32,7 @@ PEERS = (
     "acapy", "jsonld-js", "pyld", "did-webvh", "didwebvh-ts",
 )  # fmt: skip
 # Whose fixtures are the shared harness's alone.
-SHARED = ("di.", "vcjwt.", "rdfc.", "did.webvh")
+SHARED = ("di.", "vcjwt.", "rdfc.", "did.webvh", "bsl.")
 # case: (least ratio to the floor, least operations a second)
 CASES: dict[str, tuple[float, float]] = {
     "sdjwt.issue.es256": (0.43, 0),
@@ -65,6 +65,9 @@ CASES: dict[str, tuple[float, float]] = {
     "tsl.verify": (0.45, 0),
     "tsl.lookup": (0, 1_000_000),
     "tsl.check": (0, 0),
+    "bsl.build": (0, 0),
+    "bsl.verify": (0, 0),
+    "bsl.lookup": (0, 1_000_000),
 }
 
 

@@ -18,6 +18,7 @@ from typing import Any
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 import integrity
+import lists
 import w3c
 from benchlib import Fixtures, damage_b64, must_fail, rotate
 
@@ -454,4 +455,7 @@ CASES = {
     "tsl.verify": tsl_verify,
     "tsl.lookup": tsl_lookup,
     "tsl.check": tsl_check,
+    "bsl.build": lists.build,
+    "bsl.verify": lists.verify,
+    "bsl.lookup": lists.lookup,
 }

@@ -66,6 +66,16 @@ _DECODER: Final = json.JSONDecoder(
     object_pairs_hook=_pairs, parse_constant=_constant, parse_float=_float, parse_int=_int
 )
 _SCAN: Final = _DECODER.scan_once  # type: ignore[attr-defined]  # undocumented; tests/spec/test_json.py pins its behaviour
+
+
+def _fraction(text: str) -> NoReturn:
+    raise ValueError(text)
+
+
+_SCAN_INTEGERS: Final = json.JSONDecoder(
+    object_pairs_hook=_pairs, parse_constant=_constant, parse_float=_fraction, parse_int=_int
+).scan_once  # type: ignore[attr-defined]  # as above
+_ASTRAL: Final = re.compile("[\U00010000-\U0010ffff]")
 _SURROGATE_ESCAPE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _WHITE: Final = " \t\n\r"
@@ -128,6 +138,24 @@ def scan(data: bytes, where: str = "") -> Json:
     except (ValueError, StopIteration, RecursionError, _Stop):
         pass
     return read(data, where=where, nodes=False)
+
+
+def read_plain(data: bytes, where: str = "") -> tuple[Json, bool]:
+    """`read`, and whether `jcs.plain` writes the value as `jcs.canonical` does. False may mean that nobody looked:
+    there is a backslash or much else.
+
+    Raises:
+        Malformed: `json.*`.
+    """
+    try:
+        text = data.decode()
+        value, end = _SCAN_INTEGERS(text, 0)
+        few = len(text) <= limits.NODES and text.count("[") + text.count("{") <= limits.DEPTH
+        if end == len(text) and few and "\\" not in text and (text.isascii() or not _ASTRAL.search(text)):
+            return value, True
+    except (ValueError, StopIteration, RecursionError, _Stop):
+        pass
+    return read(data, where=where), False
 
 
 def _slow(text: str, where: str) -> tuple[Json, int]:

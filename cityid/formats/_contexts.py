@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from cityid import contexts
 from cityid.credential_type import CredentialType
+from cityid.encoding import json
+
+_MEMO: Final = 64
+_known: dict[tuple[int, str], tuple[CredentialType, bytes]] = {}
 
 
 def of_type(type: CredentialType, format: str, base: str = contexts.V2) -> list[Any]:
@@ -23,3 +27,18 @@ def own(type: CredentialType, format: str) -> dict[str, Any]:
         if None not in path
     ]
     return contexts.of_claims(names["type"][1], names["types"][0], claims)
+
+
+def written(type: CredentialType, format: str) -> bytes:
+    """`of_type` as JSON, made once. A type never changes, and while it is in the memo its id is its own.
+
+    Raises:
+        Malformed: `json.*`.
+    """
+    found = _known.get((id(type), format))
+    if found is None:
+        found = type, json.write(of_type(type, format))
+        if len(_known) >= _MEMO:
+            _known.clear()
+        _known[id(type), format] = found
+    return found[1]

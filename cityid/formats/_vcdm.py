@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from cityid import limits
 from cityid.encoding import json, times
@@ -41,10 +41,11 @@ _MIDNIGHT: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T)24(:00:00(?:\.0{1,9
 _DATES: Final = MappingProxyType({1: ("issuanceDate", "expirationDate"), 2: ("validFrom", "validUntil")})
 _TYPED: Final = ("credentialStatus", "refreshService", "termsOfUse", "evidence", "confidenceMethod", "renderMethod")
 """Members whose values are objects that say of which type they are; none of them is obeyed here."""
+_RARE: Final = frozenset({*_TYPED, "credentialSchema", "relatedResource", "name", "description"})
+"""Members that most cards have none of."""
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What a credential says of itself. `types` are its terms; `subjects`, `schemas` and `resources` its objects."""
 
     version: int
@@ -69,27 +70,32 @@ class Presented:
     credentials: tuple[Mapping[str, Any], ...]
 
 
-def read_credential(document: Mapping[str, Any], where: str = "$") -> Facts:
-    """Read a credential by the rules of its version; its proof is not looked at.
+def read_credential(document: Mapping[str, Any], where: str = "$", *, version: int | None = None) -> Facts:
+    """Read a credential by the rules of its version; its proof is not looked at. `version` is what `version_of` said,
+    where that was asked before.
 
     Raises:
         Malformed: `vcdm.*`, `json.*`, `time.not_a_stamp`.
     """
     fields = Fields(document, where)
-    version = _version(fields)
+    if version is None:
+        version = _version(fields)
     types = _types(fields, CREDENTIAL)
     start, end = (_moment(fields, name) for name in _DATES[version])
     for name in _DATES[3 - version]:
-        if name in fields:
+        if name in document:
             raise _wrong("vcdm.other_version", fields.at(name), "§4.9", member=name, version=version)
     if version == 1 and start is None:
         raise _wrong("vcdm.missing", fields.at("issuanceDate"), "VCDM 1.1 §4.6", member="issuanceDate")
     if start is not None and end is not None and end < start:
         raise _wrong("vcdm.dates_reversed", fields.at(_DATES[version][1]), "§4.9")
+    plain = _RARE.isdisjoint(document)
     facts = Facts(
         version, _id(fields), types, _named(fields, "issuer", texts=version == 2), start, end, _subjects(fields),
-        _schemas(fields), _resources(fields) if version == 2 else (),
+        () if plain else _schemas(fields), _resources(fields) if version == 2 and not plain else (),
     )  # fmt: skip
+    if plain:
+        return facts
     for name in _TYPED:
         _typed(fields, name)
     if version == 2:
@@ -98,6 +104,15 @@ def read_credential(document: Mapping[str, Any], where: str = "$") -> Facts:
             if "id" in entry:
                 _url(entry, "id")
     return facts
+
+
+def version_of(document: Mapping[str, Any]) -> int:
+    """Which version's rules the `@context` of a document asks for.
+
+    Raises:
+        Malformed: `vcdm.context`, `vcdm.url`, `json.*`.
+    """
+    return _version(Fields(document))
 
 
 def read_presentation(document: Mapping[str, Any], where: str = "$") -> Presented:

@@ -119,22 +119,22 @@ def protected(members: Mapping[str, Any], kid: str, chain: tuple[bytes, ...], ke
 
 class Meaning(NamedTuple):
     """What the names of a document mean: its `types`, the credential's own first and VerifiableCredential last, a name
-    that no context defines as it is written (OpenID4VP B.1.1); and the names of members that are `defined`. `nested`
-    tells how often its contexts say "@context" themselves."""
+    that no context defines as it is written (OpenID4VP B.1.1); and the names of members that are `defined`."""
 
     types: tuple[str, ...]
     defined: frozenset[str]
-    nested: int
 
 
-def meaning_of(document: Mapping[str, Any], *, any_context: bool = False) -> Meaning:
-    """What `@context` and `type` say, of a document that the data model has read.
+def meaning_of(document: Mapping[str, Any], written: bytes | None = None, *, any_context: bool = False) -> Meaning:
+    """What `@context`, which is `written` so, and `type` say, of a document that the data model has read.
 
     Raises:
         Malformed: `context.*`, `jsonld.*`.
     """
     names = document["type"]
-    return _meaning(json.write(document["@context"]), tuple(names) if type(names) is list else (names,), any_context)
+    if written is None:
+        written = json.write(document["@context"])
+    return _meaning(written, tuple(names) if type(names) is list else (names,), any_context)
 
 
 @lru_cache(maxsize=_MEMO)
@@ -152,7 +152,7 @@ def _meaning(written: bytes, names: tuple[str, ...], any_context: bool) -> Meani
             active = processed.scoped(active, scoped, propagate=False)
     defined = frozenset(name for name, term in active.terms.items() if term.iri is not None) | {"@context"}
     types = tuple(sorted(dict.fromkeys(meant), key=lambda name: name == VERIFIABLE_CREDENTIAL))
-    return Meaning(types, defined, written.count(b"@context"))
+    return Meaning(types, defined)
 
 
 # -- whose card it is --
@@ -376,12 +376,12 @@ def entries_of(refs: tuple[StatusRef, ...]) -> list[dict[str, Any]]:
 
 def document_of(draft: Draft, form: str, base: str = V2) -> dict[str, Any]:
     """The credential that a draft becomes, unsecured; its claims are those of its subject."""
-    names = draft.type.names[form]
-    document: dict[str, Any] = {
-        "@context": _contexts.of_type(draft.type, form, base),
-        "type": list(names["type"]),
-        "issuer": draft.issuer,
-    }
+    return {"@context": _contexts.of_type(draft.type, form, base), **members_of(draft, form, base)}
+
+
+def members_of(draft: Draft, form: str, base: str = V2) -> dict[str, Any]:
+    """`document_of`, less its contexts."""
+    document: dict[str, Any] = {"type": list(draft.type.names[form]["type"]), "issuer": draft.issuer}
     start, end = draft.window.start, draft.window.end
     dates = ("validFrom", "validUntil") if base == V2 else ("issuanceDate", "expirationDate")
     for name, moment in zip(dates, (start, end), strict=True):

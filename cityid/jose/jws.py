@@ -8,7 +8,7 @@ character with the short form that each specification gives (no `application/` p
 from __future__ import annotations
 
 import binascii
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -53,8 +53,12 @@ def segment(data: bytes) -> bytes:
     return binascii.b2a_base64(data, newline=False).rstrip(b"=").translate(_TO_URL)
 
 
-def read_compact(token: bytes | str, *, typ: Typ, where: str = "jws", limit: int = limits.DOCUMENT) -> Jws:
-    """The compact serialisation (RFC 7515 §7.1); `limit` is in characters.
+def read_compact(
+    token: bytes | str, *, typ: Typ, where: str = "jws", limit: int = limits.DOCUMENT,
+    decode: Callable[[bytes, str], bytes] = base64url.decode,
+) -> Jws:  # fmt: skip
+    """The compact serialisation (RFC 7515 §7.1); `limit` is in characters. `decode` is `base64url.decode`, or does as
+    that does in another way, for the payload.
 
     Raises:
         Malformed: `jws.*`, `base64url.*`, `json.*` (header).
@@ -67,21 +71,24 @@ def read_compact(token: bytes | str, *, typ: Typ, where: str = "jws", limit: int
         if b'"ciphertext"' in token:
             raise Malformed("jws.is_jwe", where=where)
         raise Malformed("jws.is_json", where=where, spec="RFC 7515 §7.1")
-    segments = token.split(b".", 5)
-    if len(segments) != 3:
-        if len(segments) == 5:
+    # Searching is quicker than splitting, which looks at each character by itself.
+    first = token.find(b".")
+    second = token.find(b".", first + 1)
+    if first < 0 or second < 0 or token.find(b".", second + 1) >= 0:
+        found = token.count(b".") + 1
+        if found == 5:
             raise Malformed("jws.is_jwe", where=where)
-        raise Malformed("jws.segments", where=where, spec="RFC 7515 §7.1", found=token.count(b".") + 1)
-    protected, payload, signature = segments
+        raise Malformed("jws.segments", where=where, spec="RFC 7515 §7.1", found=found)
+    protected, payload, signature = token[:first], token[first + 1 : second], token[second + 1 :]
     if len(protected) <= _SHORT and (typ is None or isinstance(typ, str | tuple)):
         header = _recurring(protected, typ, where)
     else:
         header = _read_header(protected, typ, where)
     return Jws(
         header,
-        base64url.decode(payload, where),
+        decode(payload, where),
         base64url.decode(signature, where),
-        token[: len(protected) + len(payload) + 1],
+        token[:second],
     )
 
 

@@ -101,13 +101,19 @@ def build(values: Mapping[int, int], *, size: int, bits: int = 1, smallest: bool
     if size * bits > limits.STATUS_LIST * 8:
         raise Misuse("bitstring.size", size=size, limit=limits.STATUS_LIST * 8 // bits)
     data = bytearray((size * bits + 7) // 8)
-    for index, value in values.items():
-        if not 0 <= index < size or not 0 <= value < 1 << bits:
-            raise Misuse("bitstring.value", index=index, value=value)
-        if bits == 1:
+    if values and not (
+        min(values) >= 0 and max(values) < size and min(values.values()) >= 0 and max(values.values()) < 1 << bits
+    ):
+        wrong = ((at, value) for at, value in values.items() if not 0 <= at < size or not 0 <= value < 1 << bits)
+        index, value = next(wrong)
+        raise Misuse("bitstring.value", index=index, value=value)
+    if bits == 1:
+        masks = _MASKS
+        for index, value in values.items():
             if value:
-                data[index >> 3] |= _MASKS[index & 7]
-        else:
+                data[index >> 3] |= masks[index & 7]
+    else:
+        for index, value in values.items():
             _put(data, index * bits, bits, value)
     return Packed(bits, encode(bytes(data), smallest=smallest))
 

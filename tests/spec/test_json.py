@@ -288,3 +288,27 @@ class TestScan:
         with pytest.raises(Malformed) as refusal:
             json.scan(b"[" * 100_000)
         assert refusal.value.code == "json.too_deep"
+
+
+class TestPlain:
+    """What `jcs.plain` may write is told of a text, and all else of it is as `read` says."""
+
+    @pytest.mark.parametrize(("text", "plain"), [
+        (b'{"b":[1,-2,true,null],"a":"1.5e3 ja"}', True), ('{"ä":1}'.encode(), True), (b"[1.0]", False),
+        (b"[1e3]", False), (b" [1]", False), (b'["\\\\"]', False), ('["😀"]'.encode(), False),
+        (b"[" * 32 + b"{}," * 32 + b"{}" + b"]" * 32, False), (b"[" * 32 + b"]" * 32, True),
+    ])  # fmt: skip
+    def test_plain(self, text: bytes, plain: bool) -> None:
+        assert json.read_plain(text) == (json.read(text), plain)
+
+    def test_long(self) -> None:
+        long = b'["%b"]' % (b"x" * limits.NODES)
+        assert json.read_plain(long) == (json.read(long), False)
+
+    @pytest.mark.parametrize("text", [b'{"a":1,"a":2}', b"[NaN]", b"\xff", b"[", b"[1]x", b"", b"[" * 100_000])
+    def test_wrong(self, text: bytes) -> None:
+        with pytest.raises(Malformed) as refused:
+            json.read_plain(text, "here")
+        with pytest.raises(Malformed) as expected:
+            json.read(text, where="here")
+        assert refused.value.problem == expected.value.problem

@@ -16,7 +16,7 @@ from cityid.did import key as did_key
 from cityid.edge.software_keys import MemoryKeyring
 from cityid.encoding import base64url
 from cityid.errors import Malformed, Misuse
-from cityid.formats import FORMATS
+from cityid.formats import FORMATS, _contexts
 from cityid.formats.vc_jose import secured
 from cityid.keys import Algorithm, jwk
 from tests import credentials, w3c
@@ -343,3 +343,15 @@ class TestUnits:
             secured.read(w3c.token(w3c.document()), "vc+jwt", limit=100)
         with pytest.raises(Misuse):
             secured.read(b"", "x")
+
+
+def test_the_contexts_of_a_type_are_written_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is remembered is the list that other formats have as an object; no more than some types are."""
+    monkeypatch.setattr(_contexts, "_MEMO", 1)
+    monkeypatch.setattr(_contexts, "_known", {})
+    for form in ("vc+jwt", "vc+cose", "vc+jwt"):
+        assert _contexts.written(w3c.TYPE, form) == json.dumps(
+            _contexts.of_type(w3c.TYPE, form), separators=(",", ":")
+        ).encode()  # fmt: skip
+        assert _contexts.written(w3c.TYPE, form) is _contexts.written(w3c.TYPE, form)
+        assert list(_contexts._known) == [(id(w3c.TYPE), form)]

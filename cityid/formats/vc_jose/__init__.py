@@ -25,12 +25,11 @@ from cityid.credential import (
     Unbound,
 )  # fmt: skip
 from cityid.errors import Malformed, Misuse, Problem, Refused
-from cityid.formats import _w3c
+from cityid.formats import _contexts, _w3c
 from cityid.formats._vcdm import Facts
 from cityid.formats.vc_jose import documents, secured
 from cityid.formats.vc_jose.secured import Secured
 from cityid.jose import key_binding, sd_jwt, sd_jwt_issue
-from cityid.jose.jws import Jws
 from cityid.jose.sd_jwt import SdJwt
 from cityid.jose.sd_jwt_issue import Frame
 from cityid.keys import PublicKey, Signer, jwk
@@ -77,15 +76,16 @@ class _VcJose:
         claims: dict[str, Any] = {} if kid.startswith("did:") else {"iss": draft.issuer}
         if draft.holder is not None:
             claims["cnf"] = self._confirmation(draft.holder)
-        return self._secure(draft, _w3c.document_of(draft, self.media), claims, kid, chain, signer, entropy)
+        return self._secure(draft, claims, kid, chain, signer, entropy)
 
     def _confirmation(self, holder: PublicKey) -> Any:
         return {"jwk": jwk.write(holder)}
 
     def _secure(
-        self, draft: Draft, document: dict[str, Any], claims: dict[str, Any], kid: str, chain: tuple[bytes, ...],
-        signer: Signer, entropy: Callable[[int], bytes],
+        self, draft: Draft, claims: dict[str, Any], kid: str, chain: tuple[bytes, ...], signer: Signer,
+        entropy: Callable[[int], bytes],
     ) -> bytes:  # fmt: skip
+        document = _w3c.document_of(draft, self.media)
         return secured.sign(document, self.media, signer, kid=kid, chain=chain, claims=claims)
 
     def read(self, raw: bytes, *, limit: int = limits.DOCUMENT) -> Credential:
@@ -99,11 +99,11 @@ class _VcJose:
 
     def _credential(self, found: Secured, raw: bytes) -> Credential:
         document, claims = found.document, found.claims
-        if type(found.signed) is Jws:
-            facts, meaning = documents.meant(document, found.signed.payload, any_context=self.any_context)
-        else:
+        if type(found.signed) is SdJwt:
             facts = cast("Facts", documents.facts_of(found, any_context=self.any_context))
             meaning = _w3c.meaning_of(document, any_context=self.any_context)
+        else:
+            facts, meaning = documents.meant(document, found.head, any_context=self.any_context)
         shown = {**document, "aud": claims["aud"]} if "aud" in claims else document
         token = found.signed if isinstance(found.signed, SdJwt) else None
         return Credential(
@@ -230,6 +230,13 @@ class _VcJwt(_VcJose):
     media = "vc+jwt"
     presented = "vp+jwt"
 
+    def _secure(
+        self, draft: Draft, claims: dict[str, Any], kid: str, chain: tuple[bytes, ...], signer: Signer,
+        entropy: Callable[[int], bytes],
+    ) -> bytes:  # fmt: skip
+        document, contexts = _w3c.members_of(draft, self.media), _contexts.written(draft.type, self.media)
+        return secured.sign(document, self.media, signer, kid=kid, chain=chain, claims=claims, contexts=contexts)
+
 
 class _VcCose(_VcJose):
     """As bytes; the holder's key and what a presentation is for stand in the header, as claims of a CWT."""
@@ -250,9 +257,10 @@ class _VcSdJwt(_VcJose):
         self._frames: dict[int, tuple[CredentialType, Frame]] = {}
 
     def _secure(
-        self, draft: Draft, document: dict[str, Any], claims: dict[str, Any], kid: str, chain: tuple[bytes, ...],
-        signer: Signer, entropy: Callable[[int], bytes],
+        self, draft: Draft, claims: dict[str, Any], kid: str, chain: tuple[bytes, ...], signer: Signer,
+        entropy: Callable[[int], bytes],
     ) -> bytes:  # fmt: skip
+        document = _w3c.document_of(draft, self.media)
         subject = {_SUBJECT: document.pop(_SUBJECT)}
         header = secured.protected(self.media, kid, chain, signer.public_key)
         return sd_jwt_issue.issue(

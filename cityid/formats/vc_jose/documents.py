@@ -12,6 +12,7 @@ from cityid.errors import Malformed
 from cityid.formats import _vcdm, _w3c
 from cityid.formats._vcdm import Facts
 from cityid.formats.vc_jose import secured
+from cityid.formats.vc_jose.heads import Head
 from cityid.formats.vc_jose.secured import Secured
 from cityid.jose.sd_jwt import SdJwt
 
@@ -60,12 +61,12 @@ def unsecure(data: bytes | str, *media: str, limit: int = limits.DOCUMENT) -> Se
 def facts_of(found: Secured, *, any_context: bool = False) -> Facts | _vcdm.Presented:
     """What a secured document says of itself. Raises as `credential` or `presentation`."""
     if found.media.startswith("vp"):
-        return presentation(found.document, any_context=any_context)
+        return presentation(found.document, found.head, any_context=any_context)
     signed = found.signed
     if isinstance(signed, SdJwt) and found.document.get(_SUBJECT) == {} and (_SUBJECT,) in signed.processed.carriers:
         # Everything about the subject can be hidden; it said something when it was signed.
         return meant({**found.document, _SUBJECT: {"id": "urn:hidden"}}, any_context=any_context)[0]
-    return meant(found.document, any_context=any_context)[0]
+    return meant(found.document, found.head, any_context=any_context)[0]
 
 
 def credential(document: Mapping[str, Any]) -> Facts:
@@ -79,17 +80,19 @@ def credential(document: Mapping[str, Any]) -> Facts:
 
 
 def meant(
-    document: Mapping[str, Any], text: bytes = b"", *, any_context: bool = False
+    document: Mapping[str, Any], head: Head | None = None, *, any_context: bool = False
 ) -> tuple[Facts, _w3c.Meaning]:  # fmt: skip
-    """`credential`, and what its names mean; `text` is what it was read from, where that is known. With `any_context`
+    """`credential`, and what its names mean; `head` is how the text began, where that is known. With `any_context`
     contexts may also stand inside of the document."""
-    facts = _vcdm.read_credential(document)
+    facts = _vcdm.read_credential(document, version=None if head is None else head.version)
     if facts.version != 2:
         raise Malformed("vc_jose.version", where="$['@context'][0]", spec="VC-JOSE-COSE §1")
-    return facts, _check_members(document, text, any_context=any_context)
+    return facts, _check_members(document, head, any_context=any_context)
 
 
-def presentation(document: Mapping[str, Any], *, any_context: bool = False) -> _vcdm.Presented:
+def presentation(
+    document: Mapping[str, Any], head: Head | None = None, *, any_context: bool = False
+) -> _vcdm.Presented:  # fmt: skip
     """What a presentation of VCDM 2.0 says of itself; the credentials in it are all secured (VC-JOSE-COSE §3.1.2).
 
     Raises:
@@ -98,7 +101,7 @@ def presentation(document: Mapping[str, Any], *, any_context: bool = False) -> _
     found = _vcdm.read_presentation(document)
     if found.version != 2:
         raise Malformed("vc_jose.version", where="$['@context'][0]", spec="VC-JOSE-COSE §1")
-    _check_members(document, any_context=any_context)
+    _check_members(document, head, any_context=any_context)
     for index, one in enumerate(found.credentials):
         where = f"$.verifiableCredential[{index}]"
         if "proof" not in one:
@@ -108,14 +111,15 @@ def presentation(document: Mapping[str, Any], *, any_context: bool = False) -> _
     return found
 
 
-def _check_members(document: Mapping[str, Any], text: bytes = b"", *, any_context: bool) -> _w3c.Meaning:
-    meaning = _w3c.meaning_of(document, any_context=any_context)
+def _check_members(
+    document: Mapping[str, Any], head: Head | None = None, *, any_context: bool
+) -> _w3c.Meaning:  # fmt: skip
+    meaning = _w3c.meaning_of(document, None if head is None else head.written, any_context=any_context)
     defined = meaning.defined
-    if not any_context and not document.keys() <= defined:
-        name = min(document.keys() - defined)
-        raise Malformed("vc_jose.undefined", where=f"$.{name}"[:200], spec="VCDM 2.0 §4.3", name=name)
-    # A text that names it, in letters and not by number, once more than its contexts do has none further inside: the
-    # walk, a fifth of what judging a card costs, is for all others.
-    if not any_context and (text.count(b"@context") != 1 + meaning.nested or b"\\u" in text):
-        contexts.check_nested({name: value for name, value in document.items() if name != "verifiableCredential"})
+    if not any_context:
+        if not document.keys() <= defined:
+            name = min(document.keys() - defined)
+            raise Malformed("vc_jose.undefined", where=f"$.{name}"[:200], spec="VCDM 2.0 §4.3", name=name)
+        if head is None:  # behind a head there is none
+            contexts.check_nested({name: value for name, value in document.items() if name != "verifiableCredential"})
     return meaning

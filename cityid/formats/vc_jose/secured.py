@@ -20,6 +20,8 @@ from cityid.credential import CertificateChain
 from cityid.encoding import base64url, json, times
 from cityid.errors import Malformed, Misuse
 from cityid.formats import _w3c
+from cityid.formats.vc_jose import heads
+from cityid.formats.vc_jose.heads import Head
 from cityid.jose import jws, sd_jwt, sd_jwt_issue
 from cityid.jose.sd_jwt import SdJwt
 from cityid.keys import PublicKey, Signer, cose_key
@@ -40,6 +42,10 @@ CWT_CLAIMS: Final = 15
 _CWT: Final = {1: "iss", 2: "sub", 3: "aud", 4: "exp", 5: "nbf", 6: "iat", 7: "jti", 8: "cnf", 10: "nonce"}
 _LABELS: Final = {name: label for label, name in _CWT.items()}
 _COSE_KEY: Final = 1
+_SAID_TWICE: Final = {
+    "vc": (("iss", "issuer"), ("sub", "credentialSubject"), ("jti", "id")),
+    "vp": (("iss", "holder"), ("sub", "credentialSubject"), ("jti", "id")),
+}
 _SPEC: Final = "VC-JOSE-COSE §3"
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -57,6 +63,7 @@ class Secured(NamedTuple):
     kid: str
     chain: CertificateChain | None
     signed: Signed
+    head: Head | None = None
 
     def __repr__(self) -> str:
         return f"Secured({self.media})"
@@ -88,8 +95,12 @@ def read(data: bytes | str, *media: str, limit: int = limits.DOCUMENT) -> Secure
     if kind == "cose":
         return _read_cose(data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass"), media)
     if kind == "jwt":
-        signed = jws.read_compact(data, typ=media, where="vc", limit=limit)
-        return _of_payload(signed.header, json.read_object(signed.payload, where="$", limit=limit), signed)
+        signed = jws.read_compact(data, typ=media, where="vc", limit=limit, decode=heads.decode)
+        document, head = heads.read(signed.payload) or (None, None)
+        if document is None:
+            document = json.read_object(signed.payload, where="$", limit=limit)
+            heads.learn(signed.payload)
+        return _of_payload(signed.header, document, signed, head)
     token = sd_jwt.read(data, typ=media, where="vc", limit=limit)
     if token.jws.header["typ"] == "vc+sd-jwt":
         for path in (*token.processed.hidden, *token.processed.carriers):
@@ -104,7 +115,9 @@ def _kind(media: str) -> str:
     return media[3:]
 
 
-def _of_payload(header: Mapping[str, Any], payload: dict[str, Any], signed: Signed) -> Secured:
+def _of_payload(
+    header: Mapping[str, Any], payload: dict[str, Any], signed: Signed, head: Head | None = None
+) -> Secured:  # fmt: skip
     media: str = header["typ"]
     short = media[:2]
     if "cty" in header and header["cty"] != short:
@@ -116,7 +129,7 @@ def _of_payload(header: Mapping[str, Any], payload: dict[str, Any], signed: Sign
     if type(kid) is not str:
         raise Malformed("json.wrong_type", where="$.kid", expected="string", found=json.kind(kid))
     chain = _w3c.chain_of(header["x5c"]) if "x5c" in header else None
-    return Secured(media, payload, claims, kid, chain, signed)
+    return Secured(media, payload, claims, kid, chain, signed, head)
 
 
 def _told(value: Any) -> str:
@@ -177,17 +190,21 @@ def _agree(document: Mapping[str, Any], claims: Mapping[str, Any], header: Mappi
     for name in ("vc", "vp"):
         if name in document:
             raise Malformed("vc_jose.vc_claim", where=f"$.{name}", spec="VC-JOSE-COSE §3.1.3", name=name)
-    for name, member in (("iss", "issuer" if short == "vc" else "holder"), ("sub", "credentialSubject"), ("jti", "id")):
-        said = [place[name] for place in (claims, header) if name in place]
-        if said:
-            value = document.get(member)
-            if type(value) is dict:
-                value = value.get("id")
-            # Several subjects have no one id, and a document need not have one.
-            if type(value) is str or value is None:
-                said.append(said[0] if value is None else value)
-            if any(one != said[0] for one in said):
-                raise _differs(name, member)
+    for name, member in _SAID_TWICE[short]:
+        if name in claims:
+            said = [claims[name], header[name]] if name in header else [claims[name]]
+        elif name in header:
+            said = [header[name]]
+        else:
+            continue
+        value = document.get(member)
+        if type(value) is dict:
+            value = value.get("id")
+        # Several subjects have no one id, and a document need not have one.
+        if type(value) is str or value is None:
+            said.append(said[0] if value is None else value)
+        if any(one != said[0] for one in said):
+            raise _differs(name, member)
     for name in ("exp", "nbf"):
         if name in claims:
             times.read_numeric(claims[name], f"$.{name}")
@@ -210,9 +227,10 @@ def sign(
     claims: Mapping[str, Any] = _NOTHING,
     hide: Iterable[tuple[str | int | None, ...]] = (),
     entropy: Callable[[int], bytes] = secrets.token_bytes,
+    contexts: bytes = b"",
 ) -> bytes:
     """`document` secured as `media`; of an SD-JWT the members at `hide` can be left out later. `claims` are registered
-    ones; of COSE, `cnf` is a public key.
+    ones; of COSE, `cnf` is a public key. `contexts` is, for a JWT, the document's `@context` as JSON, if it has none.
 
     Raises:
         Misuse: `vc_jose.media`, `vc_jose.not_sd_jwt`, `sd_jwt.*`.
@@ -227,7 +245,10 @@ def sign(
         return sign1.sign(json.write(dict(document)), signer, _cose_header(media, kid, chain, claims))
     header = protected(media, kid, chain, signer.public_key)
     if kind == "jwt":
-        return jws.sign_segments(header, json.write({**document, **claims}), signer)
+        payload = json.write({**document, **claims})
+        if contexts:
+            payload = b'{"@context":%b,%b' % (contexts, payload[1:])
+        return jws.sign_segments(header, payload, signer)
     never = NEVER_HIDDEN if media == "vc+sd-jwt" else frozenset({"@context"})
     frame = sd_jwt_issue.frame(hidden, unhideable=sd_jwt_issue.UNHIDEABLE | never)
     return sd_jwt_issue.issue(document, frame, signer, protected=header, registered=claims, entropy=entropy).text
