@@ -36,7 +36,8 @@ def writing(path: Path, beside: Path, *, private: bool, over: bool) -> Iterator[
 
 
 def give_name(temporary: Path, path: Path) -> None:
-    """Give a finished file its name, durably; FileExistsError when somebody took it in between."""
+    """Give a finished file its name, durably; FileExistsError when somebody took it in between. After any error the
+    name is free, or somebody else's: it can be tried again. The temporary name may be left for the caller to remove."""
     try:
         os.link(temporary, path, follow_symlinks=False)
     except OSError as error:
@@ -44,10 +45,25 @@ def give_name(temporary: Path, path: Path) -> None:
             raise
         # A file system without hard links (a memory stick): claim the name first, then put the file in its place.
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
-        os.replace(temporary, path)
+        with _or_free(path):
+            os.replace(temporary, path)
     else:
-        os.unlink(temporary)
-    sync_directory(path.parent)
+        # A wallet that is made at the same time may have tidied it away, and what cannot be removed now harms nobody.
+        with suppress(OSError):
+            os.unlink(temporary)
+    with _or_free(path):
+        sync_directory(path.parent)
+
+
+@contextmanager
+def _or_free(path: Path) -> Iterator[None]:
+    """What is told as not done leaves no file under the name, which would stand in the way of trying again."""
+    try:
+        yield
+    except OSError:
+        with suppress(OSError):
+            os.unlink(path)
+        raise
 
 
 def sync_directory(folder: Path) -> None:

@@ -7,6 +7,7 @@ import io
 import os
 import socket
 import stat
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -199,6 +200,46 @@ class TestWrite:
         assert code(error) == "file.disk_full"
         assert list(tmp_path.iterdir()) == []
         files.write(tmp_path / "file", b"data")
+
+    @pytest.mark.parametrize("linkless", [False, True])
+    @pytest.mark.parametrize(("call", "nth"), [("fsync", 2), ("replace", 1)])
+    def test_w08_a_name_that_was_given_too_early_is_free_again(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, nth: int, linkless: bool
+    ) -> None:
+        """What is told as not written can be written again: neither the file nor an empty one stands in the way."""
+        calls, real = count(1), getattr(os, call)
+
+        def fails(*arguments: object, **options: object) -> None:
+            if next(calls) == nth:
+                raise OSError(errno.EIO, "EIO")
+            real(*arguments, **options)
+
+        if linkless:
+            monkeypatch.setattr(os, "link", _raise(errno.EPERM))
+        with monkeypatch.context() as patch:
+            patch.setattr(os, call, fails)
+            if call == "fsync" or linkless:
+                with pytest.raises(Unavailable) as error:
+                    files.write(tmp_path / "file", b"data")
+                assert code(error) == "file.failed"
+                assert list(tmp_path.iterdir()) == []
+            files.write(tmp_path / "file", b"data")
+        assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+    def test_w08_what_cannot_be_removed_at_once(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The file has its name; the other name goes at the second try."""
+        calls, real = count(1), os.unlink
+
+        def fails(path: Path) -> None:
+            if next(calls) == 1:
+                raise OSError(errno.EIO, "EIO")
+            real(path)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "unlink", fails)
+            files.write(tmp_path / "file", b"data")
+        assert [path.name for path in tmp_path.iterdir()] == ["file"]
+        assert next(calls) == 3
 
 
 class TestFree:

@@ -16,12 +16,12 @@ ERRORS = {
     "pwrite64": ("ENOSPC", "EIO", "EDQUOT", "EROFS"),
     "write": ("ENOSPC", "EIO", "EDQUOT", "EROFS"),
     "fdatasync": ("EIO",), "fsync": ("EIO",), "ftruncate": ("EIO",), "rename": ("EIO", "EROFS"),
-    "unlink": ("EIO", "EROFS"),
+    "unlink": ("EIO", "EROFS"), "linkat": ("EIO", "ENOSPC", "EPERM"),
 }  # fmt: skip
 """Each call meets one of its errors, the next call the next; from round to round they move on by one, so that after
 four rounds each call has met each error."""
 WALLET = ("pwrite64", "fdatasync", "ftruncate")
-REGISTER = ("pwrite64", "fdatasync", "ftruncate", "write", "fsync", "rename", "unlink")
+REGISTER = ("pwrite64", "fdatasync", "ftruncate", "write", "fsync", "rename", "unlink", "linkat")
 
 
 def run(tally: Tally, place: Place) -> None:

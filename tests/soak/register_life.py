@@ -24,7 +24,7 @@ from threading import Thread
 from typing import Any
 
 from cityid.credential import DidUrl, Window
-from cityid.edge import status_files
+from cityid.edge import files, status_files
 from cityid.edge.database import SqliteRegister, SqliteSessions
 from cityid.edge.register_audit import audit
 from cityid.edge.software_keys import MemoryKeyring
@@ -50,6 +50,7 @@ class Day:
         self.rows: dict[str, int] = {}
         self.codes: list[str] = []
         self.tried: set[str] = set()
+        self.files: dict[str, bytes] = {}
 
     def begin(self) -> None:
         self.register = SqliteRegister(self.folder / "register.sqlite", status_base=BASE, list_size=256)
@@ -84,6 +85,11 @@ class Day:
             at=AT + timedelta(minutes=minutes),
         )  # fmt: skip
 
+    def hand_out(self, name: str, data: bytes) -> None:
+        """An offer, in a file of its own: never over one that is there."""
+        files.write(self.folder / name, data, private=True)
+        self.files[name] = data
+
     def put(self, name: str) -> None:
         if name in self.tried:  # it may have been kept, although we were told otherwise: keys are not used again
             name += "+"
@@ -99,6 +105,7 @@ class Day:
         yield self.begin_sessions
         yield lambda: self.issue("a")
         yield lambda: self.put("one")
+        yield lambda: self.hand_out("one.offer", b"offer")
         yield lambda: self.change(0, Status.SUSPENDED)
         yield lambda: self.publish(1)
         yield lambda: self.change(0, Status.INVALID)
@@ -119,6 +126,9 @@ class Day:
                     entries = lists.read(path.read_bytes(), form).entries()  # type: ignore[arg-type]
                     if {i: entries[i] for i in range(len(entries)) if entries[i]} != register.bits(uri).values:
                         found.append(f"published otherwise: {path.name}")
+        for name, data in self.files.items():
+            if (self.folder / name).read_bytes() != data:
+                found.append(f"{name} is not what was written")
         return found + [f"left behind: {path}" for path in self.folder.rglob("*.tmp")]
 
 
@@ -222,6 +232,9 @@ def _call(call: str, spare: int, folder: Path) -> None:
         spare_name = folder / f"spare-{os.getpid()}"
         spare_name.touch()
         spare_name.unlink()
+    elif call == "linkat":
+        os.link(folder / "spare", folder / f"spare-{os.getpid()}", follow_symlinks=False)
+        (folder / f"spare-{os.getpid()}").unlink()
 
 
 if __name__ == "__main__":
