@@ -68,7 +68,7 @@ def forged(good: bytes, signer: Signer, form: Form = "jwt", **changes: Any) -> b
         if isinstance(claims.get("status_list"), dict):
             claims["status_list"] = _changed(claims["status_list"], inside)
         return jws.sign(head, json.dumps(claims).encode(), signer).encode()
-    labels = {"sub": 2, "iss": 1, "iat": 6, "exp": 4, "ttl": 65534, "status_list": 65533, "status": 65535}
+    labels = {"sub": 2, "iss": 1, "iat": 6, "nbf": 5, "exp": 4, "ttl": 65534, "status_list": 65533, "status": 65535}
     read = sign1.read(good)
     members = _changed(cbor.read(read.payload or b""), {labels[name]: value for name, value in changes.items()})
     if isinstance(members.get(65533), dict):

@@ -48,7 +48,7 @@ _JWT_TYP: Final = "statuslist+jwt"
 _END: Final = 253402300799
 """The last second of the year 9999, after which no reader of ours knows a time."""
 BITS: Final = (1, 2, 4, 8)
-_ISS, _SUB, _EXP, _IAT, _TTL, _STATUS_LIST, _STATUS = 1, 2, 4, 6, 65534, 65533, 65535
+_ISS, _SUB, _EXP, _NBF, _IAT, _TTL, _STATUS_LIST, _STATUS = 1, 2, 4, 5, 6, 65534, 65533, 65535
 """Claims of a CWT (RFC 8392 §3.1, §14.4 here)."""
 
 
@@ -224,8 +224,8 @@ def _named(place: KeyPlace, key: PublicKey) -> tuple[tuple[bytes, ...], str, str
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A status list token as read; reading it believes nothing. `ttl` is None where the issuer gave none. `kid` and
-    `chain` say where its key is said to be."""
+    """A status list token as read; reading it believes nothing. `iat` is when it begins: the later of its claims `iat`
+    and `nbf`. `ttl` is None where the issuer gave none. `kid` and `chain` say where its key is said to be."""
 
     form: Form
     uri: str
@@ -275,7 +275,7 @@ def _read_jwt(body: bytes) -> Token:
     return Token(
         form="jwt",
         uri=claims.text("sub"),
-        iat=times.read_numeric(claims.integer("iat"), "$.iat"),
+        iat=_begin(claims.integer("iat"), claims.integer("nbf") if "nbf" in claims else 0, ("$.iat", "$.nbf")),
         exp=times.read_numeric(claims.integer("exp"), "$.exp") if "exp" in claims else None,
         ttl=None if ttl is None else _ttl(ttl),
         packed=Packed(_bits(inside.integer("bits")), base64url.decode(inside.text("lst"), inside.at("lst"))),
@@ -301,7 +301,11 @@ def _read_cwt(body: bytes) -> Token:
     return Token(
         form="cwt",
         uri=cbor.member(claims, _SUB, str, "$"),
-        iat=times.read_numeric(cbor.member(claims, _IAT, int, "$"), "$.6"),
+        iat=_begin(
+            cbor.member(claims, _IAT, int, "$"),
+            cbor.member(claims, _NBF, int, "$") if _NBF in claims else 0,
+            ("$.6", "$.5"),
+        ),
         exp=times.read_numeric(cbor.member(claims, _EXP, int, "$"), "$.4") if _EXP in claims else None,
         ttl=_ttl(cbor.member(claims, _TTL, int, "$")) if _TTL in claims else None,
         packed=Packed(_bits(cbor.member(inside, "bits", int, where)), cbor.member(inside, "lst", bytes, where)),
@@ -311,6 +315,11 @@ def _read_cwt(body: bytes) -> Token:
         chain=_x5chain(signed.header(sign1.X5CHAIN)),
         signed=signed,
     )
+
+
+def _begin(iat: int, nbf: int, where: tuple[str, str]) -> datetime:
+    """RFC 7519 §4.1.5: before `nbf` a token must not be accepted, whenever it was made."""
+    return max(times.read_numeric(iat, where[0]), times.read_numeric(nbf, where[1]))
 
 
 def _bits(bits: int) -> int:

@@ -256,12 +256,19 @@ class TestStatusListToken:
             assert raised(read, forged(made, SIGNER, form, **{name: None}), form) == missing
         for name in ("bits", "lst"):
             assert raised(read, forged(made, SIGNER, form, inside={name: None}), form) == missing
-        claims: tuple[tuple[str, Any], ...] = (("sub", 7), ("iat", "7"), ("exp", "7"), ("ttl", "7"), ("iss", 7))
+        claims: tuple[tuple[str, Any], ...] = (
+            ("sub", 7),
+            ("iat", "7"),
+            ("nbf", "7"),
+            ("exp", "7"),
+            ("ttl", "7"),
+            ("iss", 7),
+        )
         for name, value in claims:
             assert raised(read, forged(made, SIGNER, form, **{name: value}), form) == wrong
         for name, other in (("bits", "1"), ("bits", True), ("lst", 7), ("aggregation_uri", 7)):
             assert raised(read, forged(made, SIGNER, form, inside={name: other}), form) == wrong
-        for name in ("iat", "exp"):
+        for name in ("iat", "nbf", "exp"):
             assert raised(read, forged(made, SIGNER, form, **{name: -1}), form) == "time.not_numeric"
         for ttl in (0, -1):
             assert raised(read, forged(made, SIGNER, form, ttl=ttl), form) == "status_list.ttl"

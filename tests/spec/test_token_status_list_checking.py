@@ -138,6 +138,14 @@ class TestValidation:
             assert found.outcome is (Outcome.PASSED if expected == "passed" else Outcome.UNDECIDED)
         assert of(forged(made, SIGNER, exp=None), OFFICE) == "passed"
 
+    def test_not_before(self) -> None:
+        """RFC 7519 §4.1.5: a list that was made before, and is to be believed from later on."""
+        latest = int((NOW + limits.SKEW).timestamp())
+        for form in FORMS:
+            made = token(OFFICE, form=form)
+            for nbf, expected in ((0, "passed"), (latest, "passed"), (latest + 1, "status.not_yet")):
+                assert of(forged(made, SIGNER, form, nbf=nbf), OFFICE) == expected
+
     def test_several_entries_the_worst_wins(self) -> None:
         other = "https://id.lindau.example/status/4"
         host = Host({URI: token(OFFICE), other: token(OFFICE, {0: 2}, uri=other, ttl=5 * MINUTE)})
