@@ -14,7 +14,18 @@ from typing import Any, Final, NamedTuple
 
 from cityid import contexts, limits
 from cityid.checks import PASSED, Check, Step, failed, passed
-from cityid.credential import CertificateChain, Challenge, DidUrl, Draft, KeyPlace, Path, StatusRef, WebIssuer, Window
+from cityid.credential import (
+    CertificateChain,
+    Challenge,
+    DidUrl,
+    Draft,
+    KeyPlace,
+    KeyRef,
+    Path,
+    StatusRef,
+    WebIssuer,
+    Window,
+)
 from cityid.did import jwk as did_jwk
 from cityid.did import key as did_key
 from cityid.did import parse, parse_url
@@ -46,6 +57,8 @@ _NOT_OURS: Final = frozenset({"binding.cnf_method", "key.unsupported"})
 _AHEAD: Final = limits.KB_AHEAD.total_seconds()
 _SKEW: Final = limits.SKEW.total_seconds()
 _MEMO: Final = 64
+_SHORT: Final = 512
+"""Characters of an issuer's name and a key's that are worth remembering."""
 NO_POSITIONS: Final[Mapping[Path, tuple[int, ...]]] = MappingProxyType({})
 
 
@@ -72,6 +85,19 @@ def place_of(issuer: str, kid: Any, chain: CertificateChain | None) -> KeyPlace:
     if issuer.startswith("https://"):
         return WebIssuer(issuer, kid)
     raise Malformed("w3c.no_key_mechanism", where="$.issuer", spec="VC-JOSE-COSE §4.1", issuer=issuer)
+
+
+def reference(issuer: str, kid: str, chain: CertificateChain | None) -> KeyRef:
+    """The key at `place_of` these. Raises as it."""
+    if chain is None and len(issuer) + len(kid) < _SHORT:
+        return _reference(issuer, kid)
+    return KeyRef(place_of(issuer, kid, chain))
+
+
+@lru_cache(maxsize=_MEMO)
+def _reference(issuer: str, kid: str) -> KeyRef:
+    """Remembered, because all cards of an issuer have them alike; what was refused is not."""
+    return KeyRef(place_of(issuer, kid, None))
 
 
 def chain_of(x5c: Any) -> CertificateChain | None:

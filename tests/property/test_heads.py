@@ -100,6 +100,20 @@ def test_the_good_card_is_read_by_its_head() -> None:
     assert isinstance(same(CARD), tuple)
 
 
+def inside(value: Any) -> list[Any]:
+    """Every object and array in it, itself first."""
+    if type(value) is dict:
+        return [value, *(found for item in value.values() for found in inside(item))]
+    return [value, *(found for item in value for found in inside(item))] if type(value) is list else []
+
+
+@given(st.lists(values, max_size=3) | st.dictionaries(texts, values, max_size=3))
+def test_contexts_are_copied_whole(value: Any) -> None:
+    made = heads._copy(heads._prepare(value))
+    assert repr(made) == repr(value)
+    assert {id(one) for one in inside(made)}.isdisjoint({id(one) for one in inside(value)})
+
+
 def test_what_was_read_can_be_changed() -> None:
     known()
     first = FORM.read(CARD)

@@ -108,6 +108,12 @@ class TestRead:
     def test_where_the_key_is(self, changed: dict[str, Any], place: Any) -> None:
         assert FORMATS["vc+jwt"].read(w3c.token(w3c.document(), **changed)).signed_by[0].at == place
 
+    def test_where_the_key_of_a_long_name_is(self) -> None:
+        issuer = "https://x.example/" + "a" * 500
+        for one in (issuer, issuer[:300]):
+            found = FORMATS["vc+jwt"].read(w3c.token(w3c.document(issuer=one)))
+            assert found.signed_by == (KeyRef(WebIssuer(one, "issuer-1")),)
+
     def test_where_no_key_is(self) -> None:
         """`http:` and other schemes say of no key where it is."""
         for issuer in ("http://x.example", "urn:x:y"):

@@ -18,7 +18,6 @@ from cityid.credential import (
     Credential,
     CredentialType,
     Draft,
-    KeyRef,
     Keys,
     Path,
     Presentation,
@@ -115,7 +114,7 @@ class _VcJose:
             _w3c.holder_of(claims, document.get(_SUBJECT)),
             _w3c.window_of(facts, claims),
             _w3c.statuses_of(document, claims),
-            (KeyRef(_w3c.place_of(facts.issuer, found.kid, found.chain)),),
+            (_w3c.reference(facts.issuer, found.kid, found.chain),),
             raw,
             _w3c.NO_POSITIONS if token is None else token.processed.positions,  # type: ignore[arg-type]  # a key of `positions` holds no None
             found,

@@ -22,7 +22,8 @@ _KEY: Final = 192
 """Bytes by which a head is found again; what is shorter is not worth it. In base64 they are a third more."""
 _LONGEST: Final = 16 << 10
 _MEMO: Final = 64
-_Copied: TypeAlias = "tuple[Any, tuple[tuple[Any, _Copied], ...]]"
+_KINDS: Final = frozenset({dict, list})
+_Copied: TypeAlias = "tuple[Any, tuple[Any, ...], tuple[dict[str, Any], ...], tuple[tuple[Any, _Copied], ...]]"
 
 
 class Head(NamedTuple):
@@ -91,15 +92,23 @@ def learn(payload: bytes) -> None:
 
 
 def _prepare(value: Any) -> _Copied:
-    """An object or array, and where in it others are."""
-    inside = value.items() if type(value) is dict else enumerate(value)
-    return value, tuple((name, _prepare(item)) for name, item in inside if type(item) in (dict, list))
+    """An object or array, the objects in it that hold no others, and what else is in it."""
+    items = list(value.items() if type(value) is dict else enumerate(value))
+    flat = [(name, item) for name, item in items if type(item) is dict and _KINDS.isdisjoint(map(type, item.values()))]
+    names = tuple(name for name, _ in flat)
+    others = tuple((name, _prepare(item)) for name, item in items if type(item) in _KINDS and name not in names)
+    return value, names, tuple(item for _, item in flat), others
 
 
 def _copy(prepared: _Copied) -> Any:
     """The value anew: what was read of a card is its reader's to change."""
-    value, inside = prepared
+    value, names, flat, others = prepared
     made = value.copy()
-    for name, item in inside:
-        made[name] = _copy(item)
+    if type(made) is dict:
+        made.update(zip(names, map(dict.copy, flat), strict=True))
+    else:
+        for name, item in zip(names, flat, strict=True):
+            made[name] = item.copy()
+    for name, inner in others:
+        made[name] = _copy(inner)
     return made
