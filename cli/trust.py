@@ -205,12 +205,12 @@ def add(
     for history in logs:
         for last in trusted.seen(did or ""):
             history.continues(last)
+    known = kinds.known(here)[0]  # asked before anything is written: a type of this home may be broken
     _keep(copies, {place for place, _ in histories.values()}, named, force=force)
     files.write(path, changed.encode("utf-8"), force=True)
     seen.remember(here, logs)
     subject = did or web or issuer or str(root)
     talk.say(f"{talk.named(name or '', subject)} is trusted for {talk.clean(', '.join(types))} ({talk.clean(path)}).")
-    known = kinds.known(here)[0]
     for strange in [one for one in types if ":" not in one and "/" not in one and one not in known]:
         # it may be a type of that issuer's own; a slip of the pen would trust it for nothing
         talk.say(f"note: {talk.clean(strange)} is not a type that is known here; `cityid type show` lists them")
