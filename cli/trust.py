@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import talk
-from .options import Force, Json, one_line, plain
+from .options import Json, one_line, plain
 from .state import STATE
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def add(
     since: Annotated[str | None, typer.Option("--since", metavar="DATE", help="Trusted from this day.")] = None,
     until: Annotated[str | None, typer.Option("--until", metavar="DATE", help="Trusted until this day.")] = None,
     file: ListFile = None,
-    force: Force = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file of that name beside the list.")] = False,
     json_: Json = False,
 ) -> None:
     """Trust an issuer for the types named. The files named are copied beside the list."""
