@@ -198,7 +198,9 @@ def read_set(jwks: Mapping[str, Any], where: str = "$", *, agreement: bool = Fal
     for index, item in enumerate(listed):
         at = f"{fields.at('keys')}[{index}]"
         entry = Fields(item, at)
-        kid = entry.optional_text("kid") or ""
+        named = entry.value.get("kid")
+        # A name that is no text makes the key broken, which `read` says after its look for secret members.
+        kid = named if type(named) is str else ""
         if kid and kid in seen:
             raise Malformed("key.duplicate_kid", where=at, spec="RFC 7517 §4.5", kid=kid)
         seen.add(kid)

@@ -426,7 +426,7 @@ class TestJwkSet:
         "broken",
         [
             {"x": base64url.encode(bytes(31))}, {"x": "A"}, {"x": 1}, {"crv": None}, {"kty": "EC"}, {"kty": 1},
-            {"alg": "ES256"}, {"alg": 1},
+            {"alg": "ES256"}, {"alg": 1}, {"kid": 1}, {"kid": None},
         ],
     )  # fmt: skip
     def test_broken_keys_are_passed_over(self, broken: dict[str, Any]) -> None:
@@ -434,6 +434,11 @@ class TestJwkSet:
         assert set(jwk.read_set({"keys": [ED25519 | {"kid": "1"} | broken, good]})) == {"0"}
         assert set(jwk.read_set({"keys": [ED25519 | {"kid": "1"}, good]})) == {"0", "1"}
         assert set(jwk.read_set({"keys": [{"kid": "2"}, good]})) == {"0"}
+
+    def test_a_secret_is_seen_behind_a_broken_name(self) -> None:
+        burnt = ED25519 | {"kid": 1, "d": "AA"}
+        assert code(jwk.read_set, {"keys": [burnt]}) == "key.private"
+        assert jwk.read_set({"keys": [{name: value for name, value in burnt.items() if name != "d"}]}) == {}
 
     def test_what_is_no_set(self) -> None:
         assert code(jwk.read_set, {"keys": {}}) == "json.wrong_type"
