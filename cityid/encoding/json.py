@@ -62,19 +62,22 @@ def _int(text: str) -> int:
 
 
 _INFINITE: Final = (float("inf"), float("-inf"))
-_DECODER: Final = json.JSONDecoder(
-    object_pairs_hook=_pairs, parse_constant=_constant, parse_float=_float, parse_int=_int
-)
-_SCAN: Final = _DECODER.scan_once  # type: ignore[attr-defined]  # undocumented; tests/spec/test_json.py pins its behaviour
 
 
 def _fraction(text: str) -> NoReturn:
     raise ValueError(text)
 
 
-_SCAN_INTEGERS: Final = json.JSONDecoder(
-    object_pairs_hook=_pairs, parse_constant=_constant, parse_float=_fraction, parse_int=_int
-).scan_once  # type: ignore[attr-defined]  # as above
+def _scanner(parse_float: Callable[[str], float]) -> Callable[[str, int], tuple[Json, int]]:
+    decoder = json.JSONDecoder(
+        object_pairs_hook=_pairs, parse_constant=_constant, parse_float=parse_float, parse_int=_int
+    )
+    scan: Callable[[str, int], tuple[Json, int]] = decoder.scan_once  # type: ignore[attr-defined]  # undocumented; tests/spec/test_json.py pins its behaviour
+    return scan
+
+
+_SCAN: Final = _scanner(_float)
+_SCAN_INTEGERS: Final = _scanner(_fraction)
 _ASTRAL: Final = re.compile("[\U00010000-\U0010ffff]")
 _SURROGATE_ESCAPE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
